@@ -1,0 +1,1 @@
+"""Places where sealed containers lie."""

@@ -1,0 +1,1 @@
+"""Facts in, decision out: rules, schedules, masking and explanation. Pure."""

@@ -1,0 +1,1 @@
+"""Wire formats and transports: no jobs, no users, no database."""

@@ -1,0 +1,58 @@
+"""Bounds that every parser takes: sizes, counts, depths and times, each with its reason."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class IppLimits:
+    """Bounds on one IPP message, document bytes excluded."""
+
+    # The largest honest message seen (a full Get-Printer-Attributes answer with its media database) is 60 KiB.
+    max_message_bytes: int = 1 * MIB
+    # RFC 8010 3.1.1 lets a message have any number of groups; Get-Jobs answers one group a job.
+    max_groups: int = 20_000
+    # Client requests carry tens of attributes, printers' answers a few hundred.
+    max_attributes: int = 20_000
+    # One attribute with many values: media-supported has a few hundred.
+    max_values: int = 60_000
+    # media-col-database needs 3 levels; 8 leaves room without inviting bombs.
+    max_depth: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds on one HTTP connection and its requests."""
+
+    max_head_bytes: int = 16 * KIB
+    max_fields: int = 100
+    max_target_bytes: int = 2 * KIB
+    # Document bodies are bounded by the site's own limit; this is the last line of defence.
+    max_body_bytes: int = 16 * 1024 * MIB
+    handshake_timeout_s: float = 10.0
+    head_timeout_s: float = 10.0
+    idle_timeout_s: float = 30.0
+    # A body slower than this over the window is a slow-loris, not a slow network.
+    min_body_bytes_per_s: int = 1 * KIB
+    body_rate_window_s: float = 30.0
+    write_timeout_s: float = 30.0
+    max_connections: int = 10_240
+    max_connections_per_address: int = 1_024
+    receive_bytes: int = 256 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class LprLimits:
+    """Bounds on one LPR connection (RFC 1179 states none)."""
+
+    max_control_file_bytes: int = 64 * KIB
+    max_control_lines: int = 200
+    max_line_bytes: int = 255
+    max_command_bytes: int = 1 * KIB
+    max_data_files: int = 52
+    # A data file's own bound is the site's document limit; this is the last line of defence.
+    max_data_bytes: int = 16 * 1024 * MIB
+    idle_timeout_s: float = 60.0
+    max_connections: int = 256

@@ -1,0 +1,1 @@
+"""The Line Printer Daemon Protocol of RFC 1179."""

@@ -1,0 +1,1 @@
+"""Fakes, fixtures and real parts that several tests share."""
