@@ -1,0 +1,1 @@
+"""Seeded mutation fuzzers for every parser that reads bytes from outside."""
