@@ -1,0 +1,1 @@
+"""SQL: engine, migrations, and one module per table family. Nothing above this floor writes SQL."""

@@ -1,0 +1,298 @@
+"""Jobs, documents and small containers: rows in, model objects out."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+
+from spoold.database.schema import documents, inline_containers, jobs
+from spoold.database.times import from_us, to_us
+from spoold.model.ids import JobId, UserId
+from spoold.model.job import Document, Job
+from spoold.model.jobstate import FINAL, JobState
+
+# Statements are built once: SQLAlchemy then finds its compiled form by identity on the hot path.
+_INSERT_JOB = insert(jobs)
+_INSERT_DOCUMENT = insert(documents)
+_INSERT_INLINE = insert(inline_containers)
+_BY_ID = select(jobs).where(jobs.c.id == bindparam("job_id"))
+_BY_NUMBER = select(jobs).where(jobs.c.number == bindparam("job_number"))
+_NEXT_NUMBER = select(func.coalesce(func.max(jobs.c.number), 0) + 1)
+_DOCUMENTS = (
+    select(documents, inline_containers.c.container)
+    .select_from(
+        documents.outerjoin(
+            inline_containers,
+            and_(
+                inline_containers.c.job_id == documents.c.job_id,
+                inline_containers.c.number == documents.c.number,
+            ),
+        )
+    )
+    .where(documents.c.job_id == bindparam("of_job"))
+    .order_by(documents.c.number)
+)
+
+
+def insert_job(connection: Connection, job: Job) -> Job:
+    """Insert a job; the number 0 asks for the next free "job-id". Returns the job with its number."""
+    number = job.number or int(connection.execute(_NEXT_NUMBER).scalar_one())
+    row = _row_of(job)
+    row["number"] = number
+    connection.execute(_INSERT_JOB, row)
+    return _job_with(job, number)
+
+
+def update_job(connection: Connection, job_id: JobId, states: Iterable[JobState], **changes: object) -> bool:
+    """Change columns of a job that is in one of the states; False when it was not.
+
+    Datetimes are given under the model's names (`changed_at`); everything else as in the model.
+    """
+    values = {_COLUMN.get(name, name): _stored(value) for name, value in changes.items()}
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id.bytes, jobs.c.state.in_([state.value for state in states]))
+        .values(**values)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def job_by_id(connection: Connection, job_id: UUID) -> Job | None:
+    """Return the job of this id."""
+    row = connection.execute(_BY_ID, {"job_id": job_id.bytes}).one_or_none()
+    return None if row is None else _job_of(row)
+
+
+def job_by_number(connection: Connection, number: int) -> Job | None:
+    """Return the job of this "job-id"."""
+    row = connection.execute(_BY_NUMBER, {"job_number": number}).one_or_none()
+    return None if row is None else _job_of(row)
+
+
+def list_jobs(
+    connection: Connection,
+    *,
+    states: Iterable[JobState] | None = None,
+    owner_id: UserId | None = None,
+    claimed_name: str | None = None,
+    queue: str | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+) -> list[Job]:
+    """Return jobs in order of arrival.
+
+    With `owner_id` and `claimed_name`, a job is taken when its account is that one, or when it is
+    unclaimed and was sent under that name: the SQL form of `Job.owned_by`.
+    """
+    statement = select(jobs)
+    if states is not None:
+        statement = statement.where(jobs.c.state.in_([state.value for state in states]))
+    if owner_id is not None:
+        unclaimed = and_(
+            jobs.c.owner_id.is_(None), jobs.c.claimed_name == (claimed_name or ""), jobs.c.claimed_name != ""
+        )
+        statement = statement.where(or_(jobs.c.owner_id == owner_id, unclaimed))
+    elif claimed_name is not None:
+        statement = statement.where(jobs.c.claimed_name == claimed_name)
+    if queue is not None:
+        statement = statement.where(jobs.c.queue == queue)
+    statement = statement.order_by(jobs.c.number.desc() if newest_first else jobs.c.number)
+    return [_job_of(row) for row in connection.execute(statement.limit(limit) if limit else statement)]
+
+
+def expired_jobs(
+    connection: Connection, now: datetime, states: Iterable[JobState], limit: int = 100
+) -> list[Job]:
+    """Return jobs in these states whose time has passed."""
+    statement = (
+        select(jobs)
+        .where(jobs.c.state.in_([state.value for state in states]), jobs.c.expires_us <= to_us(now))
+        .order_by(jobs.c.expires_us)
+        .limit(limit)
+    )
+    return [_job_of(row) for row in connection.execute(statement)]
+
+
+def count_by_state(connection: Connection, queue: str | None = None) -> dict[JobState, int]:
+    """Return how many jobs are in each state."""
+    statement = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    if queue is not None:
+        statement = statement.where(jobs.c.queue == queue)
+    return {JobState(state): count for state, count in connection.execute(statement)}
+
+
+def forget_finished(connection: Connection, before: datetime, limit: int = 500) -> int:
+    """Delete rows of jobs that ended before this moment; returns how many."""
+    old = (
+        select(jobs.c.id)
+        .where(jobs.c.state.in_([state.value for state in FINAL]), jobs.c.finished_us < to_us(before))
+        .limit(limit)
+    )
+    return int(connection.execute(delete(jobs).where(jobs.c.id.in_(old.scalar_subquery()))).rowcount)
+
+
+def insert_document(connection: Connection, document: Document) -> None:
+    """Insert a document row, and its container when it is a small one."""
+    connection.execute(
+        _INSERT_DOCUMENT,
+        {
+            "job_id": document.job_id.bytes,
+            "number": document.number,
+            "format": document.format,
+            "size_bytes": document.size_bytes,
+            "segments": document.segments,
+            "wrapped_key": document.wrapped_key,
+            "in_file": int(document.inline is None),
+            **_inspection_of(document),
+        },
+    )
+    if document.inline is not None:
+        row = {"job_id": document.job_id.bytes, "number": document.number, "container": document.inline}
+        connection.execute(_INSERT_INLINE, row)
+
+
+def set_inspection(connection: Connection, document: Document) -> None:
+    """Store what the inspection of a document found."""
+    connection.execute(
+        update(documents)
+        .where(documents.c.job_id == document.job_id.bytes, documents.c.number == document.number)
+        .values(**_inspection_of(document))
+    )
+
+
+def documents_of(connection: Connection, job_id: UUID) -> list[Document]:
+    """Return the documents of a job in printing order, small containers included."""
+    return [_document_of(row) for row in connection.execute(_DOCUMENTS, {"of_job": job_id.bytes})]
+
+
+def shred_rows(connection: Connection, job_id: UUID) -> None:
+    """Destroy the keys of a job, its private words and its small containers."""
+    key = job_id.bytes
+    connection.execute(update(jobs).where(jobs.c.id == key).values(wrapped_key=None, private=None))
+    connection.execute(update(documents).where(documents.c.job_id == key).values(wrapped_key=None))
+    connection.execute(delete(inline_containers).where(inline_containers.c.job_id == key))
+
+
+def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:
+    """Return every document that still has a key and whose container is a file."""
+    statement = select(documents.c.job_id, documents.c.number).where(
+        documents.c.in_file == 1, documents.c.wrapped_key.is_not(None)
+    )
+    return [(UUID(bytes=job_id), number) for job_id, number in connection.execute(statement)]
+
+
+def not_inspected(connection: Connection, limit: int = 1000) -> list[tuple[UUID, int]]:
+    """Return documents of live jobs that nobody has looked into yet."""
+    statement = (
+        select(documents.c.job_id, documents.c.number)
+        .where(documents.c.inspected == 0, documents.c.wrapped_key.is_not(None))
+        .limit(limit)
+    )
+    return [(UUID(bytes=job_id), number) for job_id, number in connection.execute(statement)]
+
+
+_COLUMN = {
+    "created_at": "created_us",
+    "changed_at": "changed_us",
+    "expires_at": "expires_us",
+    "processing_at": "processing_us",
+    "finished_at": "finished_us",
+    "first_byte_at": "first_byte_us",
+    "all_bytes_at": "all_bytes_us",
+}
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, datetime):
+        return to_us(value)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, tuple):
+        return " ".join(value)
+    return value
+
+
+def _row_of(job: Job) -> dict[str, object]:
+    row = {
+        _COLUMN.get(name, name): _stored(getattr(job, name))
+        for name in Job.__dataclass_fields__
+        if name != "id"
+    }
+    row["id"] = job.id.bytes
+    row["state"] = job.state.value
+    return row
+
+
+def _job_with(job: Job, number: int) -> Job:
+    fields = {name: getattr(job, name) for name in Job.__dataclass_fields__}
+    return Job(**{**fields, "number": number})
+
+
+def _job_of(row: Row[Any]) -> Job:
+    c = row._mapping
+    return Job(
+        id=JobId(UUID(bytes=c["id"])),
+        number=c["number"],
+        queue=c["queue"],
+        state=JobState(c["state"]),
+        reason=c["reason"],
+        owner_id=None if c["owner_id"] is None else UserId(c["owner_id"]),
+        claimed_name=c["claimed_name"],
+        peer=c["peer"],
+        protocol=c["protocol"],
+        created_at=from_us(c["created_us"]),
+        changed_at=from_us(c["changed_us"]),
+        expires_at=from_us(c["expires_us"]),
+        template=c["template"],
+        private=c["private"],
+        wrapped_key=c["wrapped_key"],
+        size_bytes=c["size_bytes"],
+        documents=c["documents"],
+        formats=tuple(c["formats"].split()),
+        pages=c["pages"],
+        released_by=None if c["released_by"] is None else UserId(c["released_by"]),
+        printer=c["printer"],
+        attempt=c["attempt"],
+        token=c["token"],
+        remote_job_id=c["remote_job_id"],
+        processing_at=from_us(c["processing_us"]),
+        finished_at=from_us(c["finished_us"]),
+        first_byte_at=from_us(c["first_byte_us"]),
+        all_bytes_at=from_us(c["all_bytes_us"]),
+        impressions=c["impressions"],
+        on_arrival=bool(c["on_arrival"]),
+    )
+
+
+def _inspection_of(document: Document) -> dict[str, object]:
+    return {
+        "inspected": int(document.inspected),
+        "pages": document.pages,
+        "encrypted": None if document.encrypted is None else int(document.encrypted),
+        "broken": None if document.broken is None else int(document.broken),
+        "why_unknown": document.why_unknown,
+        "page_sizes": json.dumps(document.page_sizes),
+    }
+
+
+def _document_of(row: Row[Any]) -> Document:
+    c = row._mapping
+    sizes: Sequence[Sequence[float]] = json.loads(c["page_sizes"])
+    return Document(
+        job_id=JobId(UUID(bytes=c["job_id"])),
+        number=c["number"],
+        format=c["format"],
+        size_bytes=c["size_bytes"],
+        segments=c["segments"],
+        wrapped_key=c["wrapped_key"],
+        inline=c["container"],
+        pages=c["pages"],
+        encrypted=None if c["encrypted"] is None else bool(c["encrypted"]),
+        broken=None if c["broken"] is None else bool(c["broken"]),
+        inspected=bool(c["inspected"]),
+        why_unknown=c["why_unknown"],
+        page_sizes=tuple((width, height) for width, height in sizes),
+    )

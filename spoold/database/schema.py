@@ -1,0 +1,143 @@
+"""All tables. Times are microseconds since 1970 UTC (`*_us`); no column holds a title or document."""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[object] | Index) -> Table:
+    # STRICT: SQLite otherwise stores a string in an integer column without a word.
+    return Table(name, metadata, *columns, sqlite_strict=True)
+
+
+jobs = _table(
+    "jobs",
+    Column("id", LargeBinary, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("queue", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner_id", Text),
+    Column("claimed_name", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("created_us", Integer, nullable=False),
+    Column("changed_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("template", LargeBinary, nullable=False),
+    Column("private", LargeBinary),
+    Column("wrapped_key", LargeBinary),
+    Column("size_bytes", Integer, nullable=False, default=0),
+    Column("documents", Integer, nullable=False, default=0),
+    Column("formats", Text, nullable=False, default=""),
+    Column("pages", Integer),
+    Column("released_by", Text),
+    Column("printer", Text),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("token", Text, nullable=False, default=""),
+    Column("remote_job_id", Integer),
+    Column("processing_us", Integer),
+    Column("finished_us", Integer),
+    Column("first_byte_us", Integer),
+    Column("all_bytes_us", Integer),
+    Column("impressions", Integer),
+    Column("on_arrival", Integer, nullable=False, default=0),
+    Index("jobs_by_owner", "owner_id", "state"),
+    Index("jobs_by_claimed_name", "claimed_name", "state"),
+    Index("jobs_by_state", "state", "expires_us"),
+)
+
+documents = _table(
+    "documents",
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("segments", Integer, nullable=False),
+    Column("wrapped_key", LargeBinary),
+    Column("in_file", Integer, nullable=False),
+    Column("inspected", Integer, nullable=False, default=0),
+    Column("pages", Integer),
+    Column("encrypted", Integer),
+    Column("broken", Integer),
+    Column("why_unknown", Text, nullable=False, default=""),
+    Column("page_sizes", Text, nullable=False, default="[]"),
+)
+
+# Small containers live beside the row that names them, so that one commit makes both durable.
+inline_containers = _table(
+    "inline_containers",
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("container", LargeBinary, nullable=False),
+)
+
+grants = _table(
+    "grants",
+    Column("id", Text, primary_key=True),
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("printer", Text, nullable=False),
+    Column("granted_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("consumed_us", Integer),
+    Index("grants_by_job", "job_id"),
+)
+
+job_events = _table(
+    "job_events",
+    Column("seq", Integer, primary_key=True),
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("at_us", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Index("job_events_by_job", "job_id", "seq"),
+)
+
+audit = _table(
+    "audit",
+    Column("seq", Integer, primary_key=True),
+    Column("entry", Text, nullable=False),
+    Column("chain_hash", LargeBinary, nullable=False),
+)
+
+users = _table(
+    "users",
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("display_name", Text, nullable=False, default=""),
+    Column("password_hash", Text, nullable=False),
+    Column("groups", Text, nullable=False, default="[]"),
+    Column("role", Text, nullable=False),
+    Column("disabled", Integer, nullable=False, default=0),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("created_us", Integer, nullable=False),
+)
+
+sessions = _table(
+    "sessions",
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("user_epoch", Integer, nullable=False),
+    Column("proven_us", Integer, nullable=False),
+    Column("created_us", Integer, nullable=False),
+    Column("used_us", Integer, nullable=False),
+    Index("sessions_by_user", "user_id"),
+)
+
+# Failures survive a restart, otherwise a crash would be a way to guess on.
+sign_in_failures = _table(
+    "sign_in_failures",
+    Column("subject", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("first_us", Integer, nullable=False),
+    Column("last_us", Integer, nullable=False),
+    Column("locked_until_us", Integer, nullable=False, default=0),
+)
+
+facts = _table(
+    "facts",
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,47 @@
+"""Principal: who was proven, how and when."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from spoold.model.ids import UserId
+
+
+class Role(enum.StrEnum):
+    """What a person may do besides printing; each role includes the ones before it."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class Method(enum.StrEnum):
+    """How a principal was proven."""
+
+    BASIC = "basic"
+    PASSWORD = "password"  # noqa: S105 - the name of a method, not a secret
+    SESSION = "session"
+    CONTROL_SOCKET = "control-socket"
+    ON_ARRIVAL = "on-arrival"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A proven identity.
+
+    Built by `spoold.identity` (and by the control socket for the daemon's own administrator) only:
+    a name that a client merely claims is never turned into one.
+
+    Args:
+        id: immutable id of the account; ownership compares this and nothing else.
+        name: canonical name, as `spoold.model.ids.canonical_name` makes it.
+        proven_at: when the secret itself was checked; a session keeps the time of its sign-in.
+    """
+
+    id: UserId
+    name: str
+    groups: frozenset[str]
+    role: Role
+    method: Method
+    proven_at: datetime
+    display_name: str = field(default="", repr=False)

@@ -1,0 +1,38 @@
+"""Site: everything the configuration says that may change while the daemon runs, as one frozen object."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from policy.engine import PolicyEngine
+from spoold.model.printer import Printer
+from spoold.model.queue import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a reload replaces.
+
+    Args:
+        name: host name in URIs and certificates.
+        queues, printers: by name, in the order of the file.
+        policy: the compiled rules.
+        mask_names: server-wide masking; true overrules every queue.
+        max_document_bytes: plaintext bound of one document.
+    """
+
+    name: str
+    queues: Mapping[str, Queue]
+    printers: Mapping[str, Printer]
+    policy: PolicyEngine
+    mask_names: bool
+    max_document_bytes: int
+    forget_after: timedelta
+
+    def masks(self, queue: str) -> bool:
+        """Tell whether titles of jobs in this queue are hidden; a queue that is gone hides them."""
+        known = self.queues.get(queue)
+        return self.mask_names or known is None or known.mask_names
+
+
+CurrentSite = Callable[[], Site]
