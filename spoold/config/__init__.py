@@ -1,0 +1,1 @@
+"""The configuration file: TOML to a frozen typed model, with every mistake reported at its place."""

@@ -1,0 +1,333 @@
+"""The configuration as frozen, closed, typed sections, named as in TOML unless aliased."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, to_jsonable_python
+
+from spoold.config import consistency
+from spoold.config.values import (
+    AbsolutePath,
+    Address,
+    Duration,
+    HostName,
+    Message,
+    MimeType,
+    Name,
+    Network,
+    Pin,
+    Reason,
+    Size,
+    StoreKey,
+    Uri,
+    parse_listen_address,
+    refuse,
+)
+from spoold.model.queue import Authentication, Queue, Release
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+class Server(Section):
+    """The spooler itself."""
+
+    name: HostName
+    """Host name in print URIs and in the certificate."""
+    state_dir: AbsolutePath = Path(consistency.DEFAULT_STATE_DIR)
+    """Where the database and the sealed documents are; owned by the daemon alone."""
+    mask_names: StrictBool = False
+    """true: document names are masked on every queue, whatever the queue says."""
+    timezone: str = "local"
+    """Time zone of rules and schedules: "local" or an IANA name such as "Europe/Paris"."""
+
+
+class Listen(Section):
+    """Where to listen; sockets passed by systemd under the names ipp, web and lpr take precedence."""
+
+    ipp: tuple[Address, ...] = tuple(map(parse_listen_address, consistency.DEFAULT_LISTEN["ipp"]))
+    """IPP and IPPS on one port."""
+    web: tuple[Address, ...] = tuple(map(parse_listen_address, consistency.DEFAULT_LISTEN["web"]))
+    """Portal and API."""
+    lpr: tuple[Address, ...] = ()
+    """LPR (RFC 1179); off unless set, and then [lpr] allow is required."""
+
+
+class Lpr(Section):
+    """Who may use LPR, which knows neither passwords nor encryption."""
+
+    allow: tuple[Network, ...] = ()
+    """Networks whose hosts may print through LPR; nobody else gets a byte."""
+
+    def allows(self, host: str) -> bool:
+        """Return whether a peer's numeric address (IPv4-mapped too) is on the list; in doubt it is not."""
+        return _listed(host, self.allow)
+
+
+class Tls(Section):
+    """The certificate of the ipp and web listeners."""
+
+    certificate: Literal["auto"] | AbsolutePath = "auto"
+    """"auto": self-signed on first start; else the path of a PEM file with the chain."""
+    key: AbsolutePath | None = None
+    """Path of the certificate's private key in PEM."""
+
+    @field_validator("certificate", mode="before")
+    @classmethod
+    def _no_other_words(cls, value: object) -> object:
+        if isinstance(value, str) and value != "auto" and not value.startswith("/"):
+            refuse('must be "auto" or the absolute path of a PEM file')
+        return value
+
+
+class Store(Section):
+    """The hold store."""
+
+    key: StoreKey
+    """The key that wraps every document key: "credential:NAME" (systemd) or "file:/path" (mode 0600)."""
+    documents: Literal["local"] = "local"
+    """Where sealed documents are kept."""
+    database: Literal["sqlite"] = "sqlite"
+    """Where jobs and people are recorded."""
+
+    @field_validator("documents", "database", mode="before")
+    @classmethod
+    def _not_yet(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("s3:"):
+            refuse('documents in S3 are not supported yet; use "local"')
+        if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
+            refuse('PostgreSQL is not supported yet; use "sqlite"')
+        return value
+
+
+class Hold(Section):
+    """How long jobs wait for their owner."""
+
+    expires_after: Duration = timedelta(hours=4)
+    """A job not released by then is shredded."""
+
+
+class Printer(Section):
+    """A machine on the floor."""
+
+    uri: Uri
+    """ipps://HOST/PATH, ipp://HOST/PATH (documents cross the network in clear) or folder:/PATH."""
+    location: Annotated[str, Field(max_length=127)] = ""
+    """Where it stands, for people."""
+    ca: AbsolutePath | None = None
+    """PEM file of the authorities that may sign this printer's certificate, instead of the system's."""
+    pin: Pin | None = None
+    """SHA-256 fingerprint of the printer's certificate; then no authority is asked."""
+    block_on: tuple[Reason, ...] = ()
+    """Further printer-state-reasons that stand in the way of a release, such as "toner-low"."""
+
+
+class QueueSettings(Section):
+    """What clients print to."""
+
+    printers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Where its jobs may be released; the first is preferred."""
+    description: Annotated[str, Field(max_length=127)] = ""
+    """What people read when they add the queue."""
+    mask_names: StrictBool = True
+    """Nobody but the owner sees a document's name, and the printer is told "Job NUMBER"."""
+    authentication: Authentication = Authentication.REQUIRED
+    """"required": clients sign in to print; "at-release": jobs are held under a claimed name."""
+    release: Release = Release.BY_OWNER
+    """"by-owner", or "on-arrival": as soon as printer and policy permit."""
+    expires_after: Duration | None = None
+    """Overrides [hold] expires_after."""
+    formats: tuple[MimeType, ...] | None = None
+    """Document formats accepted, as found by their first bytes; all supported ones when absent."""
+
+
+class Identity(Section):
+    """Who knows the people."""
+
+    order: Annotated[tuple[Literal["local"], ...], Field(min_length=1)] = ("local",)
+    """Providers asked in turn; "local" are spoold's own users."""
+
+
+class SetAttributes(Section):
+    """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
+
+    sides: Literal["one-sided", "two-sided-long-edge", "two-sided-short-edge"] | None = None
+    """One or both sides of the sheet."""
+    print_color_mode: Annotated[
+        Literal["auto", "auto-monochrome", "bi-level", "color", "monochrome"] | None,
+        Field(alias="print-color-mode"),
+    ] = None
+    """Colour or not."""
+    copies: Annotated[StrictInt, Field(ge=1, le=999)] | None = None
+    """Number of copies."""
+
+
+class Rule(Section):
+    """One rule of the site's policy, asked when a job is accepted and again when it is released."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    """What the rule is called in refusals and records."""
+    when: str
+    """A condition in CEL over the facts of user, job, document, queue, printer, client and time."""
+    stage: Literal["accept", "release"] | None = None
+    """Asked only when a job is accepted, or only when it is released; at both when absent."""
+    queues: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """Only for jobs of these queues; for all when absent."""
+    deny: Message | None = None
+    """Refuse the job and say this."""
+    hold: Message | None = None
+    """Hold the job until it is approved, and say this."""
+    set_attributes: Annotated[SetAttributes | None, Field(alias="set")] = None
+    """Change how it is printed."""
+    expires_after: Duration | None = None
+    """Shorten how long the job is held."""
+
+
+class Limits(Section):
+    """Bounds that a site may move; what is absent has the daemon's own default."""
+
+    max_document_bytes: Annotated[Size | None, Field(alias="max_document")] = None
+    """Largest document accepted."""
+    max_documents_per_job: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+    """Documents in one job."""
+    max_held_jobs_per_user: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
+    """Held jobs of one person."""
+    max_unclaimed_jobs_per_address: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
+    """Held jobs that came from one address under claimed names."""
+    min_free_bytes: Annotated[Size | None, Field(alias="min_free")] = None
+    """Free space below which no job is accepted any more."""
+
+    def overrides(self) -> dict[str, int]:
+        """Return what the site set, by the names of `spoold.runtime.limits.DaemonLimits`."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+class Log(Section):
+    """What the daemon writes about itself."""
+
+    format: Literal["auto", "journal", "json", "console"] = "auto"
+    """"auto": the journal under systemd, the console on a terminal, JSON else."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The lowest level written."""
+
+
+class Metrics(Section):
+    """Who may read /metrics on the web listener without signing in."""
+
+    allow: tuple[Network, ...] = LOOPBACK
+    """Networks of the monitoring; the machine itself when absent."""
+
+    def allows(self, host: str) -> bool:
+        """Return whether a peer's numeric address (IPv4-mapped too) is on the list; in doubt it is not."""
+        return _listed(host, self.allow)
+
+
+class Config(Section):
+    """The whole file."""
+
+    server: Server
+    listen: Listen = Listen()
+    lpr: Lpr = Lpr()
+    tls: Tls = Tls()
+    store: Store
+    hold: Hold = Hold()
+    printers: Mapping[Name, Printer] = {}
+    queues: Mapping[Name, QueueSettings] = {}
+    identity: Identity = Identity()
+    rules: tuple[Rule, ...] = ()
+    schedules: Mapping[Name, tuple[str, ...]] = {}
+    limits: Limits = Limits()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
+
+    def queue(self, name: str) -> Queue:
+        """Return a queue with the server-wide settings applied; KeyError if there is none of that name."""
+        settings = self.queues[name]
+        return Queue(
+            name=name,
+            printers=settings.printers,
+            mask_names=settings.mask_names or self.server.mask_names,
+            authentication=settings.authentication,
+            release=settings.release,
+            expires_after=settings.expires_after or self.hold.expires_after,
+        )
+
+    def lpr_refusal(self, *, activated: bool) -> str | None:
+        """Return why the daemon must not start with LPR as configured, or None.
+
+        Args:
+            activated: whether systemd passed a socket named lpr, which listens whatever the file says.
+        """
+        if (activated or self.listen.lpr) and not self.lpr.allow:
+            return consistency.LPR_NEEDS_ALLOW
+        return None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _report_everything(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Report mistakes between sections together with those inside them, not one kind after the other."""
+        if isinstance(value, cls):
+            return value
+        raw = to_jsonable_python(value, by_alias=True, exclude_none=True, fallback=str)
+        details: list[InitErrorDetails] = [
+            {
+                "type": PydanticCustomError(
+                    "spoold",
+                    "{reason}",
+                    {"reason": f.message, "suggestion": f.suggestion, "at": f.at, "offset": f.offset},
+                ),
+                "loc": f.path,
+                "input": None,
+            }
+            for f in consistency.findings(raw if isinstance(raw, dict) else {})
+        ]
+        try:
+            config = handler(value)
+        except ValidationError as error:
+            details += [_again(line) for line in error.errors(include_url=False, include_input=False)]
+        else:
+            if not details:
+                return config
+        raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
+
+
+def _again(line: Mapping[str, Any]) -> InitErrorDetails:
+    """Return an error as pydantic wants it back; its words are kept, its input is not."""
+    context = {"reason": line["msg"], "kind": line["type"], **line.get("ctx", {})}
+    if line["type"] == "spoold":
+        context["reason"] = line["ctx"]["reason"]
+    return {"type": PydanticCustomError("spoold", "{reason}", context), "loc": line["loc"], "input": None}
+
+
+def _listed(host: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return any(mapped in network for network in networks)
