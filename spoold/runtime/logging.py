@@ -179,14 +179,15 @@ class JournalLogger:
     def __init__(self, path: Path, fallback: TextIO) -> None:
         self._path = str(path)
         self._fallback = fallback
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        # Losing a line to the fallback is better than a daemon that stands still behind a full journal.
-        self._socket.setblocking(False)
 
     def msg(self, **event: Any) -> None:
         """Send one event; never raises for a journal that is away."""
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         try:
-            self._socket.sendto(journal_datagram(event), self._path)
+            with socket.socket(socket.AF_UNIX, kind) as sender:
+                # A line in the fallback is better than a daemon that stands still behind a full journal.
+                sender.setblocking(False)
+                sender.sendto(journal_datagram(event), self._path)
         except OSError:
             self._fallback.write(json.dumps(event, default=str) + "\n")
             self._fallback.flush()

@@ -5,10 +5,11 @@ person, an address or a document. Nothing is registered globally: a `Metrics` ob
 composition root and handed down.
 """
 
-from enum import StrEnum
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from spoold.model.errors import SpoolError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -18,26 +19,6 @@ STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 # From a page on a fast device to a photo book on a slow one.
 FORWARD_BUCKETS_S = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 INSPECTION_BUCKETS_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
-
-
-class Refusal(StrEnum):
-    """Why something asked of the daemon was refused."""
-
-    AUTHENTICATION = "authentication"  # no, unknown or wrong credentials
-    AUTHORISATION = "authorisation"  # known, but not theirs to do
-    THROTTLED = "throttled"  # too many failures
-    POLICY = "policy"  # a rule said no, or could not be decided
-    PRINTER = "printer"  # the printer is not known to be ready
-    GRANT = "grant"  # no grant, a used or an expired one
-    FORMAT = "format"  # a document of a kind that is not taken
-    SIZE = "size"  # larger than allowed
-    QUOTA = "quota"  # too many jobs held
-    STORE = "store"  # no room, or the store or database failed
-    STATE = "state"  # the job's state does not allow it
-    BUSY = "busy"  # a limit on work at one time
-    PROTOCOL = "protocol"  # a malformed request
-    UNKNOWN_QUEUE = "unknown-queue"
-    RECORDS = "records"  # the audit record could not be written
 
 
 class Metrics:
@@ -60,6 +41,7 @@ class Metrics:
         self._printer_up = self._gauge("spoold_printer_up", "1 if the printer answers", "printer")
         self._printer_ready = self._gauge("spoold_printer_ready", "1 if nothing blocks it", "printer")
         self._lpr_refused = self._counter("spoold_lpr_refused_peers", "LPR connections from outside the list")
+        self._protocol_errors = self._counter("spoold_protocol_errors", "Malformed requests", "protocol")
         self._http = self._counter("spoold_http_requests", "HTTP requests answered", "listener", "status")
         self._sign_ins = self._counter("spoold_sign_ins", "Credentials checked", "result")
         self._inspections = self._counter("spoold_inspections", "Documents inspected", "result")
@@ -90,9 +72,9 @@ class Metrics:
         """Set how many jobs are held now."""
         self._held.set(count)
 
-    def refused(self, kind: Refusal) -> None:
-        """Count a refusal."""
-        self._refusals.labels(kind.value).inc()
+    def refused(self, error: SpoolError) -> None:
+        """Count a refusal or failure a client was told of, by the error's kind."""
+        self._refusals.labels(error.kind).inc()
 
     def bytes_received(self, protocol: Protocol, count: int) -> None:
         """Add document bytes taken in."""
@@ -123,6 +105,10 @@ class Metrics:
     def lpr_peer_refused(self) -> None:
         """Count an LPR connection from outside the allow list."""
         self._lpr_refused.inc()
+
+    def protocol_error(self, protocol: Protocol) -> None:
+        """Count a connection closed because the peer broke the protocol."""
+        self._protocol_errors.labels(protocol).inc()
 
     def http_answered(self, listener: Protocol, status: int) -> None:
         """Count an answer by the class of its status."""

@@ -77,28 +77,27 @@ class Supervisor:
         running: list[_Running] = []
         async with trio.open_nursery() as nursery:
             try:
-                for service in services:
-                    if self._stop.is_set():
-                        break
-                    one = _Running(service)
-                    running.append(one)
-                    if not await self._start(nursery, one):
-                        break
-                else:
-                    if self._on_ready is not None:
-                        self._on_ready()
+                with self._starting:
+                    await self._start_all(nursery, services, running)
                 await self._stop.wait()
             finally:
                 # Also on an outer cancellation; the drains then end at their first checkpoint.
                 await self._bring_down(running)
         return self._exit_status
 
-    async def _start(self, nursery: trio.Nursery, one: "_Running") -> bool:
-        """Start one service and wait until it is ready, it fails, or the daemon is asked to stop."""
-        nursery.start_soon(self._watch, one)
-        with self._starting:
+    async def _start_all(
+        self, nursery: trio.Nursery, services: Sequence[Service], running: list["_Running"]
+    ) -> None:
+        """Start each service once the one before is ready; end early at a failure (a stop cancels this)."""
+        for service in services:
+            one = _Running(service)
+            running.append(one)
+            nursery.start_soon(self._watch, one)
             await one.settled.wait()
-        return one.ready
+            if not one.ready or self._stop.is_set():
+                return
+        if self._on_ready is not None:
+            self._on_ready()
 
     async def _watch(self, one: "_Running") -> None:
         name = one.service.name

@@ -9,6 +9,8 @@ from pathlib import Path
 import structlog
 import trio
 
+from spoold.model.errors import ConfigurationError
+
 LISTEN_FDS_START = 3
 # More sockets than any site listens on; a count beyond it is not systemd's.
 MAX_LISTEN_FDS = 64
@@ -17,7 +19,7 @@ LISTEN_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 log = structlog.get_logger()
 
 
-class SocketActivationError(Exception):
+class SocketActivationError(ConfigurationError):
     """The environment is wrong about the passed sockets; starting would listen on the wrong thing."""
 
 
