@@ -1,6 +1,9 @@
 """The only way a job's state changes: table, row, time line and audit in one transaction."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,10 +15,24 @@ from spoold.model.jobstate import FINAL, JobEvent, JobState, after
 from spoold.records import audit
 
 
-def begin(connection: Connection, job: Job, *, actor: str) -> Job:
-    """Insert a new job with its first time line entry and audit record; returns it with its number."""
-    created = jobs.insert_job(connection, job)
-    records.insert_event(connection, created.id, job.created_at, "accepted", job.reason)
+def begin(
+    connection: Connection, job: Job, *, actor: str, walked: Sequence[JobEvent] = (), words: str = ""
+) -> Job:
+    """Insert a new job with its time line and one audit record; returns it with its number.
+
+    Args:
+        walked: events that already happened to a job that was not written down before (a document that
+            came in one piece): the table is walked from *receiving*, so no state is reached by another way.
+        words: the job's reason after the last event.
+    """
+    state = JobState.RECEIVING
+    for event in walked:
+        state = after(state, event)
+    changes: dict[str, Any] = {"state": state, "reason": words or job.reason}
+    if state in FINAL:
+        changes["finished_at"] = job.changed_at
+    created = jobs.insert_job(connection, replace(job, **changes))
+    records.insert_event(connection, created.id, job.created_at, "accepted", created.reason)
     audit.append(
         connection,
         at=job.created_at,
@@ -26,6 +43,8 @@ def begin(connection: Connection, job: Job, *, actor: str) -> Job:
         queue=job.queue,
         peer=job.peer,
         protocol=job.protocol,
+        after=state.value,
+        size_bytes=job.size_bytes,
     )
     return created
 

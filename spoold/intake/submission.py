@@ -1,0 +1,56 @@
+"""What a door hands to the intake: who sends what to which queue, in every protocol alike."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from protocols.ipp.message import Attribute
+from spoold.model.ids import canonical_name
+from spoold.model.principal import Principal
+from spoold.model.queue import Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request for a job.
+
+    Args:
+        principal: who was proven; None when nobody was.
+        requesting_user_name: what the client claims; never an identity.
+        peer: numeric address of the client.
+        protocol: "ipp", "ipps" or "lpr".
+        template: Job Template attributes as asked ("sides", "copies", "media-col" ...).
+        title: "job-name"; sealed at once, never logged.
+    """
+
+    queue: Queue
+    principal: Principal | None
+    requesting_user_name: str
+    peer: str
+    protocol: str
+    template: tuple[Attribute, ...] = ()
+    title: str = field(default="", repr=False)
+
+    @property
+    def claimed_name(self) -> str:
+        """The name the job is kept under until somebody proves to be that person."""
+        return self.principal.name if self.principal else canonical_name(self.requesting_user_name)
+
+    @property
+    def actor(self) -> str:
+        """How the audit names whoever did this."""
+        return self.principal.id if self.principal else f"unclaimed:{self.peer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One document on its way in.
+
+    Args:
+        declared: MIME type the client states, None when it states none.
+        chunks: plaintext as it arrives.
+        name: "document-name"; sealed with the title.
+    """
+
+    chunks: AsyncIterator[bytes]
+    declared: str | None = None
+    name: str = field(default="", repr=False)
