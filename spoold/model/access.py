@@ -11,6 +11,8 @@ class Standing(enum.StrEnum):
     """What a person is with respect to one job (or to the spooler, where no job is concerned)."""
 
     ANONYMOUS = "anonymous"
+    # Not proven: only that the request comes from the address the job came from.
+    SENDER = "sender"
     USER = "user"
     OWNER = "owner"
     OPERATOR = "operator"
@@ -24,10 +26,13 @@ class Action(enum.StrEnum):
     IDENTIFY_QUEUE = "identify-queue"
     SUBMIT = "submit"
     READ_PRINTERS = "read-printers"
+    READ_STATE = "read-state"
     READ_JOB = "read-job"
     READ_TITLE = "read-title"
+    SEND_DOCUMENT = "send-document"
     RELEASE = "release"
     CANCEL = "cancel"
+    CANCEL_INCOMING = "cancel-incoming"
     HOLD = "hold"
     CHANGE_USERS = "change-users"
     VERIFY_AUDIT = "verify-audit"
@@ -38,7 +43,8 @@ class Action(enum.StrEnum):
 
 
 _ALL = frozenset(Standing)
-_KNOWN = _ALL - {Standing.ANONYMOUS}
+_KNOWN = _ALL - {Standing.ANONYMOUS, Standing.SENDER}
+_SENDER = frozenset({Standing.SENDER})
 _OWNER = frozenset({Standing.OWNER})
 _STAFF = frozenset({Standing.OPERATOR, Standing.ADMINISTRATOR})
 _ADMINISTRATOR = frozenset({Standing.ADMINISTRATOR})
@@ -50,10 +56,15 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.IDENTIFY_QUEUE: _STAFF,
         Action.SUBMIT: _ALL,
         Action.READ_PRINTERS: _KNOWN,
+        # Print clients that cannot sign in watch the state of what they have just sent; they get no name.
+        Action.READ_STATE: _SENDER | _OWNER | _STAFF,
         Action.READ_JOB: _OWNER | _STAFF,
         Action.READ_TITLE: _OWNER,
         Action.RELEASE: _OWNER,
         Action.CANCEL: _OWNER | _STAFF,
+        # A client may take back what it is still sending, under the rule of SEND_DOCUMENT.
+        Action.CANCEL_INCOMING: _SENDER | _OWNER | _STAFF,
+        Action.SEND_DOCUMENT: _SENDER | _OWNER,
         Action.HOLD: _OWNER,
         Action.CHANGE_USERS: _ADMINISTRATOR,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
@@ -69,16 +80,31 @@ _BY_ROLE = MappingProxyType(
 )
 
 
-def standings(principal: Principal | None, job: Job | None = None) -> frozenset[Standing]:
-    """Return everything the principal is with respect to the job."""
-    if principal is None:
-        return frozenset({Standing.ANONYMOUS})
-    found = {Standing.USER, _BY_ROLE[principal.role]}
-    if job is not None and job.owned_by(principal):
+# Where the address is proof enough only as long as nobody was proven to own the job.
+_UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT})
+
+
+def standings(
+    principal: Principal | None, job: Job | None = None, *, peer: str | None = None
+) -> frozenset[Standing]:
+    """Return everything the principal is with respect to the job.
+
+    Args:
+        peer: numeric address the request comes from, where the protocol's clients cannot sign in.
+    """
+    found = {Standing.ANONYMOUS} if principal is None else {Standing.USER, _BY_ROLE[principal.role]}
+    if job is not None and principal is not None and job.owned_by(principal):
         found.add(Standing.OWNER)
+    if job is not None and peer is not None and peer == job.peer:
+        found.add(Standing.SENDER)
     return frozenset(found)
 
 
-def may(principal: Principal | None, action: Action, job: Job | None = None) -> bool:
+def may(
+    principal: Principal | None, action: Action, job: Job | None = None, *, peer: str | None = None
+) -> bool:
     """Tell whether the principal may do this (to this job)."""
-    return not ALLOWED[action].isdisjoint(standings(principal, job))
+    found = standings(principal, job, peer=peer)
+    if action in _UNCLAIMED_ONLY and job is not None and job.owner_id is not None:
+        found -= _SENDER
+    return not ALLOWED[action].isdisjoint(found)
