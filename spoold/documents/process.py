@@ -1,0 +1,209 @@
+"""One document worker as its parent sees it: start, feed, hear, and make certain that it is gone.
+
+Not trio.Process, for two reasons. It starts children from a pooled thread, and the worker's parent death
+signal (prctl(2)) fires when the thread that started it ends, ten idle seconds later. And only wait4(2) tells
+what the child has used.
+"""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import trio
+
+from spoold.documents.worker.wire import MAX_ANSWER_BYTES, MAX_READY_BYTES, Ready, WireError, decode_ready
+
+_PIECE_BYTES = 64 * 1024
+"""A pipe's usual size: more does not fit into it at once."""
+_REAP_TIMEOUT_S = 5.0
+"""A killed process is gone within milliseconds; one stuck in the kernel must not hold the daemon up."""
+_BOOTSTRAP = (
+    "import sys; root, parser, abi = sys.argv[1:4]; sys.path.insert(0, root); sys.path.append(parser); "
+    "from spoold.documents.worker.__main__ import main; main(int(abi))"
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a worker ended: by its exit code, or by a signal. `cpu_s` is user and system time together."""
+
+    exit_code: int | None
+    signal: int | None
+    cpu_s: float
+    max_rss_bytes: int
+    stderr_bytes: int
+    """How much it wrote to stderr. What it wrote may be out of a document and is never kept."""
+
+
+@dataclass(frozen=True)
+class _Pipes:
+    """The parent's ends of the worker's three standard streams, as descriptors."""
+
+    feed: int
+    answer: int
+    errors: int
+
+
+def _pipe(closes_reader: contextlib.ExitStack, closes_writer: contextlib.ExitStack) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    closes_reader.callback(os.close, reader)
+    closes_writer.callback(os.close, writer)
+    return reader, writer
+
+
+def worker_command(required_landlock_abi: int) -> tuple[str, ...]:
+    """Say how a worker is started: this interpreter, isolated from environment, user site and directory.
+
+    The two directories are named because isolated mode has no others than the interpreter's own: where this
+    spoold lies (a checkout or site-packages), and where pypdf lies.
+    """
+    root = Path(__file__).resolve().parents[2]
+    found = importlib.util.find_spec("pypdf")
+    parser = Path(found.origin).parent.parent if found is not None and found.origin is not None else root
+    return (
+        sys.executable,
+        "-I",
+        "-X",
+        "utf8",
+        "-c",
+        _BOOTSTRAP,
+        str(root),
+        str(parser),
+        str(required_landlock_abi),
+    )
+
+
+class WorkerProcess:
+    """A running worker. Whoever starts one must `end` it; no other call waits for it to be gone."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]", pidfd: int, pipes: "_Pipes") -> None:
+        self._popen = popen
+        self._pidfd = pidfd
+        self._stdin = trio.lowlevel.FdStream(pipes.feed)
+        self._stdout = trio.lowlevel.FdStream(pipes.answer)
+        self._stderr = trio.lowlevel.FdStream(pipes.errors)
+        self._heard = bytearray()
+        self._stderr_bytes = 0
+        self._ended: Ended | None = None
+
+    @classmethod
+    def start(cls, command: tuple[str, ...]) -> Self:
+        """Start one, from the calling thread, which the worker then does not outlive. Takes about 1 ms.
+
+        Raises OSError when the system has no process, descriptor or interpreter to give.
+        """
+        with contextlib.ExitStack() as childs, contextlib.ExitStack() as ours:
+            stdin, feed = _pipe(childs, ours)
+            answer, stdout = _pipe(ours, childs)
+            errors, stderr = _pipe(ours, childs)
+            # Nothing of the daemon goes along: no environment, no descriptor, no terminal's signals.
+            popen = subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env={},
+                close_fds=True,
+                start_new_session=True,
+                cwd="/",
+            )
+            try:
+                pidfd = os.pidfd_open(popen.pid)
+            except OSError:
+                popen.kill()
+                popen.wait()
+                raise
+            ours.pop_all()
+        return cls(popen, pidfd, _Pipes(feed, answer, errors))
+
+    @property
+    def pid(self) -> int:
+        """The process id, for logs and tests. Signals go through the pidfd, which cannot be reused."""
+        return self._popen.pid
+
+    async def exited(self) -> None:
+        """Wait until the process is dead. It still has to be reaped by `end`. Several tasks may wait."""
+        own = os.dup(self._pidfd)  # trio lets one task only wait for a descriptor
+        try:
+            await trio.lowlevel.wait_readable(own)
+        finally:
+            trio.lowlevel.notify_closing(own)
+            os.close(own)
+
+    def is_alive(self) -> bool:
+        """Tell whether it still runs, without waiting."""
+        if self._ended is not None:
+            return False
+        return os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    async def ready(self) -> Ready:
+        """Hear the first line. Raises WireError when it does not come."""
+        return decode_ready(await self._line(MAX_READY_BYTES))
+
+    async def feed(self, piece: bytes) -> None:
+        """Send a piece of the document. Raises trio.BrokenResourceError when nobody reads it any more."""
+        await self._stdin.send_all(piece)
+
+    async def end_of_document(self) -> None:
+        """Close the pipe: that was all."""
+        await self._stdin.aclose()
+
+    async def answer(self) -> bytes:
+        """Hear the second line. Raises WireError when it does not come."""
+        return await self._line(MAX_ANSWER_BYTES)
+
+    async def discard_errors(self) -> None:
+        """Read stderr to its end and count it, so that a worker that complains does not block."""
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while piece := await self._stderr.receive_some(_PIECE_BYTES):
+                self._stderr_bytes += len(piece)
+
+    async def end(self) -> Ended:
+        """Kill it if it still runs, reap it, close everything. Not cancelled, because it is short."""
+        if self._ended is None:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _REAP_TIMEOUT_S):
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                await self.exited()
+                await self.discard_errors()
+            self._ended = self._reap()
+        return self._ended
+
+    def _reap(self) -> Ended:
+        for stream in (self._stdin, self._stdout, self._stderr):
+            stream.close()
+        pid, status, usage = os.wait4(self._popen.pid, os.WNOHANG)
+        os.close(self._pidfd)
+        if pid == 0:
+            # Stuck in the kernel in spite of SIGKILL. Popen remembers it and reaps it later.
+            return Ended(None, signal.SIGKILL, 0.0, 0, self._stderr_bytes)
+        code = os.waitstatus_to_exitcode(status)
+        self._popen.returncode = code
+        return Ended(
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            cpu_s=usage.ru_utime + usage.ru_stime,
+            max_rss_bytes=usage.ru_maxrss * 1024,
+            stderr_bytes=self._stderr_bytes,
+        )
+
+    async def _line(self, max_bytes: int) -> bytes:
+        while b"\n" not in self._heard:
+            if len(self._heard) > max_bytes:
+                raise WireError("the worker's line is too long")
+            try:
+                piece = await self._stdout.receive_some(_PIECE_BYTES)
+            except trio.BrokenResourceError:
+                raise WireError("the worker's pipe broke") from None
+            if not piece:
+                raise WireError("the worker ended in mid-line")
+            self._heard += piece
+        line, _, rest = bytes(self._heard).partition(b"\n")
+        self._heard = bytearray(rest)
+        return line

@@ -1,0 +1,87 @@
+"""Runs the worker: lock in, say so, read one document from stdin, answer on stdout, end.
+
+Started by the pool with the import path as its argument, because isolated mode (-I) has none of its own. Its
+exit code is for the parent's log only; the two lines on stdout are what counts.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import warnings
+
+from spoold.documents.worker import pdf, sandbox
+from spoold.documents.worker.wire import (
+    MAX_DOCUMENT_BYTES,
+    REQUIRED_LANDLOCK_ABI,
+    Answer,
+    Ready,
+    Reason,
+    encode_answer,
+    encode_ready,
+)
+
+_STDIN, _STDOUT = 0, 1
+_READ_BYTES = 1024 * 1024
+_NICENESS = 10
+EXIT_DONE = 0
+EXIT_NO_SANDBOX = 3
+
+
+def main(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> None:
+    """Live one worker's life. Does not return: nothing of Python's own exit may run behind the walls."""
+    step_back()
+    _silence()
+    pdf.warm_up()
+    try:
+        abi = sandbox.lock_down(required_landlock_abi=required_landlock_abi)
+    except sandbox.SandboxError as error:
+        _write(encode_ready(Ready(ok=False, reason=str(error))))
+        os._exit(EXIT_NO_SANDBOX)
+    _forget_how_to_import()
+    _write(encode_ready(Ready(ok=True, landlock_abi=abi)))
+    _write(encode_answer(_read_and_inspect()))
+    os._exit(EXIT_DONE)
+
+
+def step_back() -> None:
+    """Let the daemon go first, for the processor and in a memory shortage. Neither is a wall."""
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+        score.write("1000")
+
+
+def _silence() -> None:
+    """Keep the parser's remarks off stderr: they quote the document."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+def _forget_how_to_import() -> None:
+    """Make a late import an ImportError, which the parser can live with, instead of a killed process."""
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+
+
+def _read_and_inspect() -> Answer:
+    document = io.BytesIO()
+    try:
+        while piece := os.read(_STDIN, _READ_BYTES):
+            if document.tell() + len(piece) > MAX_DOCUMENT_BYTES:
+                return Answer(reason=Reason.TOO_LARGE)
+            document.write(piece)
+        return pdf.inspect(document)
+    except MemoryError:
+        return Answer(reason=Reason.MEMORY)
+
+
+def _write(line: bytes) -> None:
+    """Write all of it; the pipe's reader is the parent, whose death is also ours."""
+    while line:
+        line = line[os.write(_STDOUT, line) :]
+
+
+if __name__ == "__main__":
+    main()
