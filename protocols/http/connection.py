@@ -1,0 +1,321 @@
+"""The life of one connection: request after request, each within its deadlines.
+
+Nothing here waits by itself; the stream does. A connection says in `deadline` until when it is willing to
+wait, and the server's watch calls `expire` when that has passed. That is one attribute written per wait in
+place of one cancel scope, and it lets a handler that is reading a body see an error instead of being
+cancelled.
+"""
+
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import inf
+
+from protocols.errors import RemoteProtocolError
+from protocols.http.events import BodyPiece, EndOfRequest, Pause, RequestHead
+from protocols.http.message import CONTINUE, Address, Handler, Request, Response, encode_head
+from protocols.http.parser import RequestParser
+from protocols.http.statistics import HttpStatistics
+from protocols.limits import KIB, HttpLimits
+from protocols.streams import DisconnectedError, PlainStream, Stream
+
+REQUEST_TIMEOUT = 408
+MISDIRECTED_REQUEST = 421
+INTERNAL_ERROR = 500
+
+# Heads and whole small requests fit; an idle connection keeps no buffer.
+_HEAD_RECEIVE_BYTES = 16 * KIB
+# An answer and its head travel in one packet up to here; joining more costs more than a second packet.
+_JOIN_MAX_BYTES = 64 * KIB
+# What is left of a body that the handler did not want: reading this much is cheaper than a new connection.
+DRAIN_MAX_BYTES = 256 * KIB
+DRAIN_TIMEOUT_S = 1.0
+
+
+class Phase(Enum):
+    """What a connection is waiting for."""
+
+    ARRIVING = auto()  # the first byte, the TLS handshake
+    HEAD = auto()
+    BODY = auto()
+    HANDLER = auto()
+    ANSWER = auto()
+    IDLE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What all connections of a server share."""
+
+    handler: Handler
+    limits: HttpLimits
+    tls_context: Callable[[], ssl.SSLContext] | None
+    allowed_hosts: Callable[[str], bool]
+    statistics: HttpStatistics
+    on_error: Callable[[Exception, Request], None]
+    clock: Callable[[], float]
+    date: Callable[[], bytes]
+
+
+class Connection:
+    """One client's connection. `run` answers its requests until it ends, and closes it.
+
+    Args:
+        stream: the connection as it was accepted.
+        address: both ends.
+        rules: what the server decided.
+        deadline: until when the first request's head must have arrived, in the clock's seconds.
+    """
+
+    __slots__ = (
+        "_address", "_arriving", "_closing", "_continue_due", "_expired", "_parser", "_patience_s", "_rules",
+        "_stream", "deadline", "phase",
+    )  # fmt: skip
+
+    def __init__(self, stream: PlainStream, address: Address, rules: Rules, *, deadline: float) -> None:
+        self._stream: Stream = stream
+        self._arriving = stream
+        self._address = address
+        self._rules = rules
+        self._parser = RequestParser(rules.limits)
+        self._closing = False
+        self._expired = False
+        self._continue_due = False
+        self._patience_s = 0.0
+        self.deadline = deadline
+        self.phase = Phase.ARRIVING
+
+    async def run(self) -> None:
+        """Serve requests until the connection ends."""
+        try:
+            with contextlib.suppress(DisconnectedError):
+                await self._arrive()
+                if await self._serve_requests():
+                    # The peer may still be sending; a reset would destroy the answer it has not read yet.
+                    await self._stream.finish()
+        finally:
+            self.deadline = inf
+            self._stream.close()
+
+    async def _arrive(self) -> None:
+        """Tell plain from TLS by the first byte, and do the handshake."""
+        rules = self._rules
+        if await self._arriving.begins_with_tls():
+            if rules.tls_context is None:
+                rules.statistics.refused_connection("no-tls")
+                raise DisconnectedError("TLS is not offered here")
+            stream = self._arriving.start_tls(rules.tls_context())
+            self._stream = stream
+            self.deadline = rules.clock() + rules.limits.handshake_timeout_s
+            try:
+                await stream.handshake()
+            except DisconnectedError:
+                rules.statistics.refused_connection("handshake")
+                raise
+            self.deadline = rules.clock() + rules.limits.head_timeout_s
+        self.phase = Phase.HEAD
+
+    async def _serve_requests(self) -> bool:
+        """Answer request after request; return whether closing needs care."""
+        rules = self._rules
+        try:
+            while (head := await self._next_head()) is not None:
+                if not await self._answer(head):
+                    return True
+                self.phase = Phase.IDLE
+                self.deadline = rules.clock() + rules.limits.idle_timeout_s
+        except DisconnectedError:
+            raise
+        except RemoteProtocolError as error:
+            rules.statistics.refused_request(error.status_hint)
+            await self._send(_plain(error.status_hint, str(error)), close=True, bodiless=False)
+            return True
+        return False
+
+    def expire(self) -> None:
+        """The deadline has passed: wake the connection up, to its end."""
+        self.deadline = inf
+        self._expired = True
+        self._rules.statistics.expired(self.phase.name.lower())
+        if self.phase is Phase.ANSWER:
+            self._stream.abort()
+        else:
+            self._stream.stop_receiving()
+
+    def begin_drain(self) -> None:
+        """Take no new request; one that has begun is answered."""
+        self._closing = True
+        if self.phase in (Phase.ARRIVING, Phase.IDLE) or (
+            self.phase is Phase.HEAD and not self._parser.has_data
+        ):
+            self._stream.stop_receiving()
+
+    async def receive_body(self) -> bytes:
+        """See `Request.receive_body`."""
+        parser = self._parser
+        if parser.body_ended:
+            return b""
+        if self._continue_due:
+            self._continue_due = False
+            if not parser.has_data:
+                await self._send_bytes(CONTINUE)
+                self.phase = Phase.HANDLER
+        while True:
+            event = parser.next_event()
+            if type(event) is BodyPiece:
+                return event.data
+            if type(event) is EndOfRequest:
+                return b""
+            await self._receive_more_body()
+
+    async def drain_body(self, max_bytes: int) -> bool:
+        """See `Request.drain`."""
+        discarded = 0
+        while not self._parser.body_ended:
+            if discarded >= max_bytes:
+                return False
+            discarded += len(await self.receive_body())
+        return True
+
+    async def _next_head(self) -> RequestHead | None:
+        """Wait for a request; None when there will be none."""
+        parser, stream, limits = self._parser, self._stream, self._rules.limits
+        while True:
+            event = parser.next_event()
+            if type(event) is RequestHead:
+                return event
+            if event is Pause.CLOSED:
+                return None
+            if parser.has_data and self.phase is Phase.IDLE:
+                self.phase = Phase.HEAD
+                self.deadline = self._rules.clock() + limits.head_timeout_s
+            await stream.wait_for_data()
+            data = stream.receive_now(_HEAD_RECEIVE_BYTES)
+            if self._expired:
+                if parser.has_data:
+                    raise RemoteProtocolError("the request took too long", status_hint=REQUEST_TIMEOUT)
+                return None
+            if data is not None:
+                parser.receive_data(data)
+
+    async def _receive_more_body(self) -> None:
+        """Wait for body bytes, as long as the client keeps up its rate.
+
+        Patience is a leaky bucket of seconds: waiting empties it, bytes at the least acceptable rate fill it.
+        Only waiting for the client counts, never the handler's own time.
+        """
+        rules, limits = self._rules, self._rules.limits
+        began = rules.clock()
+        self.phase = Phase.BODY
+        self.deadline = began + self._patience_s
+        data = await self._stream.receive(limits.receive_bytes)
+        if self._expired:
+            raise RemoteProtocolError("the body came too slowly", status_hint=REQUEST_TIMEOUT)
+        self.phase = Phase.HANDLER
+        self.deadline = inf
+        self._patience_s = min(
+            limits.body_rate_window_s,
+            self._patience_s - (rules.clock() - began) + len(data) / limits.min_body_bytes_per_s,
+        )
+        self._parser.receive_data(data)
+
+    async def _answer(self, head: RequestHead) -> bool:
+        """Let the handler answer one request; return whether another may follow."""
+        rules = self._rules
+        rules.statistics.requests += 1
+        self.phase = Phase.HANDLER
+        self.deadline = inf
+        self._patience_s = rules.limits.body_rate_window_s
+        self._continue_due = head.expects_continue
+        keep_alive = head.keep_alive
+        if rules.allowed_hosts(head.host):
+            request = Request(head, self._address, self, tls=self._stream.tls)
+            response, orderly = await self._handle(request)
+        else:
+            rules.statistics.refused_request(MISDIRECTED_REQUEST)
+            response, orderly = _plain(MISDIRECTED_REQUEST, "this server has another name"), False
+        keep_alive = keep_alive and orderly and await self._end_body() and not self._closing
+        bodiless = head.method == "HEAD"
+        try:
+            await self._send(response, close=not keep_alive, bodiless=bodiless)
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a response that cannot be encoded is the handler's bug
+            rules.on_error(error, Request(head, self._address, self, tls=self._stream.tls))
+            await self._send(_plain(INTERNAL_ERROR, "internal error"), close=True, bodiless=bodiless)
+            return False
+        return keep_alive
+
+    async def _handle(self, request: Request) -> tuple[Response, bool]:
+        """Call the handler; return its response, and False when the connection must end with it."""
+        try:
+            return await self._rules.handler(request), True
+        except DisconnectedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: one request's bug must not end the server
+            remote = _remote_cause(error)
+            if remote is None:
+                self._rules.on_error(error, request)
+                self._rules.statistics.handler_errors += 1
+                return _plain(INTERNAL_ERROR, "internal error"), False
+            if isinstance(remote, DisconnectedError):
+                raise remote from None
+            self._rules.statistics.refused_request(remote.status_hint)
+            return _plain(remote.status_hint, str(remote)), False
+
+    async def _end_body(self) -> bool:
+        """Reach the end of the request's body, if it is near; return False when the connection must end."""
+        parser = self._parser
+        if parser.body_ended:
+            return True
+        if self._continue_due and not parser.has_data:
+            # The client may or may not send its body now (RFC 9110 10.1.1): only a new connection is clear.
+            return False
+        remaining = parser.remaining_bytes
+        if remaining is not None and remaining > DRAIN_MAX_BYTES:
+            return False
+        self._continue_due = False
+        self._patience_s = min(self._patience_s, DRAIN_TIMEOUT_S)
+        try:
+            return await self.drain_body(DRAIN_MAX_BYTES)
+        except DisconnectedError:
+            raise
+        except RemoteProtocolError:
+            return False
+
+    async def _send(self, response: Response, *, close: bool, bodiless: bool) -> None:
+        head = encode_head(response, date=self._rules.date(), close=close)
+        body = b"" if bodiless else response.body
+        if len(body) <= _JOIN_MAX_BYTES:
+            await self._send_bytes(head + body)
+        else:
+            await self._send_bytes(head)
+            await self._send_bytes(body)
+
+    async def _send_bytes(self, data: bytes) -> None:
+        sent = self._stream.send_now(data)
+        if sent == len(data):
+            return
+        self.phase = Phase.ANSWER
+        limits = self._rules.limits
+        with memoryview(data) as view:
+            while sent < len(view):
+                # Each piece has the full time: a long answer over a slow line is no attack.
+                piece = view[sent : sent + limits.receive_bytes]
+                self.deadline = self._rules.clock() + limits.write_timeout_s
+                await self._stream.send_all(piece)
+                sent += len(piece)
+        self.deadline = inf
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), text.encode("utf-8") + b"\n")
+
+
+def _remote_cause(error: Exception) -> RemoteProtocolError | None:
+    """Find the client's mistake in what a handler raised, if that is all there is in it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, RemoteProtocolError) else None

@@ -1,0 +1,216 @@
+"""A small HTTP/1.1 server on trio for printing: strict, bounded, streaming both ways with backpressure.
+
+    server = HttpServer(handler, limits=HttpLimits(), tls_context=lambda: context)
+    await nursery.start(server.serve, sockets)
+
+Plain and TLS connections share a port: the first byte tells them apart. The server has no routes, no
+sessions and no log; it tells its owner about bugs through `on_error` and about everything else through
+`statistics`.
+"""
+
+import errno
+import ipaddress
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+
+import trio
+
+from protocols.http.connection import Connection, Rules
+from protocols.http.message import Address, Handler, Request, Response
+from protocols.http.statistics import HttpSnapshot, HttpStatistics
+from protocols.limits import HttpLimits
+from protocols.streams import PlainStream
+
+__all__ = ["Handler", "HttpServer", "HttpSnapshot", "HttpStatistics", "Request", "Response"]
+
+# accept(2): out of descriptors or memory. Waiting a moment lets running connections give some back.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXHAUSTED_PAUSE_S = 0.1
+# accept(2): our own listener is gone; everything else is about the one connection that was to be accepted.
+_LISTENER_GONE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+
+# Deadlines are looked at this many times within the shortest of them, at most once a second.
+_WATCH_FRACTION = 10
+_WATCH_MAX_S = 1.0
+# One IPv6 subscriber has a /64 of addresses.
+_IPV6_SUBSCRIBER_BITS = 64
+
+
+class HttpServer:
+    """Serves one handler on any number of listening sockets.
+
+    Args:
+        handler: answers a request. What it raises is answered by 500 and told to `on_error`, except
+            RemoteProtocolError (the client's fault: its status hint is the answer). Both end the connection.
+        limits: bounds on heads, bodies, times and connections.
+        tls_context: gives the context for the next TLS connection (so that certificates can be renewed);
+            None: a TLS client is turned away.
+        allowed_hosts: whether a name or address in Host is ours; others are answered by 421. The name is in
+            lower case, without port and brackets.
+        statistics: counts, to be read by the owner.
+        on_error: called with a handler's bug and the request it happened in.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: HttpLimits | None = None,
+        tls_context: Callable[[], ssl.SSLContext] | None = None,
+        allowed_hosts: Callable[[str], bool] = lambda _host: True,
+        statistics: HttpStatistics | None = None,
+        on_error: Callable[[Exception, Request], None] = lambda _error, _request: None,
+    ) -> None:
+        self._limits = limits if limits is not None else HttpLimits()
+        self.statistics = statistics if statistics is not None else HttpStatistics()
+        self._rules = Rules(
+            handler=handler,
+            limits=self._limits,
+            tls_context=tls_context,
+            allowed_hosts=allowed_hosts,
+            statistics=self.statistics,
+            on_error=on_error,
+            clock=trio.current_time,
+            date=_DateField().value,
+        )
+        self._open: set[Connection] = set()
+        self._per_address: Counter[str] = Counter()
+        self._accepting = trio.CancelScope()
+        self._draining = False
+        self._someone_came = trio.Event()
+
+    async def serve(
+        self,
+        sockets: Sequence[trio.socket.SocketType],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept and serve until `drain` was called and the last connection has ended, or until cancelled.
+
+        Args:
+            sockets: bound and listening; they are closed when accepting ends.
+            task_status: told once connections are accepted.
+        """
+        async with trio.open_nursery() as watching:
+            watching.start_soon(self._watch_deadlines)
+            async with trio.open_nursery() as connections:
+                with self._accepting:
+                    async with trio.open_nursery() as listeners:
+                        for listener in sockets:
+                            listeners.start_soon(self._accept_from, listener, connections)
+                        task_status.started()
+            watching.cancel_scope.cancel()
+
+    def drain(self) -> None:
+        """Accept nothing more and end idle connections; requests that have begun are answered first."""
+        self._draining = True
+        self._accepting.cancel()
+        for connection in self._open:
+            connection.begin_drain()
+
+    async def _accept_from(self, listener: trio.socket.SocketType, connections: trio.Nursery) -> None:
+        with listener:
+            while True:
+                try:
+                    accepted, peer = await listener.accept()
+                except OSError as error:
+                    if error.errno in _LISTENER_GONE:
+                        raise
+                    if error.errno in _EXHAUSTED:
+                        self.statistics.refused_connection("no-descriptors")
+                        await trio.sleep(_EXHAUSTED_PAUSE_S)
+                    continue
+                sock = socket.socket(accepted.family, accepted.type, fileno=accepted.detach())
+                address = _address_of(sock, peer)
+                key = _subscriber(address.peer_host)
+                reason = self._reason_to_refuse(key)
+                if reason is None:
+                    self._per_address[key] += 1
+                    self.statistics.accepted += 1
+                    connections.start_soon(self._serve_connection, sock, address, key)
+                else:
+                    self.statistics.refused_connection(reason)
+                    sock.close()
+
+    def _reason_to_refuse(self, subscriber: str) -> str | None:
+        if self._per_address.total() >= self._limits.max_connections:
+            return "server-full"
+        if self._per_address[subscriber] >= self._limits.max_connections_per_address:
+            return "address-full"
+        return None
+
+    async def _serve_connection(self, sock: socket.socket, address: Address, subscriber: str) -> None:
+        deadline = trio.current_time() + self._limits.head_timeout_s
+        connection = Connection(PlainStream(sock), address, self._rules, deadline=deadline)
+        self._open.add(connection)
+        self._someone_came.set()
+        self.statistics.open_connections += 1
+        try:
+            if self._draining:
+                connection.begin_drain()
+            await connection.run()
+        finally:
+            self.statistics.open_connections -= 1
+            self._open.remove(connection)
+            self._per_address[subscriber] -= 1
+            if not self._per_address[subscriber]:
+                del self._per_address[subscriber]
+
+    async def _watch_deadlines(self) -> None:
+        limits = self._limits
+        shortest = min(
+            limits.handshake_timeout_s,
+            limits.head_timeout_s,
+            limits.idle_timeout_s,
+            limits.body_rate_window_s,
+            limits.write_timeout_s,
+        )
+        interval_s = min(shortest / _WATCH_FRACTION, _WATCH_MAX_S)
+        while True:
+            if not self._open:
+                self._someone_came = trio.Event()
+                await self._someone_came.wait()
+            await trio.sleep(interval_s)
+            now = trio.current_time()
+            for connection in self._open:
+                if connection.deadline < now:
+                    connection.expire()
+
+
+class _DateField:
+    """The value of Date, formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._value = b""
+
+    def value(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._value = formatdate(second, usegmt=True).encode("ascii")
+        return self._value
+
+
+def _address_of(sock: socket.socket, peer: Sequence[object]) -> Address:
+    local = sock.getsockname()
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return Address("", 0, "", 0)
+    return Address(_plain_host(str(peer[0])), int(str(peer[1])), _plain_host(local[0]), local[1])
+
+
+def _plain_host(host: str) -> str:
+    """Give IPv4 clients of a dual-stack listener their IPv4 address back."""
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def _subscriber(host: str) -> str:
+    """Return what connections are counted by: the IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in host:
+        return host
+    network = ipaddress.IPv6Network((host.partition("%")[0], _IPV6_SUBSCRIBER_BITS), strict=False)
+    return network.network_address.compressed
