@@ -1,0 +1,249 @@
+"""Containers as files below one directory of this machine, durable in the order of docs/formats.md 1.6."""
+
+import errno
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import trio
+
+from holdstore import durable
+from holdstore.blobs.base import BlobReader, BlobWriter
+from holdstore.container import Buffer
+from holdstore.errors import StoreFailed, store_error
+
+T = TypeVar("T")
+
+# Disks gain nothing from more, and the rest of the daemon must not starve (trio has 40 threads for all).
+MAX_THREADS = 16
+# A hung disk must not keep a cancelled task for ever; what is left is removed at the next start.
+ABORT_TIMEOUT_S = 30.0
+
+_HEX = frozenset("0123456789abcdef")
+_DIRECTORIES = tuple(f"{number:02x}" for number in range(256))
+
+
+class LocalBlobStore:
+    """Blobs in `root`/blobs/XX, unfinished ones in `root`/tmp. One process at a time writes to a root.
+
+    Args:
+        root: made, with all 256 directories synced, if it is not there. It must belong to the
+            effective user and be writable by nobody else.
+
+    Raises:
+        StoreFailed: the directory cannot be made or used, or others may write to it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._fds: list[int] = []
+        self._limiter = trio.CapacityLimiter(MAX_THREADS)
+        try:
+            self._open(root)
+        except OSError as error:
+            self.close()
+            raise store_error(error, f"open the store at {root}") from error
+        except StoreFailed:
+            self.close()
+            raise
+
+    def _open(self, root: Path) -> None:
+        if not root.exists():
+            root.mkdir(mode=0o700)
+            durable.sync_directory(root.parent)
+        self._root_fd = self._keep(durable.open_directory(root))
+        status = os.fstat(self._root_fd)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise StoreFailed(f"the store at {root} must belong to uid {os.geteuid()} and to nobody else")
+        durable.make_directory("tmp", dir_fd=self._root_fd)
+        durable.make_directory("blobs", dir_fd=self._root_fd)
+        self._tmp_fd = self._keep(durable.open_directory("tmp", dir_fd=self._root_fd))
+        self._blobs_fd = self._keep(durable.open_directory("blobs", dir_fd=self._root_fd))
+        for directory in _DIRECTORIES:
+            durable.make_directory(directory, dir_fd=self._blobs_fd)
+        # Synced at every start: a crash may have come between an earlier start's mkdir and its fsync.
+        for fd in (self._blobs_fd, self._root_fd):
+            os.fsync(fd)
+
+    def _keep(self, fd: int) -> int:
+        self._fds.append(fd)
+        return fd
+
+    def close(self) -> None:
+        """Close the directories; the store cannot be used afterwards."""
+        while self._fds:
+            os.close(self._fds.pop())
+
+    def __del__(self) -> None:
+        self.close()
+
+    def create(self, name: str) -> BlobWriter:
+        """A writer for a new blob."""
+        return _LocalBlobWriter(self, _checked(name))
+
+    async def open(self, name: str) -> BlobReader | None:
+        """The blob, or None if there is none."""
+        found = await self.run("open a container", self._open_blob, _checked(name))
+        return None if found is None else _LocalBlobReader(self, *found)
+
+    async def delete(self, names: Collection[str]) -> int:
+        """Unlink the blobs in one go; a crash may bring them back, without a key, for recovery to delete."""
+        checked = [_checked(name) for name in names]
+        return await self.run("delete containers", self._delete, checked)
+
+    async def names(self) -> list[str]:
+        """The names of all files below blobs/, whoever put them there."""
+        return await self.run("list the containers", self._names)
+
+    async def remove_unfinished(self) -> int:
+        """Empty tmp/."""
+        return await self.run("remove unfinished containers", self._remove_unfinished)
+
+    def free_bytes(self) -> int:
+        """Bytes an unprivileged process may still write."""
+        try:
+            status = os.fstatvfs(self._root_fd)
+        except OSError as error:
+            raise store_error(error, "ask for the free space") from error
+        return status.f_bavail * status.f_frsize
+
+    async def run(self, action: str, function: Callable[..., T], *args: object) -> T:
+        """Run a blocking function in a thread, to its end even when cancelled; OSError becomes ours."""
+        try:
+            return await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+        except OSError as error:
+            raise store_error(error, action) from error
+
+    def new_file(self) -> durable.DurableFile:
+        """An unfinished file. Blocks."""
+        return durable.DurableFile(self._tmp_fd)
+
+    def publish(self, file: durable.DurableFile, name: str) -> None:
+        """Make a file durable under its name. Blocks."""
+        try:
+            directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
+        except OSError:
+            file.discard()
+            raise
+        try:
+            file.publish(name, dir_fd=directory)
+        finally:
+            os.close(directory)
+
+    def _open_blob(self, name: str) -> tuple[int, int] | None:
+        directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
+        try:
+            return durable.open_regular(name, dir_fd=directory)
+        except FileNotFoundError:
+            return None
+        finally:
+            os.close(directory)
+
+    def _delete(self, names: Sequence[str]) -> int:
+        removed = 0
+        for name in names:
+            directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
+            try:
+                removed += durable.remove(name, dir_fd=directory)
+            finally:
+                os.close(directory)
+        return removed
+
+    def _names(self) -> list[str]:
+        found: list[str] = []
+        for name in _DIRECTORIES:
+            directory = durable.open_directory(name, dir_fd=self._blobs_fd)
+            try:
+                found += durable.names_in(directory)
+            finally:
+                os.close(directory)
+        return found
+
+    def _remove_unfinished(self) -> int:
+        return sum(durable.remove(name, dir_fd=self._tmp_fd) for name in durable.names_in(self._tmp_fd))
+
+
+class _LocalBlobWriter:
+    """A blob on its way into a local store; the file is made with the first bytes."""
+
+    def __init__(self, store: LocalBlobStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._file: durable.DurableFile | None = None
+        self._finished = False
+
+    async def write(self, pieces: Sequence[Buffer]) -> None:
+        """Append in a thread."""
+        await self._store.run("write a container", self._write, pieces)
+
+    async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
+        """Write the rest and publish, all in one hop to a thread."""
+        await self._store.run("commit a container", self._commit, pieces)
+
+    async def abort(self) -> None:
+        """Unlink what was written, unless it is committed."""
+        file, self._file = self._file, None
+        self._finished = True
+        if file is not None:
+            with trio.move_on_after(ABORT_TIMEOUT_S, shield=True):
+                await trio.to_thread.run_sync(file.discard, abandon_on_cancel=True)
+
+    def _write(self, pieces: Sequence[Buffer]) -> None:
+        if self._finished:
+            raise OSError(errno.EBADF, "the container is already finished")
+        if self._file is None:
+            self._file = self._store.new_file()
+        self._file.write(pieces)
+
+    def _commit(self, pieces: Sequence[Buffer]) -> None:
+        self._write(pieces)
+        file, self._file = self._file, None
+        self._finished = True
+        if file is not None:
+            self._store.publish(file, self._name)
+
+
+class _LocalBlobReader:
+    """An open file of a local store."""
+
+    def __init__(self, store: LocalBlobStore, fd: int, size_bytes: int) -> None:
+        self._store = store
+        self._fd: int | None = fd
+        self.size_bytes = size_bytes
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Read in a thread."""
+        return await self._store.run("read a container", self._read, offset, length)
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        self._close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __del__(self) -> None:
+        self._close()
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if self._fd is None:
+            raise OSError(errno.EBADF, "the container is closed")
+        return durable.read_at(self._fd, offset, length)
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            os.close(fd)
+
+
+def _checked(name: str) -> str:
+    """No path is ever made from anything but hex digits."""
+    if not 4 <= len(name) <= 64 or not set(name) <= _HEX:
+        raise ValueError("a blob's name is 4 to 64 lower-case hex digits")
+    return name

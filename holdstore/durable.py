@@ -1,0 +1,214 @@
+"""Files that survive a power cut: create, write, sync, rename, sync the directory (docs/formats.md 1.6).
+
+All names are relative to an open directory and never followed through a link. Functions here block;
+callers run them in a thread. They raise OSError.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdstore.container import Buffer
+
+# IOV_MAX of Linux; a batch has far fewer pieces.
+_MAX_PIECES = 1024
+_SYNC_FILE_RANGE_WRITE = 2
+# Large enough that the disk gets long runs, small enough that little is left for the fsync.
+WRITEBACK_BYTES = 8 * 1024 * 1024
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_sync_file_range = _libc.sync_file_range
+_sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+_sync_file_range.restype = ctypes.c_int
+
+
+def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> int:
+    """A descriptor of a directory; below `dir_fd` a symbolic link is refused."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if dir_fd is not None:
+        flags |= os.O_NOFOLLOW
+    return os.open(path, flags, dir_fd=dir_fd)
+
+
+def make_directory(name: str, *, dir_fd: int) -> None:
+    """Create a directory, mode 0700, if it is not there; the caller syncs its parent."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, mode=0o700, dir_fd=dir_fd)
+
+
+def write_fully(fd: int, pieces: Sequence[Buffer]) -> int:
+    """Write all pieces, however little the kernel takes at a time; returns the bytes written."""
+    views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+    total = 0
+    while views:
+        written = os.writev(fd, views[:_MAX_PIECES])
+        total += written
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if written:
+            views[0] = views[0][written:]
+    return total
+
+
+def start_writeback(fd: int, offset: int, length: int) -> None:
+    """Ask the kernel to start writing a range, so that the fsync at the end is short.
+
+    Only a hint: an error is of no consequence here because fsync reports it too.
+    """
+    _sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
+
+
+class DurableFile:
+    """A file written under a random name, which then appears complete and synced under its own.
+
+    After any error the file is gone, under both names: an fsync that failed is never tried again on
+    the same pages, because the kernel may have dropped them and would then report success.
+
+    Args:
+        tmp_fd: the open directory of unfinished files; it stays open as long as this object lives.
+    """
+
+    def __init__(self, tmp_fd: int) -> None:
+        self._tmp_fd = tmp_fd
+        self._tmp_name = os.urandom(16).hex()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd: int | None = os.open(self._tmp_name, flags, mode=0o600, dir_fd=tmp_fd)
+        self._written = 0
+        self._writeback_from = 0
+
+    def write(self, pieces: Sequence[Buffer]) -> None:
+        """Append all pieces."""
+        fd = self._descriptor()
+        try:
+            self._written += write_fully(fd, pieces)
+        except OSError:
+            self.discard()
+            raise
+        if self._written - self._writeback_from >= WRITEBACK_BYTES:
+            start_writeback(fd, self._writeback_from, self._written - self._writeback_from)
+            self._writeback_from = self._written
+
+    def publish(self, name: str, *, dir_fd: int) -> None:
+        """Make the file durable as `name` in the directory `dir_fd`; steps 3 to 5 of the commit order.
+
+        Raises:
+            FileExistsError: there is such a file; nothing is ever overwritten.
+        """
+        fd = self._descriptor()
+        renamed = False
+        try:
+            os.fsync(fd)
+            self._fd = None
+            os.close(fd)
+            if _exists(name, dir_fd=dir_fd):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            os.rename(self._tmp_name, name, src_dir_fd=self._tmp_fd, dst_dir_fd=dir_fd)
+            renamed = True
+            os.fsync(dir_fd)
+        except OSError:
+            self.discard()
+            if renamed:
+                _remove_if_possible(name, dir_fd=dir_fd)
+            raise
+
+    def discard(self) -> None:
+        """Close and unlink what is unfinished; what cannot be unlinked now, recovery removes."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        _remove_if_possible(self._tmp_name, dir_fd=self._tmp_fd)
+
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            raise OSError(errno.EBADF, "the file is already finished")
+        return self._fd
+
+
+def _exists(name: str, *, dir_fd: int) -> bool:
+    try:
+        os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _remove_if_possible(name: str, *, dir_fd: int) -> None:
+    """For the way out of an error, which must not be hidden by a second one."""
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=dir_fd)
+
+
+def names_in(dir_fd: int) -> list[str]:
+    """The names of a directory's entries."""
+    with os.scandir(dir_fd) as entries:
+        return [entry.name for entry in entries]
+
+
+def remove(name: str, *, dir_fd: int) -> bool:
+    """Unlink; False if it was not there."""
+    try:
+        os.unlink(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def open_regular(name: str, *, dir_fd: int) -> tuple[int, int]:
+    """Open a regular file for reading; returns its descriptor and size in bytes."""
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return fd, status.st_size
+
+
+def read_at(fd: int, offset: int, length: int) -> bytes:
+    """Up to `length` bytes from `offset`; fewer only at the end of the file."""
+    pieces: list[bytes] = []
+    while length:
+        piece = os.pread(fd, length, offset)
+        if not piece:
+            break
+        pieces.append(piece)
+        offset += len(piece)
+        length -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def sync_directory(path: str | os.PathLike[str]) -> None:
+    """Make a directory's entries durable."""
+    fd = open_directory(path)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_new_file(path: Path, content: bytes) -> None:
+    """Write a small new file, mode 0600, durable under its name; after an error it is gone.
+
+    Raises:
+        FileExistsError: there is one already.
+    """
+    directory = open_directory(path.parent)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path.name, flags, mode=0o600, dir_fd=directory)
+        try:
+            try:
+                write_fully(fd, [content])
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.fsync(directory)
+        except OSError:
+            _remove_if_possible(path.name, dir_fd=directory)
+            raise
+    finally:
+        os.close(directory)

@@ -1,0 +1,148 @@
+"""Opening a sealed document: everything is authenticated before the first byte is handed on."""
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self
+
+from holdstore.blobs.base import BlobReader, BlobStore
+from holdstore.container import (
+    PREAMBLE_BYTES,
+    SEALED_SEGMENT_BYTES,
+    SEGMENT_BYTES,
+    TAG_BYTES,
+    SealedDocument,
+    blob_name,
+    check_row,
+    container_size,
+    segment_offset,
+)
+from holdstore.errors import Damage, DamagedContainer, HoldStoreError
+from holdstore.keyring import Keyring
+from holdstore.sealing import SegmentCipher, open_preamble
+
+# 1 MiB of document: one hop to a thread for each, and the bound on what chunks() hands on at a time.
+BATCH_SEGMENTS = 16
+
+
+class SealedReader:
+    """Opens one document; made by HoldStore.open. Use as an async context manager.
+
+    Memory is bounded by one batch (1 MiB) of ciphertext and of plaintext, whatever the document's size.
+    """
+
+    def __init__(self, blobs: BlobStore, keyring: Keyring, document: SealedDocument) -> None:
+        self._blobs = blobs
+        self._keyring = keyring
+        self._document = document
+        self._blob: BlobReader | None = None
+        self._cipher: SegmentCipher | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the container and forget the key."""
+        self._closed = True
+        self._cipher = None
+        blob, self._blob = self._blob, None
+        if blob is not None:
+            await blob.aclose()
+
+    async def verify(self) -> None:
+        """Authenticate the whole container (docs/formats.md 1.5); nothing of the document comes out.
+
+        Raises:
+            DamagedContainer: with the check that failed.
+            StoreFailed: the medium refused to be read.
+        """
+        cipher = await self._open()
+        scratch = self._scratch()
+        for first in range(0, self._document.segments, BATCH_SEGMENTS):
+            self._open_batch(cipher, first, await self._read_batch(first), scratch)
+        self._cipher = cipher
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The document in pieces of at most 1 MiB. Verifies everything first, unless verify has run.
+
+        Every tag is checked again on the way, because the medium may have changed since.
+
+        Raises:
+            DamagedContainer, StoreFailed: as verify; after the first piece only if the medium changed.
+        """
+        if self._cipher is None:
+            await self.verify()
+        scratch = self._scratch()
+        for first in range(0, self._document.segments, BATCH_SEGMENTS):
+            sealed = await self._read_batch(first)
+            if self._cipher is None:
+                raise HoldStoreError("the document was closed while it was being read")
+            length = self._open_batch(self._cipher, first, sealed, scratch)
+            if length:
+                yield bytes(scratch[:length])
+
+    async def _open(self) -> SegmentCipher:
+        """Steps 1 to 6 of docs/formats.md 1.5."""
+        document = self._document
+        check_row(document)
+        await self._find()
+        dek = self._keyring.unwrap(document.wrapped_key, document.job_id, document.number)
+        return open_preamble(dek, await self._read(0, PREAMBLE_BYTES), document.job_id, document.number)
+
+    async def _find(self) -> None:
+        """Open the container and compare its size with the row's."""
+        if self._closed:
+            raise HoldStoreError("this reader is closed")
+        document = self._document
+        if document.inline is not None:
+            found = len(document.inline)
+        else:
+            if self._blob is None:
+                self._blob = await self._blobs.open(blob_name(document.job_id, document.number))
+            if self._blob is None:
+                raise DamagedContainer(Damage.MISSING, "there is no container for this document")
+            found = self._blob.size_bytes
+        expected = container_size(document.size_bytes)
+        if found != expected:
+            raise DamagedContainer(Damage.SIZE, f"the container has {found} bytes, not {expected}")
+
+    def _scratch(self) -> memoryview:
+        return memoryview(bytearray(min(self._document.size_bytes, BATCH_SEGMENTS * SEGMENT_BYTES)))
+
+    async def _read_batch(self, first: int) -> memoryview:
+        """The sealed segments from `first` on, at most a batch; step 8 with the last of them."""
+        end = first + BATCH_SEGMENTS
+        start = segment_offset(first)
+        if end < self._document.segments:
+            expected = segment_offset(end) - start
+            sealed = await self._read(start, expected)
+        else:
+            expected = container_size(self._document.size_bytes) - start
+            # One byte more than there may be, so that what follows the last segment is noticed.
+            sealed = await self._read(start, expected + 1)
+        if len(sealed) != expected:
+            raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
+        return memoryview(sealed)
+
+    async def _read(self, offset: int, length: int) -> bytes:
+        if self._document.inline is not None:
+            return self._document.inline[offset : offset + length]
+        if self._blob is None:
+            raise HoldStoreError("this reader is closed")
+        return await self._blob.read(offset, length)
+
+    def _open_batch(self, cipher: SegmentCipher, first: int, sealed: memoryview, target: memoryview) -> int:
+        """Open the segments of a batch, one after the other, into `target`; returns their plaintext bytes."""
+        end = 0
+        for position in range(0, len(sealed), SEALED_SEGMENT_BYTES):
+            segment = sealed[position : position + SEALED_SEGMENT_BYTES]
+            start, end = end, end + len(segment) - TAG_BYTES
+            index = first + position // SEALED_SEGMENT_BYTES
+            final = index == self._document.segments - 1
+            cipher.open_into(segment, index, final=final, target=target[start:end])
+        return end
