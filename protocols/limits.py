@@ -14,10 +14,11 @@ class IppLimits:
     max_message_bytes: int = 1 * MIB
     # RFC 8010 3.1.1 lets a message have any number of groups; Get-Jobs answers one group a job.
     max_groups: int = 20_000
-    # Client requests carry tens of attributes, printers' answers a few hundred.
-    max_attributes: int = 20_000
-    # One attribute with many values: media-supported has a few hundred.
-    max_values: int = 60_000
+    # Client requests carry tens of attributes, printers' answers a few hundred; a media database of
+    # 300 KiB has some ten thousand members. Reading this many takes less than 20 ms.
+    max_attributes: int = 10_000
+    # Values, and the marks that collections are built with: twice the members, for the same reason.
+    max_values: int = 20_000
     # media-col-database needs 3 levels; 8 leaves room without inviting bombs.
     max_depth: int = 8
 

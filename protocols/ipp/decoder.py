@@ -6,7 +6,7 @@ from typing import NamedTuple
 from protocols.errors import RemoteProtocolError
 from protocols.ipp.message import Group, Message
 from protocols.ipp.status import Status
-from protocols.ipp.syntaxes import READERS
+from protocols.ipp.syntaxes import LENIENT_READERS, READERS, repair_string
 from protocols.ipp.tags import FIRST_VALUE_TAG, GroupTag, ValueTag
 from protocols.ipp.values import Attribute, Collection, Value
 from protocols.limits import IppLimits
@@ -169,10 +169,13 @@ class Decoder:
             raise self._bad_value(error) from error
 
     def _parse_items(self, data: bytes, at: int, limit: int) -> int:
+        """Use complete items from `at` on; return where the first incomplete one starts.
+
+        This is the hot loop: a message's cost is nearly all here, so plain values are read in place.
+        """
         size = min(len(data), limit)
-        values = self._values
-        values_left = self._values_left
-        readers, lenient = READERS, self._lenient
+        values, values_left = self._values, self._values_left
+        readers = LENIENT_READERS if self._lenient else READERS
         while at < size:
             tag = data[at]
             if tag < FIRST_VALUE_TAG:
@@ -182,29 +185,31 @@ class Decoder:
                     return at
                 values = None
                 continue
-            if at + _SMALLEST_ITEM > size:
+            value_at = at + _SMALLEST_ITEM
+            if value_at > size:
                 break
             name_size, value_size = _two_lengths(data, at + 1)
-            value_at = at + 5 + name_size
             if name_size:
+                value_at += name_size
                 if value_at > size:
                     break
                 value_size = data[value_at - 2] << 8 | data[value_at - 1]
             end = value_at + value_size
             if end > size:
                 break
-            if tag in _STRUCTURE_TAGS:
+            values_left -= 1
+            if values_left < 0:
+                raise _refusal(f"more than {self._limits.max_values} values", _TOO_LARGE)
+            reader = readers[tag]
+            if reader is None:
                 values = self._structure(tag, data[at + 3 : at + 3 + name_size], data[value_at:end])
             else:
                 if name_size:
                     values = self._begin_attribute(data[at + 3 : value_at - 2])
                 elif values is None:
                     raise _refusal("a value without a name follows no attribute")
-                values.append(_new(Value, (tag, readers[tag](data[value_at:end], lenient))))
+                values.append(_new(Value, (tag, reader(data[value_at:end]))))
             at = end
-            values_left -= 1
-            if values_left < 0:
-                raise _refusal(f"more than {self._limits.max_values} values", _TOO_LARGE)
         self._values_left = values_left
         self._needed = self._size_of_next(data, at, limit)
         return at
@@ -249,8 +254,7 @@ class Decoder:
     def _attributes(self, members: _Members) -> tuple[Attribute, ...]:
         """Freeze what a group or collection holds; the same name twice is an error (RFC 8010 3.1.3)."""
         attributes = tuple([_new(Attribute, (name, tuple(values))) for name, values in members])
-        names = {name for name, _ in members}
-        if len(names) == len(members):
+        if len(members) == 1 or len({name for name, _ in members}) == len(members):
             return attributes
         if not self._lenient:
             # Two readings of one request: what policy judged must be what the printer sees.
@@ -260,10 +264,10 @@ class Decoder:
             first.setdefault(attribute.name, attribute)
         return tuple(first.values())
 
-    def _begin_attribute(self, name: bytes) -> _Values:
+    def _begin_attribute(self, octets: bytes) -> _Values:
         if self._enclosing:
             raise _refusal("a collection's member has its name in a memberAttrName")
-        return self._add_attribute(name)
+        return self._add_attribute(octets)
 
     def _add_attribute(self, octets: bytes) -> _Values:
         if self._members is None:
@@ -271,10 +275,11 @@ class Decoder:
         self._attributes_left -= 1
         if self._attributes_left < 0:
             raise _refusal(f"more than {self._limits.max_attributes} attributes", _TOO_LARGE)
-        name = octets.decode("utf-8", "replace")
-        if not self._lenient and not (
-            name.isascii() and name.isprintable() and 0 < len(octets) <= MAX_NAME_OCTETS
-        ):
+        if self._lenient:
+            name = repair_string(octets)
+        elif octets.isascii() and 0 < len(octets) <= MAX_NAME_OCTETS:
+            name = octets.decode()
+        else:
             raise _refusal("an attribute's name is not a keyword")
         values: _Values = []
         self._members.append((name, values))
@@ -286,32 +291,33 @@ class Decoder:
         if tag == _BEGIN_COLLECTION:
             if name:
                 self._begin_attribute(name)
-            return self._begin_collection(octets)
+            if octets and not self._lenient:
+                raise _refusal("the beginning of a collection carries a value")
+            return self._begin_collection()
         if name or not self._enclosing:
             raise _refusal("a member name or the end of a collection outside a collection")
-        if self._values is not None and not self._values:
+        if self._values == []:
             raise _refusal("a collection's member has no value")
         if tag == _MEMBER_NAME:
             return self._add_attribute(octets)
-        return self._end_collection(octets)
+        if octets and not self._lenient:
+            raise _refusal("the end of a collection carries a value")
+        return self._end_collection()
 
-    def _begin_collection(self, octets: bytes) -> _Values | None:
+    def _begin_collection(self) -> _Values | None:
         if self._values is None or self._members is None:
             raise _refusal("a collection without a name follows no attribute")
-        if octets and not self._lenient:
-            raise _refusal("the beginning of a collection carries a value")
         if len(self._enclosing) >= self._limits.max_depth:
             raise _refusal(f"collections nested deeper than {self._limits.max_depth}", _TOO_LARGE)
         self._enclosing.append((self._members, self._values))
-        self._members, self._values = [], None
-        return self._values
+        self._members = []
+        self._values = None
+        return None
 
-    def _end_collection(self, octets: bytes) -> _Values:
-        if octets and not self._lenient:
-            raise _refusal("the end of a collection carries a value")
-        collection = Collection(self._attributes(self._members or []))
+    def _end_collection(self) -> _Values:
+        members = self._attributes(self._members) if self._members else ()
         self._members, values = self._enclosing.pop()
-        values.append(Value(_BEGIN_COLLECTION, collection))
+        values.append(_new(Value, (_BEGIN_COLLECTION, _new(Collection, (members,)))))
         self._values = values
         return values
 
