@@ -12,7 +12,7 @@ from spoold.database.schema import documents, inline_containers, jobs
 from spoold.database.times import from_us, to_us
 from spoold.model.ids import JobId, UserId
 from spoold.model.job import Document, Job
-from spoold.model.jobstate import FINAL, JobState
+from spoold.model.jobstate import FINAL, LIVE, JobState
 
 # Statements are built once: SQLAlchemy then finds its compiled form by identity on the hot path.
 _INSERT_JOB = insert(jobs)
@@ -122,6 +122,26 @@ def count_by_state(connection: Connection, queue: str | None = None) -> dict[Job
     if queue is not None:
         statement = statement.where(jobs.c.queue == queue)
     return {JobState(state): count for state, count in connection.execute(statement)}
+
+
+def count_live_by_sender(connection: Connection) -> list[tuple[str | None, str, int]]:
+    """Return (owner_id, peer, jobs) of every job that has not ended."""
+    statement = (
+        select(jobs.c.owner_id, jobs.c.peer, func.count())
+        .where(jobs.c.state.in_([state.value for state in LIVE]))
+        .group_by(jobs.c.owner_id, jobs.c.peer)
+    )
+    return [(owner_id, peer, count) for owner_id, peer, count in connection.execute(statement)]
+
+
+def count_live(connection: Connection) -> dict[str, int]:
+    """Return how many jobs of each queue have not ended ("queued-job-count")."""
+    statement = (
+        select(jobs.c.queue, func.count())
+        .where(jobs.c.state.in_([state.value for state in LIVE]))
+        .group_by(jobs.c.queue)
+    )
+    return dict(connection.execute(statement).tuples().all())
 
 
 def forget_finished(connection: Connection, before: datetime, limit: int = 500) -> int:

@@ -1,0 +1,95 @@
+"""Applies the site's policy at acceptance: what it says becomes the job's state, attributes and time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policy.decision import AttributeValue, Decision
+from policy.engine import PolicyEngine
+from protocols.ipp.encoder import encode_group
+from protocols.ipp.message import Attribute, Group
+from protocols.ipp.tags import GroupTag
+from protocols.ipp.values import integer, keyword
+from spoold.intake.submission import Submission
+from spoold.model.job import Document
+from spoold.model.jobstate import JobEvent
+from spoold.model.policy_facts import facts_for
+
+HELD_WORDS = "Waiting for its owner to release it."
+CLAIM_WORDS = "Waiting for its owner to sign in and release it."
+ON_ARRIVAL_WORDS = "Printed as soon as its printer is ready."
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What becomes of a job whose documents are all sealed.
+
+    Args:
+        event: permitted, needs-approval or refused.
+        words: why, for the owner.
+        template: Job Template attributes with what the policy set, as an encoded job group.
+        expires_at: when the job is shredded if nobody releases it.
+        rule: the rule that decided, None when none stood in the way.
+    """
+
+    event: JobEvent
+    words: str
+    template: bytes
+    expires_at: datetime
+    rule: str | None
+
+
+def decide(
+    engine: PolicyEngine,
+    submission: Submission,
+    documents: Sequence[Document],
+    now: datetime,
+    *,
+    on_arrival: bool,
+) -> Acceptance:
+    """Ask the policy about a job at acceptance; never raises for a failing rule (it denies and says so)."""
+    facts = facts_for(
+        queue=submission.queue.name,
+        principal=submission.principal,
+        claimed_name=submission.claimed_name,
+        template=submission.template,
+        documents=documents,
+        peer=submission.peer,
+        protocol=submission.protocol,
+    )
+    decision = engine.decide("accept", facts, now)
+    held = HELD_WORDS if submission.principal else CLAIM_WORDS
+    if on_arrival:
+        held = ON_ARRIVAL_WORDS
+    return Acceptance(
+        event=_EVENTS[decision.verdict],
+        words=decision.message or held,
+        template=encode_template(with_set(submission.template, decision.set_attributes)),
+        expires_at=now + _hold(submission, decision),
+        rule=decision.rule,
+    )
+
+
+_EVENTS = {
+    "allow": JobEvent.PERMITTED,
+    "hold-for-approval": JobEvent.NEEDS_APPROVAL,
+    "deny": JobEvent.REFUSED,
+}
+
+
+def with_set(template: Iterable[Attribute], changes: Mapping[str, AttributeValue]) -> tuple[Attribute, ...]:
+    """Return the attributes with the policy's in place of the client's."""
+    kept = [attribute for attribute in template if attribute.name not in changes]
+    for name, value in changes.items():
+        kept.append(integer(name, value) if isinstance(value, int) else keyword(name, value))
+    return tuple(kept)
+
+
+def encode_template(template: Sequence[Attribute]) -> bytes:
+    """Return Job Template attributes as they are stored."""
+    return encode_group(Group(GroupTag.JOB, tuple(template)))
+
+
+def _hold(submission: Submission, decision: Decision) -> timedelta:
+    longest = submission.queue.expires_after
+    return longest if decision.hold_s is None else min(longest, timedelta(seconds=decision.hold_s))

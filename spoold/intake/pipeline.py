@@ -1,0 +1,363 @@
+"""The pipeline: seal, inspect, decide, hold, and only then say yes to the client."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from holdstore.store import HoldStore
+from protocols.ipp.decoder import decode_group
+from protocols.ipp.message import Attribute
+from protocols.limits import IppLimits
+from spoold.database import jobs
+from spoold.database.engine import Database
+from spoold.intake.admission import Admission
+from spoold.intake.decide import Acceptance, decide, encode_template
+from spoold.intake.inspection import Inspections
+from spoold.intake.receive import receive
+from spoold.intake.submission import Incoming, Submission
+from spoold.keys.words import TITLE, PrivateWords
+from spoold.model.errors import NotFound, NotPossible, RefusedByPolicy, SpoolError, TooLarge
+from spoold.model.ids import JobId, new_job_id
+from spoold.model.job import Document, Job
+from spoold.model.jobstate import JobEvent, JobState
+from spoold.model.queue import Release
+from spoold.model.site import CurrentSite
+from spoold.records import transitions
+from spoold.runtime.clock import Clock
+from spoold.runtime.limits import DaemonLimits
+from spoold.runtime.metrics import Metrics
+
+log = structlog.get_logger()
+
+OnHeld = Callable[[Job], Awaitable[None]]
+INTERRUPTED = "The document did not arrive completely; print it again."
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeParts:
+    """What the intake works with; put together by the composition root."""
+
+    site: CurrentSite
+    database: Database
+    store: HoldStore
+    words: PrivateWords
+    inspections: Inspections
+    admission: Admission
+    clock: Clock
+    metrics: Metrics
+    limits: DaemonLimits
+    formats: frozenset[str]
+
+
+class Intake:
+    """Accepts jobs.
+
+    Everything returned from here is durable: the sealed document and the job's row are on disk.
+    """
+
+    def __init__(self, parts: IntakeParts, *, on_held: OnHeld) -> None:
+        self._parts = parts
+        self._on_held = on_held
+
+    def validate(self, submission: Submission) -> None:
+        """Refuse now what would be refused later ("Validate-Job", RFC 8011 4.2.3).
+
+        Raises:
+            Unavailable, Busy: no room.
+            RefusedByPolicy: a rule that needs no document says no.
+        """
+        parts = self._parts
+        parts.admission.check(submission)
+        engine = parts.site().policy
+        if engine.uses_document("accept"):
+            return
+        acceptance = decide(engine, submission, (), parts.clock.now(), on_arrival=False)
+        if acceptance.event is JobEvent.REFUSED:
+            raise RefusedByPolicy(acceptance.words, rule=acceptance.rule)
+
+    async def submit(self, submission: Submission, incoming: Incoming) -> Job:
+        """Take a job with its only document ("Print-Job", LPR).
+
+        Returns:
+            The job, held or waiting for approval.
+
+        Raises:
+            SpoolError: a refusal; where the sender is known a job row keeps the reason for its owner.
+        """
+        parts = self._parts
+        self.validate(submission)
+        job = self._new_job(submission)
+        async with parts.admission.body():
+            try:
+                received = await self._receive(job, 1, incoming)
+            except SpoolError as error:
+                await self._note_refusal(submission, job, error)
+                raise
+        return await self._hold_at_once(submission, job, received)
+
+    async def create_job(self, submission: Submission) -> Job:
+        """Open a job whose documents come later ("Create-Job", RFC 8011 4.2.4)."""
+        self.validate(submission)
+        job = self._new_job(submission)
+        return await self._parts.database.write(
+            lambda connection: transitions.begin(connection, job, actor=submission.actor)
+        )
+
+    async def add_document(
+        self, job: Job, submission: Submission, incoming: Incoming | None, *, last: bool
+    ) -> Job:
+        """Take a document of an open job ("Send-Document", RFC 8011 4.3.1).
+
+        Args:
+            incoming: None for a last Send-Document without data, which only closes the job.
+
+        Raises:
+            NotPossible: the job takes no documents any more (it was cancelled meanwhile, say).
+            Unavailable, Busy: nothing was kept; the client may send the document again.
+        """
+        if incoming is not None:
+            async with self._parts.admission.body():
+                job = await self._add(job, submission, incoming)
+        if last and job.state is JobState.RECEIVING:
+            return await self.close(job.id, submission)
+        return job
+
+    async def close(self, job_id: JobId, submission: Submission) -> Job:
+        """End the arrival of documents: inspect where the policy asks for it, decide, hold."""
+        parts = self._parts
+        now = parts.clock.now()
+        job = await parts.database.write(
+            lambda connection: _seal_job(connection, job_id, submission.actor, now)
+        )
+        return await self.finish(job, submission)
+
+    async def finish(self, job: Job, submission: Submission) -> Job:
+        """Decide on a job that is *inspecting*; also used for jobs a crash left there."""
+        parts = self._parts
+        documents = await parts.database.read(lambda connection: jobs.documents_of(connection, job.id))
+        inspected = await self._inspect_if_asked(documents)
+        now = parts.clock.now()
+        asked = replace(submission, template=template_of(job))
+        acceptance = decide(parts.site().policy, asked, inspected, now, on_arrival=job.on_arrival)
+        changes = _summary(inspected) | {"template": acceptance.template, "expires_at": acceptance.expires_at}
+
+        def write(connection: Connection) -> Job:
+            for document in inspected:
+                jobs.set_inspection(connection, document)
+            return transitions.move(
+                connection,
+                job.id,
+                acceptance.event,
+                words=acceptance.words,
+                actor=submission.actor,
+                now=now,
+                **changes,
+            )
+
+        return await self._settled(await parts.database.write(write), documents, acceptance)
+
+    # -- one document at once --
+
+    async def _hold_at_once(self, submission: Submission, job: Job, document: Document) -> Job:
+        parts = self._parts
+        try:
+            (inspected,) = await self._inspect_if_asked([document])
+            now = parts.clock.now()
+            acceptance = decide(parts.site().policy, submission, [inspected], now, on_arrival=job.on_arrival)
+            complete = replace(
+                job,
+                template=acceptance.template,
+                expires_at=acceptance.expires_at,
+                changed_at=now,
+                **_summary([inspected]),
+            )
+
+            def write(connection: Connection) -> Job:
+                walked = (JobEvent.SEALED, acceptance.event)
+                created = transitions.begin(
+                    connection, complete, actor=submission.actor, walked=walked, words=acceptance.words
+                )
+                if acceptance.event is not JobEvent.REFUSED:
+                    jobs.insert_document(connection, inspected)
+                return created
+
+            created = await parts.database.write(write)
+        except BaseException:
+            # No row will ever name this container, and without its key it is noise.
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
+                await parts.store.shred(job.id, [document.number])
+            raise
+        settled = await self._settled(created, [document], acceptance)
+        if acceptance.event is JobEvent.REFUSED:
+            raise RefusedByPolicy(acceptance.words, rule=acceptance.rule, job=str(job.id))
+        return settled
+
+    async def _settled(self, job: Job, documents: Sequence[Document], acceptance: Acceptance) -> Job:
+        """Do what follows a decision that is already durable."""
+        parts = self._parts
+        parts.metrics.job_moved(JobState.INSPECTING, job.state)
+        log.info("job-decided", job=str(job.id), queue=job.queue, state=job.state, rule=acceptance.rule)
+        if acceptance.event is JobEvent.REFUSED:
+            await parts.store.shred(job.id, [document.number for document in documents])
+            parts.database.shred_soon()
+            return job
+        parts.admission.count(job)
+        parts.inspections.later(job.id)
+        if job.on_arrival and job.state is JobState.HELD:
+            await self._on_held(job)
+        return job
+
+    # -- documents of an open job --
+
+    async def _add(self, job: Job, submission: Submission, incoming: Incoming) -> Job:
+        parts = self._parts
+        number = job.documents + 1
+        if number > parts.limits.max_documents_per_job:
+            raise TooLarge(f"A job may have {parts.limits.max_documents_per_job} documents, not more.")
+        try:
+            document = await self._receive(job, number, incoming)
+        except (TooLarge, NotPossible) as error:
+            return await self._abort(job.id, submission.actor, error.public)
+        except SpoolError as error:
+            if error.temporary:
+                raise
+            return await self._abort(job.id, submission.actor, error.public)
+        except BaseException:
+            # The client went away in the middle of its document.
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
+                await self._abort(job.id, submission.actor, INTERRUPTED)
+            raise
+        added = await parts.database.write(
+            lambda connection: _insert_next(connection, job.id, document, parts.clock.now())
+        )
+        if added is None:
+            await parts.store.shred(job.id, [number])
+            raise NotPossible("The job has ended while its document was arriving.", job=str(job.id))
+        return added
+
+    async def _receive(self, job: Job, number: int, incoming: Incoming) -> Document:
+        site = self._parts.site()
+        received = await receive(
+            self._parts.store,
+            job.id,
+            number,
+            incoming,
+            max_bytes=site.max_document_bytes,
+            formats=self._parts.formats,
+        )
+        return received.document()
+
+    async def _abort(self, job_id: JobId, actor: str, words: str) -> Job:
+        parts = self._parts
+        now = parts.clock.now()
+
+        def write(connection: Connection) -> tuple[Job, list[Document]]:
+            documents = jobs.documents_of(connection, job_id)
+            current = jobs.job_by_id(connection, job_id)
+            if current is None:
+                raise NotFound("There is no such job.")
+            if current.state is not JobState.RECEIVING:
+                return current, []
+            return transitions.move(
+                connection, job_id, JobEvent.REFUSED, words=words, actor=actor, now=now
+            ), documents
+
+        job, documents = await parts.database.write(write)
+        await parts.store.shred(job_id, [document.number for document in documents])
+        parts.database.shred_soon()
+        return job
+
+    # -- pieces --
+
+    def _new_job(self, submission: Submission) -> Job:
+        parts = self._parts
+        now = parts.clock.now()
+        job_id = new_job_id()
+        wrapped_key, private = parts.words.seal(job_id, {TITLE: submission.title})
+        principal = submission.principal
+        return Job(
+            id=job_id,
+            number=0,
+            queue=submission.queue.name,
+            state=JobState.RECEIVING,
+            reason="Its documents are arriving.",
+            owner_id=principal.id if principal else None,
+            claimed_name=submission.claimed_name,
+            peer=submission.peer,
+            protocol=submission.protocol,
+            created_at=now,
+            changed_at=now,
+            expires_at=now + submission.queue.expires_after,
+            template=encode_template(submission.template),
+            private=private,
+            wrapped_key=wrapped_key,
+            on_arrival=submission.queue.release is Release.ON_ARRIVAL,
+        )
+
+    async def _inspect_if_asked(self, documents: Sequence[Document]) -> list[Document]:
+        """Inspect before deciding only if a rule asks about the inside; else it is done afterwards."""
+        if not self._parts.site().policy.uses_document("accept"):
+            return list(documents)
+        return [await self._parts.inspections.inspect(document) for document in documents]
+
+    async def _note_refusal(self, submission: Submission, job: Job, error: SpoolError) -> None:
+        """Keep the reason for the person; what is only temporary is tried again by the client."""
+        if error.temporary:
+            return
+        await self._parts.database.write(
+            lambda connection: transitions.begin(
+                connection, job, actor=submission.actor, walked=(JobEvent.REFUSED,), words=error.public
+            )
+        )
+
+
+def template_of(job: Job) -> tuple[Attribute, ...]:
+    """Return a job's Job Template attributes."""
+    return decode_group(job.template, IppLimits()).attributes if job.template else ()
+
+
+def _seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -> Job:
+    job = jobs.job_by_id(connection, job_id)
+    if job is None:
+        raise NotFound("There is no such job.", job=str(job_id))
+    if job.state is not JobState.RECEIVING:
+        raise NotPossible("The job takes no more documents.", job=str(job_id))
+    if job.documents == 0:
+        words = "The job came without a document."
+        return transitions.move(connection, job_id, JobEvent.REFUSED, words=words, actor=actor, now=now)
+    words = "Its documents are being looked at."
+    return transitions.move(connection, job_id, JobEvent.SEALED, words=words, actor=actor, now=now)
+
+
+def _insert_next(connection: Connection, job_id: JobId, document: Document, now: datetime) -> Job | None:
+    """Insert a document if its job still waits for exactly this one."""
+    job = jobs.job_by_id(connection, job_id)
+    if job is None or job.state is not JobState.RECEIVING or job.documents != document.number - 1:
+        return None
+    jobs.insert_document(connection, document)
+    jobs.update_job(
+        connection,
+        job_id,
+        [JobState.RECEIVING],
+        documents=document.number,
+        size_bytes=job.size_bytes + document.size_bytes,
+        formats=(*job.formats, document.format),
+        changed_at=now,
+    )
+    return jobs.job_by_id(connection, job_id)
+
+
+def _summary(documents: Sequence[Document]) -> dict[str, Any]:
+    """Return the job's columns that sum its documents up."""
+    pages = [document.pages for document in documents]
+    return {
+        "documents": len(documents),
+        "size_bytes": sum(document.size_bytes for document in documents),
+        "formats": tuple(document.format for document in documents),
+        "pages": None if None in pages else sum(page for page in pages if page is not None),
+    }
