@@ -27,6 +27,11 @@ class Inspector:
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
 
+    @property
+    def state(self) -> SandboxState | None:
+        """What is known of the sandbox without asking again; None before the first worker has started."""
+        return self._pool.last_state
+
     async def inspect(self, mime: str, chunks: AsyncIterator[bytes]) -> Inspection:
         """Inspect one document of the format `mime`.
 

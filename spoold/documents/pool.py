@@ -16,7 +16,6 @@ from spoold.documents.inspection import Inspection, SandboxState, unknown
 from spoold.documents.process import Ended, WorkerProcess, worker_command
 from spoold.documents.worker.wire import (
     MAX_DOCUMENT_BYTES,
-    REQUIRED_LANDLOCK_ABI,
     Answer,
     Reason,
     WireError,
@@ -62,20 +61,20 @@ _TEXTS = {
 class WorkerPool:
     """Inspects documents in sandboxed workers.
 
-    Works as it stands; with `keep_warm` running in a nursery it also answers 100 ms sooner.
-    `required_landlock_abi` raises what is asked of the kernel (it is never lowered).
+    Works as it stands; with `keep_warm` running in a nursery it also answers 100 ms sooner. `command` says
+    how a worker is started, if not as `worker_command` does.
     """
 
-    def __init__(
-        self, limits: PoolLimits | None = None, *, required_landlock_abi: int = REQUIRED_LANDLOCK_ABI
-    ) -> None:
+    def __init__(self, limits: PoolLimits | None = None, *, command: tuple[str, ...] | None = None) -> None:
         self._limits = limits or PoolLimits()
-        self._command = worker_command(max(required_landlock_abi, REQUIRED_LANDLOCK_ABI))
+        self._command = command or worker_command()
         self._slots = trio.CapacityLimiter(self._limits.max_workers)
         self._spare: WorkerProcess | None = None
         self._spare_taken = trio.Event()
+        self.last_state: SandboxState | None = None
+        """What the worker started last said of its sandbox; None before the first. For health."""
         self.last_ended: Ended | None = None
-        """How the worker that ended last did so: for health and tests."""
+        """How the worker that read a document last ended: what it cost."""
 
     async def inspect(self, chunks: AsyncIterator[bytes], mime: str) -> Inspection:
         """Send a document's bytes through a worker. Every trouble of the worker is an answer with a reason.
@@ -112,7 +111,7 @@ class WorkerPool:
         while True:
             started = await self._start()
             if isinstance(started, SandboxState):
-                # Said once by `_start`; nothing gets better by asking every millisecond.
+                # Nothing gets better by asking every millisecond.
                 await trio.sleep(self._limits.restart_pause_s)
                 continue
             worker, _ = started
@@ -166,12 +165,17 @@ class WorkerPool:
                 await worker.end()
         if ready is None:
             return self._refused(reason)
-        state = SandboxState(ready.ok, ready.reason, ready.landlock_abi)
-        return (worker, state) if state.ok else self._refused(f"no sandbox: {state.reason}")
+        if not ready.ok:
+            return self._refused(f"no sandbox: {ready.reason}")
+        self.last_state = SandboxState(ok=True, landlock_abi=ready.landlock_abi)
+        return worker, self.last_state
 
     def _refused(self, reason: str) -> SandboxState:
-        _log.error("documents cannot be inspected", reason=reason)
-        return SandboxState(ok=False, reason=reason)
+        state = SandboxState(ok=False, reason=reason)
+        if state != self.last_state:  # once, not for every document
+            _log.error("documents cannot be inspected", reason=reason)
+        self.last_state = state
+        return state
 
     async def _inspect_in_slot(self, chunks: AsyncIterator[bytes], mime: str) -> Inspection:
         taken = await self._take()

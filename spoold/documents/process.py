@@ -17,7 +17,14 @@ from typing import Self
 
 import trio
 
-from spoold.documents.worker.wire import MAX_ANSWER_BYTES, MAX_READY_BYTES, Ready, WireError, decode_ready
+from spoold.documents.worker.wire import (
+    MAX_ANSWER_BYTES,
+    MAX_READY_BYTES,
+    REQUIRED_LANDLOCK_ABI,
+    Ready,
+    WireError,
+    decode_ready,
+)
 
 _PIECE_BYTES = 64 * 1024
 """A pipe's usual size: more does not fit into it at once."""
@@ -36,7 +43,6 @@ class Ended:
     exit_code: int | None
     signal: int | None
     cpu_s: float
-    max_rss_bytes: int
     stderr_bytes: int
     """How much it wrote to stderr. What it wrote may be out of a document and is never kept."""
 
@@ -57,11 +63,12 @@ def _pipe(closes_reader: contextlib.ExitStack, closes_writer: contextlib.ExitSta
     return reader, writer
 
 
-def worker_command(required_landlock_abi: int) -> tuple[str, ...]:
+def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[str, ...]:
     """Say how a worker is started: this interpreter, isolated from environment, user site and directory.
 
     The two directories are named because isolated mode has no others than the interpreter's own: where this
-    spoold lies (a checkout or site-packages), and where pypdf lies.
+    spoold lies (a checkout or site-packages), and where pypdf lies. A kernel whose landlock is older than
+    `required_landlock_abi` is refused; the worker's own minimum stays.
     """
     root = Path(__file__).resolve().parents[2]
     found = importlib.util.find_spec("pypdf")
@@ -182,14 +189,13 @@ class WorkerProcess:
         os.close(self._pidfd)
         if pid == 0:
             # Stuck in the kernel in spite of SIGKILL. Popen remembers it and reaps it later.
-            return Ended(None, signal.SIGKILL, 0.0, 0, self._stderr_bytes)
+            return Ended(None, signal.SIGKILL, 0.0, self._stderr_bytes)
         code = os.waitstatus_to_exitcode(status)
         self._popen.returncode = code
         return Ended(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
             cpu_s=usage.ru_utime + usage.ru_stime,
-            max_rss_bytes=usage.ru_maxrss * 1024,
             stderr_bytes=self._stderr_bytes,
         )
 

@@ -81,8 +81,9 @@ def lock_down(*, required_landlock_abi: int = REQUIRED_LANDLOCK_ABI, limits: Lim
     # Not dumpable: no core file, and no other process of the same user may ptrace it or read its memory.
     _prctl("dumpable", _PR_SET_DUMPABLE, 0)
     abi = _landlock_abi()
-    if abi < required_landlock_abi:
-        raise SandboxError(f"the kernel's landlock is version {abi}, {required_landlock_abi} is required")
+    required = max(required_landlock_abi, REQUIRED_LANDLOCK_ABI)
+    if abi < required:
+        raise SandboxError(f"the kernel's landlock is version {abi}, {required} is required")
     _restrict_files(abi)
     _prove_files_are_out_of_reach()
     _limit_resources(limits or Limits())
