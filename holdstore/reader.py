@@ -54,6 +54,14 @@ class SealedReader:
         if blob is not None:
             await blob.aclose()
 
+    async def verify_head(self) -> None:
+        """Check size, wrapped key, header and commitment (steps 1 to 6), but no segment.
+
+        Raises:
+            DamagedContainer, StoreFailed: as verify.
+        """
+        await self._open()
+
     async def verify(self) -> None:
         """Authenticate the whole container (docs/formats.md 1.5); nothing of the document comes out.
 

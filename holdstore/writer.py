@@ -144,10 +144,10 @@ class SealingWriter:
         self._plaintext += view
 
     async def _seal_segment(self, plaintext: Buffer) -> None:
-        if len(self._batch) < BATCH_BYTES:
-            # Only now: many small documents at once must not cost a batch each.
-            self._batch += bytes(BATCH_BYTES - len(self._batch))
         end = self._filled + SEALED_SEGMENT_BYTES
+        if len(self._batch) < end:
+            # The first batch grows as it fills: many small documents at once must not cost a full one each.
+            self._batch += bytes(end - len(self._batch))
         target = memoryview(self._batch)[self._filled : end]
         self._cipher.seal_into(plaintext, self._segments, final=False, target=target)
         self._segments += 1
