@@ -11,7 +11,6 @@ scope around every operation.
 import contextlib
 import socket
 import ssl
-from typing import Protocol
 
 import trio
 
@@ -34,51 +33,137 @@ class DisconnectedError(RemoteProtocolError):
     """The peer is gone: reset, vanished, or broke TLS."""
 
 
-class Stream(Protocol):
-    """What a protocol's server or client needs of a connection."""
+class SocketStream:
+    """What plain and TLS streams share. `receive_now`, `send_now` and `_close_notify` make the difference."""
 
-    @property
-    def tls(self) -> bool:
-        """Whether the bytes are encrypted on the wire."""
+    tls = False
+    _socket: socket.socket
 
     async def wait_for_data(self) -> None:
         """Wait until `receive_now` is likely to have something."""
+        await trio.lowlevel.wait_readable(self._socket)
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """Return what is there without waiting; b"" at the end; None when nothing is there."""
+        """Return what is there without waiting; b"" at the end; None when nothing is there.
+
+        Raises:
+            DisconnectedError: the connection was reset.
+        """
+        try:
+            return self._socket.recv(max_bytes)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise DisconnectedError(f"connection lost: {error.strerror}") from error
 
     async def receive(self, max_bytes: int) -> bytes:
-        """Wait for bytes and return up to `max_bytes` of them; b"" at the end."""
+        """Wait for bytes and return up to `max_bytes` of them; b"" at the end. Lets other tasks run.
 
-    def send_now(self, data: bytes) -> int:
-        """Send what fits without waiting; return how many bytes that was."""
+        Raises:
+            DisconnectedError: the connection was reset, or TLS was broken.
+        """
+        data = self.receive_now(max_bytes)
+        if data is not None:
+            await trio.lowlevel.checkpoint()
+            return data
+        while True:
+            await self.wait_for_data()
+            data = self.receive_now(max_bytes)
+            if data is not None:
+                return data
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Send what fits without waiting; return how many bytes that was.
+
+        Raises:
+            DisconnectedError: the connection was reset.
+        """
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise DisconnectedError(f"connection lost: {error.strerror}") from error
 
     async def send_all(self, data: bytes | memoryview) -> None:
-        """Send everything, waiting for the peer to take it."""
+        """Send everything, waiting for the peer to take it. If it is cancelled, some may have been sent.
+
+        Raises:
+            DisconnectedError: the connection was reset, or TLS was broken.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                count = self.send_now(view[sent:])
+                if not count:
+                    await trio.lowlevel.wait_writable(self._socket)
+                sent += count
+
+    async def let_others_run(self) -> None:
+        """Give up the processor once, for owners that find all their work in a buffer."""
+        await trio.lowlevel.checkpoint()
 
     def stop_receiving(self) -> None:
-        """From any task: what has not arrived yet is the end of the stream."""
+        """From any task: what has not arrived yet is the end of the stream. The owner wakes up."""
+        self._shutdown(socket.SHUT_RD)
 
     def abort(self) -> None:
-        """From any task: end both directions."""
+        """From any task: end both directions. The owner wakes up."""
+        self._shutdown(socket.SHUT_RDWR)
 
     async def finish(self) -> None:
-        """Close so that everything sent arrives."""
+        """Close so that what was sent arrives: stop sending, then discard what still comes, for a while."""
+        self._close_notify()
+        self._shutdown(socket.SHUT_WR)
+        discarded = 0
+        try:
+            with trio.move_on_after(LINGER_TIMEOUT_S), contextlib.suppress(OSError):
+                while discarded < LINGER_MAX_BYTES:
+                    await trio.lowlevel.wait_readable(self._socket)
+                    with contextlib.suppress(BlockingIOError):
+                        # Whatever it is, nobody will read it: not even TLS.
+                        received = len(socket.socket.recv(self._socket, _DISCARD_BYTES))
+                        if not received:
+                            break
+                        discarded += received
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close at once. Idempotent."""
+        if self._socket.fileno() >= 0:
+            self._close_notify()
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
 
     async def aclose(self) -> None:
         """Close at once, as an asynchronous resource."""
+        self.close()
+        await trio.lowlevel.checkpoint()
+
+    def _close_notify(self) -> None:
+        """Tell the peer that nothing more comes, where the protocol has words for it."""
+
+    def _shutdown(self, how: int) -> None:
+        # Not SSLSocket.shutdown: that would drop the TLS layer while its owner still uses it.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._socket, how)
 
 
-class PlainStream:
-    """TCP (or any stream socket) as it is."""
+class PlainStream(SocketStream):
+    """TCP (or any stream socket) as it is.
 
-    tls = False
+    Args:
+        sock: connected; the stream takes it over.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            # Answers are written whole; waiting for more to send only waits for the peer's delayed ACK.
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
 
     async def begins_with_tls(self) -> bool:
@@ -125,97 +210,12 @@ class PlainStream:
             self._socket.close()
             raise DisconnectedError(f"connection lost: {error}") from error
 
-    async def wait_for_data(self) -> None:
-        """See `Stream`."""
-        await trio.lowlevel.wait_readable(self._socket)
 
-    def receive_now(self, max_bytes: int) -> bytes | None:
-        """See `Stream`.
-
-        Raises:
-            DisconnectedError: the connection was reset.
-        """
-        try:
-            return self._socket.recv(max_bytes)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise DisconnectedError(f"connection lost: {error.strerror}") from error
-
-    async def receive(self, max_bytes: int) -> bytes:
-        """See `Stream`. Always lets other tasks run.
-
-        Raises:
-            DisconnectedError: the connection was reset.
-        """
-        data = self.receive_now(max_bytes)
-        if data is not None:
-            await trio.lowlevel.checkpoint()
-            return data
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            data = self.receive_now(max_bytes)
-            if data is not None:
-                return data
-
-    def send_now(self, data: bytes) -> int:
-        """See `Stream`.
-
-        Raises:
-            DisconnectedError: the connection was reset.
-        """
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise DisconnectedError(f"connection lost: {error.strerror}") from error
-
-    async def send_all(self, data: bytes | memoryview) -> None:
-        """See `Stream`.
-
-        Raises:
-            DisconnectedError: the connection was reset.
-        """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        with memoryview(data) as view:
-            sent = 0
-            while sent < len(view):
-                try:
-                    sent += self._socket.send(view[sent:])
-                except BlockingIOError:
-                    await trio.lowlevel.wait_writable(self._socket)
-                except OSError as error:
-                    raise DisconnectedError(f"connection lost: {error.strerror}") from error
-
-    def stop_receiving(self) -> None:
-        """See `Stream`."""
-        _shutdown(self._socket, socket.SHUT_RD)
-
-    def abort(self) -> None:
-        """See `Stream`."""
-        _shutdown(self._socket, socket.SHUT_RDWR)
-
-    async def finish(self) -> None:
-        """See `Stream`: no more sending, then discard what still arrives, for a bounded while."""
-        await _linger(self._socket)
-
-    def close(self) -> None:
-        """See `Stream`."""
-        if self._socket.fileno() >= 0:
-            trio.lowlevel.notify_closing(self._socket)
-            self._socket.close()
-
-    async def aclose(self) -> None:
-        """See `Stream`."""
-        self.close()
-        await trio.lowlevel.checkpoint()
-
-
-class TlsStream:
+class TlsStream(SocketStream):
     """TLS over a socket (`PlainStream.start_tls`); usable after `handshake`."""
 
     tls = True
+    _socket: ssl.SSLSocket
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
         self._socket = sock
@@ -249,12 +249,12 @@ class TlsStream:
         return self._socket.getpeercert(binary_form=True)
 
     async def wait_for_data(self) -> None:
-        """See `Stream`."""
+        """See `SocketStream`."""
         if not self._socket.pending():
             await trio.lowlevel.wait_readable(self._socket)
 
     def receive_now(self, max_bytes: int) -> bytes | None:
-        """See `Stream`: gathers the records that are there.
+        """See `SocketStream`: gathers the records that are there.
 
         Raises:
             DisconnectedError: the connection was reset, or TLS was broken.
@@ -268,35 +268,17 @@ class TlsStream:
                 break
             except OSError as error:  # ssl.SSLError is one
                 raise DisconnectedError(f"connection lost: {error.strerror}") from error
-            if not piece:
-                # The end comes again with the next call; what came before it counts first.
-                if not pieces:
-                    return b""
-                break
+            if not piece and not pieces:
+                return b""
             pieces.append(piece)
             received += len(piece)
             if len(piece) < _TLS_RECORD_BYTES:
+                # Most likely the last record for now (or the end, which comes again with the next call).
                 break
         return b"".join(pieces) if pieces else None
 
-    async def receive(self, max_bytes: int) -> bytes:
-        """See `Stream`. Always lets other tasks run.
-
-        Raises:
-            DisconnectedError: the connection was reset, or TLS was broken.
-        """
-        data = self.receive_now(max_bytes)
-        if data is not None:
-            await trio.lowlevel.checkpoint()
-            return data
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            data = self.receive_now(max_bytes)
-            if data is not None:
-                return data
-
-    def send_now(self, data: bytes) -> int:
-        """See `Stream`.
+    def send_now(self, data: bytes | memoryview) -> int:
+        """See `SocketStream`: at most one record.
 
         Raises:
             DisconnectedError: the connection was reset, or TLS was broken.
@@ -304,53 +286,10 @@ class TlsStream:
         try:
             return self._socket.send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            # Reading is wanted only by a handshake in mid-connection, which our contexts do not allow.
             return 0
         except OSError as error:
             raise DisconnectedError(f"connection lost: {error.strerror}") from error
-
-    async def send_all(self, data: bytes | memoryview) -> None:
-        """See `Stream`.
-
-        Raises:
-            DisconnectedError: the connection was reset, or TLS was broken.
-        """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        with memoryview(data) as view:
-            sent = 0
-            while sent < len(view):
-                try:
-                    sent += self._socket.send(view[sent:])
-                except ssl.SSLWantWriteError:
-                    await trio.lowlevel.wait_writable(self._socket)
-                except ssl.SSLWantReadError:
-                    await trio.lowlevel.wait_readable(self._socket)
-                except OSError as error:
-                    raise DisconnectedError(f"connection lost: {error.strerror}") from error
-
-    def stop_receiving(self) -> None:
-        """See `Stream`."""
-        _shutdown(self._socket, socket.SHUT_RD)
-
-    def abort(self) -> None:
-        """See `Stream`."""
-        _shutdown(self._socket, socket.SHUT_RDWR)
-
-    async def finish(self) -> None:
-        """See `Stream`: say close_notify, then as a plain stream."""
-        self._close_notify()
-        await _linger(self._socket)
-
-    def close(self) -> None:
-        """See `Stream`. Says close_notify if the socket takes it at once."""
-        if self._socket.fileno() >= 0:
-            self._close_notify()
-            trio.lowlevel.notify_closing(self._socket)
-            self._socket.close()
-
-    async def aclose(self) -> None:
-        """See `Stream`."""
-        self.close()
-        await trio.lowlevel.checkpoint()
 
     def _close_notify(self) -> None:
         # The peer's own close_notify is not waited for: it proves nothing that Content-Length did not.

@@ -93,7 +93,7 @@ class ChunkedReader:
         return b"".join(pieces), at
 
     def _read_line_end(self, data: bytes, at: int) -> int:
-        """Pass over the CRLF after a chunk's data or after the last size; or stay at `at` if it is not there yet."""
+        """Pass over the CRLF after a chunk's data or the last size; stay at `at` if it is not there yet."""
         if data.startswith(b"\r\n", at):
             self.finished = self._last
             self._in_data = False

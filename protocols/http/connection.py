@@ -15,11 +15,11 @@ from math import inf
 
 from protocols.errors import RemoteProtocolError
 from protocols.http.events import BodyPiece, EndOfRequest, Pause, RequestHead
-from protocols.http.message import CONTINUE, Address, Handler, Request, Response, encode_head
+from protocols.http.message import CONTINUE, Address, Handler, Request, Response, encode_head, refusal_status
 from protocols.http.parser import RequestParser
 from protocols.http.statistics import HttpStatistics
 from protocols.limits import KIB, HttpLimits
-from protocols.streams import DisconnectedError, PlainStream, Stream
+from protocols.streams import DisconnectedError, PlainStream, SocketStream
 
 REQUEST_TIMEOUT = 408
 MISDIRECTED_REQUEST = 421
@@ -70,12 +70,12 @@ class Connection:
     """
 
     __slots__ = (
-        "_address", "_arriving", "_closing", "_continue_due", "_expired", "_parser", "_patience_s", "_rules",
-        "_stream", "deadline", "phase",
+        "_address", "_arriving", "_closing", "_continue_due", "_drain_until", "_expired", "_parser",
+        "_patience_s", "_rules", "_stream", "deadline", "phase",
     )  # fmt: skip
 
     def __init__(self, stream: PlainStream, address: Address, rules: Rules, *, deadline: float) -> None:
-        self._stream: Stream = stream
+        self._stream: SocketStream = stream
         self._arriving = stream
         self._address = address
         self._rules = rules
@@ -83,6 +83,7 @@ class Connection:
         self._closing = False
         self._expired = False
         self._continue_due = False
+        self._drain_until = inf
         self._patience_s = 0.0
         self.deadline = deadline
         self.phase = Phase.ARRIVING
@@ -129,8 +130,9 @@ class Connection:
         except DisconnectedError:
             raise
         except RemoteProtocolError as error:
-            rules.statistics.refused_request(error.status_hint)
-            await self._send(_plain(error.status_hint, str(error)), close=True, bodiless=False)
+            self.phase = Phase.ANSWER
+            self.deadline = inf
+            await self._send(self._refuse(error), close=True, bodiless=False)
             return True
         return False
 
@@ -182,10 +184,11 @@ class Connection:
     async def _next_head(self) -> RequestHead | None:
         """Wait for a request; None when there will be none."""
         parser, stream, limits = self._parser, self._stream, self._rules.limits
-        while True:
-            event = parser.next_event()
-            if type(event) is RequestHead:
-                return event
+        event = parser.next_event()
+        if type(event) is RequestHead:
+            # A client that pipelines must not keep the processor for itself.
+            await stream.let_others_run()
+        while type(event) is not RequestHead:
             if event is Pause.CLOSED:
                 return None
             if parser.has_data and self.phase is Phase.IDLE:
@@ -199,6 +202,8 @@ class Connection:
                 return None
             if data is not None:
                 parser.receive_data(data)
+                event = parser.next_event()
+        return event
 
     async def _receive_more_body(self) -> None:
         """Wait for body bytes, as long as the client keeps up its rate.
@@ -209,12 +214,15 @@ class Connection:
         rules, limits = self._rules, self._rules.limits
         began = rules.clock()
         self.phase = Phase.BODY
-        self.deadline = began + self._patience_s
-        data = await self._stream.receive(limits.receive_bytes)
+        self.deadline = min(began + self._patience_s, self._drain_until)
+        try:
+            data = await self._stream.receive(limits.receive_bytes)
+        finally:
+            # Also when the handler gave up waiting: it may answer in its own time.
+            self.phase = Phase.HANDLER
+            self.deadline = inf
         if self._expired:
             raise RemoteProtocolError("the body came too slowly", status_hint=REQUEST_TIMEOUT)
-        self.phase = Phase.HANDLER
-        self.deadline = inf
         self._patience_s = min(
             limits.body_rate_window_s,
             self._patience_s - (rules.clock() - began) + len(data) / limits.min_body_bytes_per_s,
@@ -227,43 +235,49 @@ class Connection:
         rules.statistics.requests += 1
         self.phase = Phase.HANDLER
         self.deadline = inf
+        self._drain_until = inf
         self._patience_s = rules.limits.body_rate_window_s
-        self._continue_due = head.expects_continue
-        keep_alive = head.keep_alive
-        if rules.allowed_hosts(head.host):
-            request = Request(head, self._address, self, tls=self._stream.tls)
-            response, orderly = await self._handle(request)
-        else:
-            rules.statistics.refused_request(MISDIRECTED_REQUEST)
-            response, orderly = _plain(MISDIRECTED_REQUEST, "this server has another name"), False
-        keep_alive = keep_alive and orderly and await self._end_body() and not self._closing
-        bodiless = head.method == "HEAD"
+        self._continue_due = head.expects_continue and head.content_length != 0
+        request = Request(head, self._address, self, tls=self._stream.tls)
         try:
-            await self._send(response, close=not keep_alive, bodiless=bodiless)
-        except RemoteProtocolError:
+            response, keep_alive = await self._handle(request)
+        except DisconnectedError:
             raise
-        except Exception as error:  # noqa: BLE001 - a response that cannot be encoded is the handler's bug
-            rules.on_error(error, Request(head, self._address, self, tls=self._stream.tls))
-            await self._send(_plain(INTERNAL_ERROR, "internal error"), close=True, bodiless=bodiless)
-            return False
+        except RemoteProtocolError as error:
+            response, keep_alive = self._refuse(error), False
+        else:
+            keep_alive = keep_alive and head.keep_alive and await self._end_body()
+        finally:
+            request.end()
+        keep_alive = keep_alive and not self._closing
+        await self._send(response, close=not keep_alive, bodiless=head.method == "HEAD")
         return keep_alive
 
     async def _handle(self, request: Request) -> tuple[Response, bool]:
-        """Call the handler; return its response, and False when the connection must end with it."""
+        """Return the handler's response and True; 500 and False if it has a bug.
+
+        Raises:
+            RemoteProtocolError: the client is to blame.
+        """
         try:
-            return await self._rules.handler(request), True
-        except DisconnectedError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the edge: one request's bug must not end the server
+            if not self._rules.allowed_hosts(request.host):
+                raise RemoteProtocolError("this server has another name", status_hint=MISDIRECTED_REQUEST)
+            response = await self._rules.handler(request)
+            if not isinstance(response, Response):
+                raise TypeError(f"a handler returned {type(response).__name__}")
+        except Exception as error:  # the edge of a connection: one request's bug must not end the server
             remote = _remote_cause(error)
-            if remote is None:
-                self._rules.on_error(error, request)
-                self._rules.statistics.handler_errors += 1
-                return _plain(INTERNAL_ERROR, "internal error"), False
-            if isinstance(remote, DisconnectedError):
+            if remote is not None:
                 raise remote from None
-            self._rules.statistics.refused_request(remote.status_hint)
-            return _plain(remote.status_hint, str(remote)), False
+            self._rules.statistics.handler_errors += 1
+            self._rules.on_error(error, request)
+            return _plain(INTERNAL_ERROR, "internal error"), False
+        return response, True
+
+    def _refuse(self, error: RemoteProtocolError) -> Response:
+        status = refusal_status(error.status_hint)
+        self._rules.statistics.refused_request(status)
+        return _plain(status, str(error))
 
     async def _end_body(self) -> bool:
         """Reach the end of the request's body, if it is near; return False when the connection must end."""
@@ -277,7 +291,7 @@ class Connection:
         if remaining is not None and remaining > DRAIN_MAX_BYTES:
             return False
         self._continue_due = False
-        self._patience_s = min(self._patience_s, DRAIN_TIMEOUT_S)
+        self._drain_until = self._rules.clock() + DRAIN_TIMEOUT_S
         try:
             return await self.drain_body(DRAIN_MAX_BYTES)
         except DisconnectedError:

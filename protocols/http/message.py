@@ -1,5 +1,6 @@
 """What a handler sees of a request and gives back as a response; and the response's bytes."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,20 +16,34 @@ _STATUS_LINES = {
 }
 # RFC 9110 8.6 and 6.4.1: these never carry a body, nor a length.
 _BODILESS = frozenset({204, 304})
+_FIELD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 # Framing is ours; a handler that sets it could make two readings of its own answer.
 _OWN_FIELDS = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: status, fields (without framing, date and connection, which are the server's), body.
+    """An answer: final status, fields (without framing, date and connection, which are the server's), body.
 
-    A status of 100 to 199 is not an answer.
+    Raises:
+        LocalProtocolError: an unknown status, or a field that would break the message apart.
     """
 
     status: int
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.status < 200 or self.status not in _STATUS_LINES:
+            raise LocalProtocolError(f"{self.status} is no final status")
+        if self.body and self.status in _BODILESS:
+            raise LocalProtocolError(f"{self.status} has no body")
+        for name, value in self.headers:
+            if not (_FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
+                raise LocalProtocolError(f"the header field {name!r} cannot be sent")
+            if name.lower() in _OWN_FIELDS:
+                raise LocalProtocolError(f"{name} is set by the server itself")
 
 
 class BodySource(Protocol):
@@ -59,13 +74,12 @@ class Request:
     """
 
     __slots__ = (
-        "_body", "_head", "content_length", "headers", "host", "local_host", "method", "path", "peer_host",
+        "_body", "content_length", "headers", "host", "local_host", "method", "path", "peer_host",
         "peer_port", "port", "query", "target", "tls",
     )  # fmt: skip
 
     def __init__(self, head: RequestHead, address: Address, body: BodySource, *, tls: bool) -> None:
-        self._head = head
-        self._body = body
+        self._body: BodySource | None = body
         self.method: str = head.method
         self.target: str = head.target
         self.path: str = head.path
@@ -92,7 +106,7 @@ class Request:
         Raises:
             RemoteProtocolError: the body is malformed, too slow, too large, or cut off.
         """
-        return await self._body.receive_body()
+        return await self._source().receive_body()
 
     async def drain(self, max_bytes: int) -> bool:
         """Discard the rest of the body, at most `max_bytes`; return whether its end was reached.
@@ -100,10 +114,24 @@ class Request:
         Raises:
             RemoteProtocolError: as for `receive_body`.
         """
-        return await self._body.drain_body(max_bytes)
+        return await self._source().drain_body(max_bytes)
+
+    def end(self) -> None:
+        """The server says that this request was answered; what follows in the connection is another's."""
+        self._body = None
+
+    def _source(self) -> BodySource:
+        if self._body is None:
+            raise LocalProtocolError("this request was answered already")
+        return self._body
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+def refusal_status(hint: int) -> int:
+    """Return `hint` if it is an HTTP error status; 400 for hints in another protocol's numbers."""
+    return hint if 400 <= hint <= 599 and hint in _STATUS_LINES else 400
 
 
 def encode_head(response: Response, *, date: bytes, close: bool) -> bytes:
@@ -113,30 +141,13 @@ def encode_head(response: Response, *, date: bytes, close: bool) -> bytes:
         response: what the handler gave.
         date: the value of Date (RFC 9110 6.6.1).
         close: whether the connection ends with this answer.
-
-    Raises:
-        LocalProtocolError: an unknown status, or a field that would break the message apart.
     """
-    line = _STATUS_LINES.get(response.status)
-    if line is None or response.status < 200:
-        raise LocalProtocolError(f"{response.status} is no final status")
-    parts = [line, b"Date: ", date]
-    for name, value in response.headers:
-        if name.lower() in _OWN_FIELDS:
-            raise LocalProtocolError(f"{name} is set by the server itself")
-        parts.append(_encode_field(name, value))
-    if response.status not in _BODILESS:
-        parts.append(b"\r\nContent-Length: %d" % len(response.body))
-    elif response.body:
-        raise LocalProtocolError(f"{response.status} has no body")
-    parts.append(b"\r\nConnection: close\r\n\r\n" if close else b"\r\n\r\n")
-    return b"".join(parts)
-
-
-def _encode_field(name: str, value: str) -> bytes:
-    if not name or not value.isprintable() or not name.replace("-", "").isalnum():
-        raise LocalProtocolError(f"the header field {name!r} cannot be sent")
-    try:
-        return f"\r\n{name}: {value}".encode("latin-1")
-    except UnicodeEncodeError:
-        raise LocalProtocolError(f"the header field {name!r} cannot be sent") from None
+    fields = "".join([f"\r\n{name}: {value}" for name, value in response.headers])
+    length = b"" if response.status in _BODILESS else b"\r\nContent-Length: %d" % len(response.body)
+    return b"%bDate: %b%b%b%b" % (
+        _STATUS_LINES[response.status],
+        date,
+        fields.encode("latin-1"),
+        length,
+        b"\r\nConnection: close\r\n\r\n" if close else b"\r\n\r\n",
+    )

@@ -30,8 +30,21 @@ __all__ = ["Handler", "HttpServer", "HttpSnapshot", "HttpStatistics", "Request",
 # accept(2): out of descriptors or memory. Waiting a moment lets running connections give some back.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _EXHAUSTED_PAUSE_S = 0.1
-# accept(2): our own listener is gone; everything else is about the one connection that was to be accepted.
-_LISTENER_GONE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+# accept(2): something about the one connection that was to be accepted; the next one may be fine.
+_CONNECTION_GONE = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENONET,
+        errno.ENOPROTOOPT,
+        errno.EPERM,
+        errno.EPROTO,
+        errno.ETIMEDOUT,
+    }
+)
 
 # Deadlines are looked at this many times within the shortest of them, at most once a second.
 _WATCH_FRACTION = 10
@@ -78,6 +91,7 @@ class HttpServer:
             date=_DateField().value,
         )
         self._open: set[Connection] = set()
+        self._admitted = 0
         self._per_address: Counter[str] = Counter()
         self._accepting = trio.CancelScope()
         self._draining = False
@@ -118,17 +132,20 @@ class HttpServer:
                 try:
                     accepted, peer = await listener.accept()
                 except OSError as error:
-                    if error.errno in _LISTENER_GONE:
-                        raise
                     if error.errno in _EXHAUSTED:
                         self.statistics.refused_connection("no-descriptors")
                         await trio.sleep(_EXHAUSTED_PAUSE_S)
+                    elif error.errno in _CONNECTION_GONE:
+                        await trio.lowlevel.checkpoint()
+                    else:
+                        raise
                     continue
                 sock = socket.socket(accepted.family, accepted.type, fileno=accepted.detach())
                 address = _address_of(sock, peer)
                 key = _subscriber(address.peer_host)
                 reason = self._reason_to_refuse(key)
                 if reason is None:
+                    self._admitted += 1
                     self._per_address[key] += 1
                     self.statistics.accepted += 1
                     connections.start_soon(self._serve_connection, sock, address, key)
@@ -137,7 +154,7 @@ class HttpServer:
                     sock.close()
 
     def _reason_to_refuse(self, subscriber: str) -> str | None:
-        if self._per_address.total() >= self._limits.max_connections:
+        if self._admitted >= self._limits.max_connections:
             return "server-full"
         if self._per_address[subscriber] >= self._limits.max_connections_per_address:
             return "address-full"
@@ -156,6 +173,7 @@ class HttpServer:
         finally:
             self.statistics.open_connections -= 1
             self._open.remove(connection)
+            self._admitted -= 1
             self._per_address[subscriber] -= 1
             if not self._per_address[subscriber]:
                 del self._per_address[subscriber]
