@@ -265,7 +265,7 @@ class Connection:
             response = await self._rules.handler(request)
             if not isinstance(response, Response):
                 raise TypeError(f"a handler returned {type(response).__name__}")
-        except Exception as error:  # the edge of a connection: one request's bug must not end the server
+        except Exception as error:  # noqa: BLE001 - the edge: one request's bug must not end the server
             remote = _remote_cause(error)
             if remote is not None:
                 raise remote from None
