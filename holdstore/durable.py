@@ -9,7 +9,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from holdstore.container import Buffer
@@ -33,6 +33,18 @@ def open_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -
     if dir_fd is not None:
         flags |= os.O_NOFOLLOW
     return os.open(path, flags, dir_fd=dir_fd)
+
+
+@contextlib.contextmanager
+def opened_directory(path: str | os.PathLike[str], *, dir_fd: int | None = None) -> Iterator[int]:
+    """open_directory for the length of a `with`."""
+    fd = open_directory(path, dir_fd=dir_fd)
+    try:
+        yield fd
+    finally:
+        # Nothing is written through a directory's descriptor, so its close has nothing to report.
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def make_directory(name: str, *, dir_fd: int) -> None:
@@ -184,11 +196,8 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
 
 def sync_directory(path: str | os.PathLike[str]) -> None:
     """Make a directory's entries durable."""
-    fd = open_directory(path)
-    try:
+    with opened_directory(path) as fd:
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def write_new_file(path: Path, content: bytes) -> None:
@@ -197,8 +206,7 @@ def write_new_file(path: Path, content: bytes) -> None:
     Raises:
         FileExistsError: there is one already.
     """
-    directory = open_directory(path.parent)
-    try:
+    with opened_directory(path.parent) as directory:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(path.name, flags, mode=0o600, dir_fd=directory)
         try:
@@ -211,5 +219,3 @@ def write_new_file(path: Path, content: bytes) -> None:
         except OSError:
             _remove_if_possible(path.name, dir_fd=directory)
             raise
-    finally:
-        os.close(directory)

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -122,42 +123,34 @@ class LocalBlobStore:
     def publish(self, file: durable.DurableFile, name: str) -> None:
         """Make a file durable under its name. Blocks."""
         try:
-            directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
+            with self._directory_of(name) as directory:
+                file.publish(name, dir_fd=directory)
         except OSError:
             file.discard()
             raise
-        try:
-            file.publish(name, dir_fd=directory)
-        finally:
-            os.close(directory)
+
+    def _directory_of(self, name: str) -> AbstractContextManager[int]:
+        return durable.opened_directory(name[-2:], dir_fd=self._blobs_fd)
 
     def _open_blob(self, name: str) -> tuple[int, int] | None:
-        directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
-        try:
-            return durable.open_regular(name, dir_fd=directory)
-        except FileNotFoundError:
-            return None
-        finally:
-            os.close(directory)
+        with self._directory_of(name) as directory:
+            try:
+                return durable.open_regular(name, dir_fd=directory)
+            except FileNotFoundError:
+                return None
 
     def _delete(self, names: Sequence[str]) -> int:
         removed = 0
         for name in names:
-            directory = durable.open_directory(name[-2:], dir_fd=self._blobs_fd)
-            try:
+            with self._directory_of(name) as directory:
                 removed += durable.remove(name, dir_fd=directory)
-            finally:
-                os.close(directory)
         return removed
 
     def _names(self) -> list[str]:
         found: list[str] = []
-        for name in _DIRECTORIES:
-            directory = durable.open_directory(name, dir_fd=self._blobs_fd)
-            try:
-                found += durable.names_in(directory)
-            finally:
-                os.close(directory)
+        for directory in _DIRECTORIES:
+            with self._directory_of(directory) as fd:
+                found += durable.names_in(fd)
         return found
 
     def _remove_unfinished(self) -> int:

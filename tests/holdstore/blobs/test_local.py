@@ -1,0 +1,140 @@
+"""The local store and the fake keep the same contract; the local one also keeps its files to itself."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from holdstore.blobs.base import BlobStore
+from holdstore.blobs.local import LocalBlobStore
+from holdstore.errors import StoreFailed
+from tests.support import blob_conformance as conformance
+from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
+from tests.support.os_probe import OsProbe
+
+
+@pytest.fixture(params=["local", "memory", "faulty without a fault"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "local":
+        return LocalBlobStore(tmp_path / "store")
+    memory = MemoryBlobStore()
+    if request.param == "memory":
+        return memory
+    return FaultyBlobStore(memory, fail_at=None, error=lambda: StoreFailed("no"))
+
+
+@pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+async def test_conformance(store: BlobStore, check: conformance.Check) -> None:
+    await check(store)
+
+
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def modes_below(root: Path) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {"directory": set(), "file": set()}
+    for path in [root, *root.rglob("*")]:
+        found["directory" if path.is_dir() else "file"].add(stat.S_IMODE(path.stat().st_mode))
+    return found
+
+
+async def test_files_and_directories_are_the_owners_alone(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        store = LocalBlobStore(tmp_path / "store")
+        await conformance.put(store, conformance.NAME, b"committed")
+        await store.create(conformance.OTHER).write([b"unfinished"])
+    finally:
+        os.umask(old)
+    assert modes_below(tmp_path / "store") == {"directory": {0o700}, "file": {0o600}}
+
+
+async def test_a_store_is_found_again(tmp_path: Path) -> None:
+    first = LocalBlobStore(tmp_path / "store")
+    await conformance.put(first, conformance.NAME, b"kept")
+    first.close()
+    second = LocalBlobStore(tmp_path / "store")
+    assert await conformance.content_of(second, conformance.NAME) == b"kept"
+    assert await second.names() == [conformance.NAME]
+    assert len(list((tmp_path / "store" / "blobs").iterdir())) == 256
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o722])
+def test_a_directory_others_may_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(mode)
+    with pytest.raises(StoreFailed, match="nobody else"):
+        LocalBlobStore(root)
+
+
+def test_a_directory_others_may_only_read_is_taken(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir(mode=0o755)
+    assert LocalBlobStore(root).free_bytes() > 0
+
+
+def test_a_store_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for root in (tmp_path / "file", tmp_path / "absent" / "store"):
+        with pytest.raises(StoreFailed, match="open the store"):
+            LocalBlobStore(root)
+
+
+def test_a_link_in_the_place_of_a_directory_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir(mode=0o700)
+    (tmp_path / "elsewhere").mkdir()
+    (root / "blobs").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreFailed, match="open the store"):
+        LocalBlobStore(root)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_a_link_or_pipe_in_the_place_of_a_container_is_refused(tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path / "store")
+    (tmp_path / "secret").write_bytes(b"somebody else's")
+    directory = tmp_path / "store" / "blobs" / conformance.NAME[-2:]
+    (directory / conformance.NAME).symlink_to(tmp_path / "secret")
+    os.mkfifo(directory / conformance.OTHER)
+    for name in (conformance.NAME, conformance.OTHER):
+        with pytest.raises(StoreFailed, match="cannot open a container"):
+            await store.open(name)
+
+
+async def test_a_missing_directory_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path / "store")
+    (tmp_path / "store" / "blobs" / conformance.NAME[-2:]).rmdir()
+    with pytest.raises(StoreFailed, match="ENOENT"):
+        await conformance.put(store, conformance.NAME, b"x")
+    with pytest.raises(StoreFailed, match="ENOENT"):
+        await store.open(conformance.NAME)
+    assert list((tmp_path / "store" / "tmp").iterdir()) == []
+
+
+def test_a_closed_store_gives_no_free_space(tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path / "store")
+    store.close()
+    store.close()
+    with pytest.raises(StoreFailed, match="free space"):
+        store.free_bytes()
+
+
+def test_every_error_while_opening_is_told_and_nothing_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = OsProbe()
+    for module in ("durable", "blobs.local"):
+        monkeypatch.setattr(f"holdstore.{module}.os", counter)
+    LocalBlobStore(tmp_path / "counted").close()
+    opening = [place for place, call in enumerate(counter.calls) if call != "close"]
+    before = open_descriptors()
+    for place in (*opening[:6], *opening[-4:]):
+        probe = OsProbe(fail_at=place, error=5)
+        for module in ("durable", "blobs.local"):
+            monkeypatch.setattr(f"holdstore.{module}.os", probe)
+        with pytest.raises(StoreFailed, match="EIO"):
+            LocalBlobStore(tmp_path / f"store-{place}")
+    assert open_descriptors() == before
