@@ -35,6 +35,8 @@ from spoold.runtime.metrics import Metrics
 log = structlog.get_logger()
 
 OnHeld = Callable[[Job], Awaitable[None]]
+# Nobody has asked for these jobs yet.
+WAITING = frozenset({JobState.RECEIVING, JobState.HELD, JobState.WAITING_APPROVAL})
 INTERRUPTED = "The document did not arrive completely; print it again."
 
 
@@ -89,21 +91,35 @@ class Intake:
         Raises:
             SpoolError: a refusal; where the sender is known a job row keeps the reason for its owner.
         """
-        parts = self._parts
         self.validate(submission)
-        job = self._new_job(submission)
-        async with parts.admission.body():
+        job_id = new_job_id()
+        async with self._parts.admission.body():
             try:
-                received = await self._receive(job, 1, incoming)
+                received = await self._receive(job_id, 1, incoming)
             except SpoolError as error:
-                await self._note_refusal(submission, job, error)
+                await self._note_refusal(submission, job_id, error)
                 raise
-        return await self._hold_at_once(submission, job, received)
+        return await self.deliver(submission, job_id, [received])
+
+    async def receive_loose(self, job_id: JobId, number: int, incoming: Incoming) -> Document:
+        """Seal a document whose sender is not known yet; it belongs to no job until `deliver`.
+
+        Raises:
+            SpoolError: a refusal; nothing of this document was kept.
+        """
+        async with self._parts.admission.body():
+            return await self._receive(job_id, number, incoming)
+
+    async def drop_loose(self, job_id: JobId, documents: Sequence[Document]) -> None:
+        """Destroy loose documents; nothing but their containers ever existed."""
+        # No row will ever name these containers, and without their keys they are noise.
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
+            await self._parts.store.shred(job_id, [document.number for document in documents])
 
     async def create_job(self, submission: Submission) -> Job:
         """Open a job whose documents come later ("Create-Job", RFC 8011 4.2.4)."""
         self.validate(submission)
-        job = self._new_job(submission)
+        job = self._new_job(submission, new_job_id())
         return await self._parts.database.write(
             lambda connection: transitions.begin(connection, job, actor=submission.actor)
         )
@@ -136,6 +152,14 @@ class Intake:
         )
         return await self.finish(job, submission)
 
+    async def cancel_incoming(self, job_id: JobId, *, actor: str) -> Job:
+        """Cancel a job whose documents are still arriving; what arrives later finds the job ended."""
+        return await self._end(job_id, JobEvent.CANCELED, "Cancelled while it was being sent.", actor)
+
+    async def withdraw(self, job_id: JobId, *, actor: str) -> Job:
+        """Cancel a job that its sender takes back before anybody claimed it (LPR's "remove jobs")."""
+        return await self._end(job_id, JobEvent.CANCELED, "Removed by its sender.", actor, states=WAITING)
+
     async def finish(self, job: Job, submission: Submission) -> Job:
         """Decide on a job that is *inspecting*; also used for jobs a crash left there."""
         parts = self._parts
@@ -163,18 +187,25 @@ class Intake:
 
     # -- one document at once --
 
-    async def _hold_at_once(self, submission: Submission, job: Job, document: Document) -> Job:
+    async def deliver(self, submission: Submission, job_id: JobId, documents: Sequence[Document]) -> Job:
+        """Make a job of sealed documents, in one transaction; they are destroyed if it is refused.
+
+        Raises:
+            RefusedByPolicy: a rule says no; the job row keeps the reason for its owner.
+            Unavailable: nothing was kept.
+        """
         parts = self._parts
+        job = self._new_job(submission, job_id)
         try:
-            (inspected,) = await self._inspect_if_asked([document])
+            inspected = await self._inspect_if_asked(documents)
             now = parts.clock.now()
-            acceptance = decide(parts.site().policy, submission, [inspected], now, on_arrival=job.on_arrival)
+            acceptance = decide(parts.site().policy, submission, inspected, now, on_arrival=job.on_arrival)
             complete = replace(
                 job,
                 template=acceptance.template,
                 expires_at=acceptance.expires_at,
                 changed_at=now,
-                **_summary([inspected]),
+                **_summary(inspected),
             )
 
             def write(connection: Connection) -> Job:
@@ -183,16 +214,15 @@ class Intake:
                     connection, complete, actor=submission.actor, walked=walked, words=acceptance.words
                 )
                 if acceptance.event is not JobEvent.REFUSED:
-                    jobs.insert_document(connection, inspected)
+                    for document in inspected:
+                        jobs.insert_document(connection, document)
                 return created
 
             created = await parts.database.write(write)
         except BaseException:
-            # No row will ever name this container, and without its key it is noise.
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
-                await parts.store.shred(job.id, [document.number])
+            await self.drop_loose(job_id, documents)
             raise
-        settled = await self._settled(created, [document], acceptance)
+        settled = await self._settled(created, documents, acceptance)
         if acceptance.event is JobEvent.REFUSED:
             raise RefusedByPolicy(acceptance.words, rule=acceptance.rule, job=str(job.id))
         return settled
@@ -220,7 +250,7 @@ class Intake:
         if number > parts.limits.max_documents_per_job:
             raise TooLarge(f"A job may have {parts.limits.max_documents_per_job} documents, not more.")
         try:
-            document = await self._receive(job, number, incoming)
+            document = await self._receive(job.id, number, incoming)
         except (TooLarge, NotPossible) as error:
             return await self._abort(job.id, submission.actor, error.public)
         except SpoolError as error:
@@ -240,11 +270,11 @@ class Intake:
             raise NotPossible("The job has ended while its document was arriving.", job=str(job.id))
         return added
 
-    async def _receive(self, job: Job, number: int, incoming: Incoming) -> Document:
+    async def _receive(self, job_id: JobId, number: int, incoming: Incoming) -> Document:
         site = self._parts.site()
         received = await receive(
             self._parts.store,
-            job.id,
+            job_id,
             number,
             incoming,
             max_bytes=site.max_document_bytes,
@@ -253,6 +283,18 @@ class Intake:
         return received.document()
 
     async def _abort(self, job_id: JobId, actor: str, words: str) -> Job:
+        return await self._end(job_id, JobEvent.REFUSED, words, actor)
+
+    async def _end(
+        self,
+        job_id: JobId,
+        event: JobEvent,
+        words: str,
+        actor: str,
+        *,
+        states: frozenset[JobState] = frozenset({JobState.RECEIVING}),
+    ) -> Job:
+        """End a job that is in one of the states and destroy what came of it; others stay as they are."""
         parts = self._parts
         now = parts.clock.now()
 
@@ -261,11 +303,9 @@ class Intake:
             current = jobs.job_by_id(connection, job_id)
             if current is None:
                 raise NotFound("There is no such job.")
-            if current.state is not JobState.RECEIVING:
+            if current.state not in states:
                 return current, []
-            return transitions.move(
-                connection, job_id, JobEvent.REFUSED, words=words, actor=actor, now=now
-            ), documents
+            return transitions.move(connection, job_id, event, words=words, actor=actor, now=now), documents
 
         job, documents = await parts.database.write(write)
         await parts.store.shred(job_id, [document.number for document in documents])
@@ -274,10 +314,9 @@ class Intake:
 
     # -- pieces --
 
-    def _new_job(self, submission: Submission) -> Job:
+    def _new_job(self, submission: Submission, job_id: JobId) -> Job:
         parts = self._parts
         now = parts.clock.now()
-        job_id = new_job_id()
         wrapped_key, private = parts.words.seal(job_id, {TITLE: submission.title})
         principal = submission.principal
         return Job(
@@ -305,10 +344,11 @@ class Intake:
             return list(documents)
         return [await self._parts.inspections.inspect(document) for document in documents]
 
-    async def _note_refusal(self, submission: Submission, job: Job, error: SpoolError) -> None:
+    async def _note_refusal(self, submission: Submission, job_id: JobId, error: SpoolError) -> None:
         """Keep the reason for the person; what is only temporary is tried again by the client."""
         if error.temporary:
             return
+        job = self._new_job(submission, job_id)
         await self._parts.database.write(
             lambda connection: transitions.begin(
                 connection, job, actor=submission.actor, walked=(JobEvent.REFUSED,), words=error.public

@@ -33,6 +33,7 @@ class Action(enum.StrEnum):
     RELEASE = "release"
     CANCEL = "cancel"
     CANCEL_INCOMING = "cancel-incoming"
+    REMOVE_UNCLAIMED = "remove-unclaimed"
     HOLD = "hold"
     CHANGE_USERS = "change-users"
     VERIFY_AUDIT = "verify-audit"
@@ -65,6 +66,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         # A client may take back what it is still sending, under the rule of SEND_DOCUMENT.
         Action.CANCEL_INCOMING: _SENDER | _OWNER | _STAFF,
         Action.SEND_DOCUMENT: _SENDER | _OWNER,
+        # LPR's "remove jobs", where the host's own spooler vouches for the user (RFC 1179 3.1 and 5.5).
+        Action.REMOVE_UNCLAIMED: _SENDER,
         Action.HOLD: _OWNER,
         Action.CHANGE_USERS: _ADMINISTRATOR,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
@@ -81,7 +84,7 @@ _BY_ROLE = MappingProxyType(
 
 
 # Where the address is proof enough only as long as nobody was proven to own the job.
-_UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT})
+_UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT, Action.REMOVE_UNCLAIMED})
 
 
 def standings(

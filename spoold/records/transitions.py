@@ -30,7 +30,7 @@ def begin(
         state = after(state, event)
     changes: dict[str, Any] = {"state": state, "reason": words or job.reason}
     if state in FINAL:
-        changes["finished_at"] = job.changed_at
+        changes |= {"finished_at": job.changed_at, "wrapped_key": None, "private": None}
     created = jobs.insert_job(connection, replace(job, **changes))
     records.insert_event(connection, created.id, job.created_at, "accepted", created.reason)
     audit.append(

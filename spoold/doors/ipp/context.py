@@ -1,0 +1,109 @@
+"""One IPP request as its operation sees it, and the answers it may give."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+
+from protocols.http.message import Request
+from protocols.ipp.message import Attribute, Group, Message
+from protocols.ipp.status import Status
+from protocols.ipp.tags import GroupTag
+from protocols.ipp.values import charset, clip, natural_language, text
+from spoold.model.job import Job
+from spoold.model.principal import Principal
+from spoold.model.queue import Queue
+
+# Versions that are answered as they were asked; 1.x and 2.x in general (ipp.md 2.1).
+_KNOWN_VERSIONS = frozenset({(1, 0), (1, 1), (2, 0)})
+MAX_STATUS_MESSAGE_OCTETS = 255
+
+
+@dataclass(slots=True)
+class IppRequest:
+    """A decoded request for one of our queues.
+
+    Args:
+        remainder: document bytes that came in the same piece as the end of the attributes.
+        queue: the IPP Printer object asked.
+        principal: who was proven by the HTTP request; None when nobody was.
+        job: the job asked for, where the operation has one and the person may know of it.
+        authority: "host" or "host:port" as the client calls us, for URIs in answers.
+    """
+
+    http: Request
+    message: Message
+    remainder: bytes = field(repr=False)
+    queue: Queue
+    principal: Principal | None
+    authority: str
+    job: Job | None = None
+
+    @property
+    def operation(self) -> Group:
+        """The operation attributes."""
+        return self.message.group(GroupTag.OPERATION)
+
+    @property
+    def protocol(self) -> str:
+        """How the request came: "ipp" or "ipps"."""
+        return "ipps" if self.http.tls else "ipp"
+
+    @property
+    def requesting_user_name(self) -> str:
+        """Who the client says it is; a claim."""
+        return self.operation.string("requesting-user-name") or "anonymous"
+
+    def queue_uri(self, name: str | None = None, *, scheme: str | None = None) -> str:
+        """Return the URI of a queue as this client reaches it."""
+        return f"{scheme or self.protocol}://{self.authority}/ipp/print/{name or self.queue.name}"
+
+    def job_uri(self, job: Job) -> str:
+        """Return the URI of a job as this client reaches it."""
+        return f"{self.queue_uri(job.queue)}/{job.number}"
+
+    async def document(self) -> AsyncIterator[bytes]:
+        """Yield the document's bytes as they arrive."""
+        if self.remainder:
+            yield self.remainder
+        while piece := await self.http.receive_body():
+            yield piece
+
+    async def has_document(self) -> bool:
+        """Tell whether document bytes follow, waiting for the first of them."""
+        if not self.remainder:
+            self.remainder = await self.http.receive_body()
+        return bool(self.remainder)
+
+
+def answer(
+    request: Message,
+    status: int = Status.SUCCESSFUL_OK,
+    *,
+    groups: Iterable[Group] = (),
+    words: str = "",
+    unsupported: Iterable[Attribute] = (),
+) -> Message:
+    """Build an answer (RFC 8011 4.1.4).
+
+    Args:
+        words: "status-message" for the person at the client.
+        unsupported: attributes for the unsupported group (RFC 8011 4.1.7).
+    """
+    operation: list[Attribute] = [
+        charset("attributes-charset", "utf-8"),
+        natural_language("attributes-natural-language", "en"),
+    ]
+    if words:
+        operation.append(text("status-message", clip(words, MAX_STATUS_MESSAGE_OCTETS)))
+    built = [Group(GroupTag.OPERATION, tuple(operation))]
+    left_out = tuple(unsupported)
+    if left_out:
+        built.append(Group(GroupTag.UNSUPPORTED, left_out))
+    built.extend(groups)
+    return Message(answer_version(request.version), status, request.request_id, tuple(built))
+
+
+def answer_version(asked: tuple[int, int]) -> tuple[int, int]:
+    """Return the version to answer with: the one asked for, or the highest we claim below it."""
+    if asked in _KNOWN_VERSIONS:
+        return asked
+    return (2, 0) if asked[0] >= 2 else (1, 1)

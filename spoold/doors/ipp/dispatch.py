@@ -1,0 +1,255 @@
+"""From an HTTP request to an operation and back: one table of operations, one order of checks."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from protocols.errors import RemoteProtocolError
+from protocols.http.challenge import basic_challenge, parse_basic
+from protocols.http.message import Request, Response
+from protocols.ipp.decoder import Decoder
+from protocols.ipp.encoder import encode
+from protocols.ipp.message import Message
+from protocols.ipp.operations import Operation
+from protocols.ipp.status import Status
+from protocols.limits import IppLimits
+from spoold.doors.ipp import jobs, queues, submit
+from spoold.doors.ipp.context import IppRequest, answer
+from spoold.doors.ipp.door import Door, find_job, require
+from spoold.doors.ipp.targets import Target, target_of
+from spoold.model.access import Action
+from spoold.model.errors import NotAuthenticated, NotFound, SpoolError, TooManyAttempts
+from spoold.model.job import Job
+from spoold.model.principal import Principal
+from spoold.model.queue import Authentication
+
+log = structlog.get_logger()
+
+CONTENT_TYPE = "application/ipp"
+REALM = "spoold"
+_LOOPBACK = ("127.", "::1")
+
+Handler = Callable[[Door, IppRequest], Awaitable[Message]]
+
+
+class Object(Enum):
+    """What an operation is about."""
+
+    QUEUE = "queue"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One operation: what it is about, what one must be allowed to do, and who answers it."""
+
+    operation: Operation
+    about: Object
+    action: Action
+    handler: Handler
+
+
+OPERATIONS: tuple[Declaration, ...] = (
+    Declaration(Operation.PRINT_JOB, Object.QUEUE, Action.SUBMIT, submit.print_job),
+    Declaration(Operation.VALIDATE_JOB, Object.QUEUE, Action.SUBMIT, submit.validate_job),
+    Declaration(Operation.CREATE_JOB, Object.QUEUE, Action.SUBMIT, submit.create_job),
+    Declaration(Operation.SEND_DOCUMENT, Object.JOB, Action.SEND_DOCUMENT, submit.send_document),
+    Declaration(Operation.CLOSE_JOB, Object.JOB, Action.SEND_DOCUMENT, submit.close_job),
+    Declaration(Operation.CANCEL_JOB, Object.JOB, Action.READ_STATE, jobs.cancel_job),
+    Declaration(Operation.GET_JOB_ATTRIBUTES, Object.JOB, Action.READ_STATE, jobs.get_job_attributes),
+    Declaration(Operation.GET_JOBS, Object.QUEUE, Action.READ_QUEUE, jobs.get_jobs),
+    Declaration(Operation.CANCEL_MY_JOBS, Object.QUEUE, Action.SIGN_IN, jobs.cancel_my_jobs),
+    Declaration(Operation.HOLD_JOB, Object.JOB, Action.HOLD, jobs.hold_job),
+    Declaration(Operation.RELEASE_JOB, Object.JOB, Action.RELEASE, jobs.release_job),
+    Declaration(
+        Operation.GET_PRINTER_ATTRIBUTES, Object.QUEUE, Action.READ_QUEUE, queues.get_printer_attributes
+    ),
+    Declaration(Operation.IDENTIFY_PRINTER, Object.QUEUE, Action.IDENTIFY_QUEUE, queues.identify_printer),
+)
+SUPPORTED = tuple(declaration.operation for declaration in OPERATIONS)
+_TABLE = {int(declaration.operation): declaration for declaration in OPERATIONS}
+
+
+class IppDispatcher:
+    """The handler of the IPP listener."""
+
+    def __init__(self, door: Door, *, limits: IppLimits | None = None) -> None:
+        self._door = door
+        self._limits = limits if limits is not None else IppLimits()
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one HTTP request."""
+        refusal = _refuse_http(request)
+        if refusal is not None:
+            return refusal
+        decoder = Decoder(self._limits)
+        try:
+            message = await _receive(request, decoder)
+            ipp = await self._bind(request, message, decoder.take_remainder())
+        except RemoteProtocolError as error:
+            if decoder.message is None and not decoder.head:
+                raise
+            return _ipp(_protocol_answer(decoder, error))
+        except (NotAuthenticated, TooManyAttempts) as error:
+            return self._challenge(error)
+        except SpoolError as error:
+            return _ipp(self._refusal(decoder, error))
+        return await self._run(ipp)
+
+    async def _bind(self, request: Request, message: Message, remainder: bytes) -> IppRequest:
+        """Find out who asks and what about; everything but the operation itself."""
+        target = target_of(request, message, _TABLE)
+        queue = self._door.site().queues.get(target.queue)
+        if queue is None:
+            raise NotFound(f"There is no queue {target.queue!r} here.")
+        principal = await self._authenticate(request)
+        return IppRequest(
+            http=request,
+            message=message,
+            remainder=remainder,
+            queue=queue,
+            principal=principal,
+            authority=_authority(request),
+            job=await self._job(target),
+        )
+
+    async def _job(self, target: Target) -> Job | None:
+        if target.job_number is None:
+            return None
+        job = await find_job(self._door, target.job_number)
+        if job.queue != target.queue:
+            raise NotFound("There is no such job.", number=target.job_number)
+        return job
+
+    async def _run(self, ipp: IppRequest) -> Response:
+        declaration = _TABLE[ipp.message.code]
+        try:
+            require(ipp, declaration.action)
+            _require_tls(ipp)
+            return _ipp(await declaration.handler(self._door, ipp))
+        except (NotAuthenticated, TooManyAttempts) as error:
+            if ipp.principal is not None:
+                # Proven, but too long ago or not well enough for this: words, not another challenge.
+                return _ipp(self._refuse(ipp, error))
+            return self._challenge(error)
+        except SpoolError as error:
+            return _ipp(self._refuse(ipp, error))
+        except RemoteProtocolError as error:
+            return _ipp(answer(ipp.message, _ipp_status(error), words=str(error)))
+
+    async def _authenticate(self, request: Request) -> Principal | None:
+        """Return who the request proves; None when it proves nobody.
+
+        Raises:
+            NotAuthenticated: there are credentials, but they are wrong or came over an open line.
+        """
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        try:
+            credentials = parse_basic(header)
+        except RemoteProtocolError as error:
+            raise NotAuthenticated(f"Sign in with user name and password: {error}.") from error
+        if not _is_private(request):
+            raise NotAuthenticated("Passwords are only taken over ipps://; change the printer's address.")
+        return await self._door.identity.authenticate(
+            credentials.user, credentials.password, peer=request.peer_host, fresh=False
+        )
+
+    def _challenge(self, error: SpoolError) -> Response:
+        self._door.metrics.refused(error)
+        log.info("ipp-challenge", kind=error.kind, **error.fields)
+        headers = [
+            basic_challenge(REALM),
+            ("Content-Type", "text/plain; charset=utf-8"),
+        ]
+        return Response(401, headers, f"{error.public}\n".encode())
+
+    def _refuse(self, ipp: IppRequest, error: SpoolError) -> Message:
+        self._door.metrics.refused(error)
+        log.info(
+            "ipp-refused",
+            kind=error.kind,
+            operation=ipp.message.code,
+            queue=ipp.queue.name,
+            peer=ipp.http.peer_host,
+            **error.fields,
+        )
+        return answer(ipp.message, error.ipp_status, words=error.public)
+
+    def _refusal(self, decoder: Decoder, error: SpoolError) -> Message:
+        self._door.metrics.refused(error)
+        log.info("ipp-refused", kind=error.kind, **error.fields)
+        message = decoder.message or Message((1, 1), 0, 1)
+        return answer(message, error.ipp_status, words=error.public)
+
+
+def _refuse_http(request: Request) -> Response | None:
+    """Turn away what is not IPP: browsers above all, which must not be able to print."""
+    if "origin" in request.headers or any(name.startswith("sec-fetch-") for name in request.headers):
+        return _plain(403, "Web pages cannot print here.")
+    if request.method in ("GET", "HEAD") and request.path == "/":
+        return _plain(
+            200, "This is a print server. Add it as an IPP printer: ipps://HOST:PORT/ipp/print/QUEUE"
+        )
+    if request.method in ("GET", "HEAD"):
+        return _plain(404, "There is nothing here.")
+    if request.method != "POST":
+        return Response(405, [("Allow", "GET, HEAD, POST")])
+    if request.headers.get("content-type", "").lower() != CONTENT_TYPE:
+        return _plain(415, f"The content type must be {CONTENT_TYPE}.")
+    return None
+
+
+async def _receive(request: Request, decoder: Decoder) -> Message:
+    while decoder.message is None:
+        piece = await request.receive_body()
+        if not piece:
+            decoder.receive_eof()
+            break
+        decoder.receive_data(piece)
+    if decoder.message is None:
+        raise RemoteProtocolError("the request is not complete", status_hint=Status.CLIENT_ERROR_BAD_REQUEST)
+    return decoder.message
+
+
+def _protocol_answer(decoder: Decoder, error: RemoteProtocolError) -> Message:
+    """Answer a request we cannot read, as far as its head could be read."""
+    if decoder.message is not None:
+        return answer(decoder.message, _ipp_status(error), words=str(error))
+    head = decoder.head
+    version, request_id = ((1, 1), 1) if head is None else (head.version, head.request_id)
+    return answer(Message(version, 0, max(1, request_id)), _ipp_status(error), words=str(error))
+
+
+def _ipp_status(error: RemoteProtocolError) -> int:
+    # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
+    return error.status_hint if error.status_hint >= 0x0400 else Status.CLIENT_ERROR_BAD_REQUEST
+
+
+def _require_tls(ipp: IppRequest) -> None:
+    if ipp.queue.authentication is Authentication.REQUIRED and not _is_private(ipp.http):
+        declaration = _TABLE[ipp.message.code]
+        if declaration.action in (Action.SUBMIT, Action.SEND_DOCUMENT):
+            raise NotAuthenticated(
+                "This queue is printed to over ipps:// only; change the printer's address."
+            )
+
+
+def _is_private(request: Request) -> bool:
+    return request.tls or request.peer_host.startswith(_LOOPBACK)
+
+
+def _authority(request: Request) -> str:
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    return host if request.port is None else f"{host}:{request.port}"
+
+
+def _ipp(message: Message) -> Response:
+    return Response(200, [("Content-Type", CONTENT_TYPE)], encode(message))
+
+
+def _plain(status: int, words: str) -> Response:
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], f"{words}\n".encode())

@@ -1,0 +1,72 @@
+"""What the operations of the IPP door work with, and how a job is found for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spoold.database import jobs
+from spoold.database.engine import Database
+from spoold.doors.ipp.context import IppRequest
+from spoold.doors.ipp.printer import QueueAttributes
+from spoold.identity.authenticator import Identity
+from spoold.intake.pipeline import Intake
+from spoold.keys.words import PrivateWords
+from spoold.model.access import Action, may
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound
+from spoold.model.job import Job
+from spoold.model.site import CurrentSite
+from spoold.release.desk import Desk
+from spoold.runtime.clock import Clock
+from spoold.runtime.limits import DaemonLimits
+from spoold.runtime.metrics import Metrics
+
+SIGN_IN_FIRST = "Sign in with your user name and password first."
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The parts every operation may use."""
+
+    site: CurrentSite
+    database: Database
+    identity: Identity
+    intake: Intake
+    desk: Desk
+    words: PrivateWords
+    clock: Clock
+    metrics: Metrics
+    limits: DaemonLimits
+    attributes: QueueAttributes
+    log_refusal: Callable[[IppRequest, Exception], None]
+
+
+def require(request: IppRequest, action: Action) -> None:
+    """Raise unless whoever sent the request may do this (to the request's job).
+
+    Raises:
+        NotAuthenticated: signing in could help; the HTTP answer is a challenge.
+        NotFound: a job this person may not even know of.
+        NotAuthorized: proven, but not permitted.
+    """
+    if may(request.principal, action, request.job, peer=request.http.peer_host):
+        return
+    if request.principal is None:
+        raise NotAuthenticated(SIGN_IN_FIRST)
+    if request.job is not None and not _knows(request, request.job):
+        raise NotFound("There is no such job.", job=str(request.job.id))
+    raise NotAuthorized("Only the owner of this job may do that.", action=action)
+
+
+async def find_job(door: Door, number: int) -> Job:
+    """Return the job of this "job-id".
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = await door.database.read(lambda connection: jobs.job_by_number(connection, number))
+    if job is None:
+        raise NotFound("There is no such job.", number=number)
+    return job
+
+
+def _knows(request: IppRequest, job: Job) -> bool:
+    return may(request.principal, Action.READ_STATE, job, peer=request.http.peer_host)

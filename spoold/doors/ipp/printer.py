@@ -1,0 +1,101 @@
+"""Get-Printer-Attributes and Identify-Printer: what a queue says of itself (RFC 8011 4.2.5 and 5.4)."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from protocols.ipp.message import Attribute
+from protocols.ipp.operations import Operation
+from protocols.ipp.values import boolean, date_time, enum, integer, keyword, name_, text, uri
+from spoold.doors.ipp.capabilities import static_attributes
+from spoold.doors.ipp.context import IppRequest
+from spoold.model.queue import Authentication, Queue
+
+log = structlog.get_logger()
+
+IDLE, PROCESSING = 3, 4
+_NAMESPACE = uuid.UUID("5b0d6c1e-7d1f-4f0c-9c55-0a4f5c0b1d11")
+
+
+class QueueAttributes:
+    """Printer attributes of all queues; what never changes is built once.
+
+    Args:
+        operations: what the door answers.
+        started_at: start of the daemon; "printer-up-time" counts from here.
+        queued: live jobs of a queue.
+        active: whether a document of the queue is arriving or going out.
+    """
+
+    def __init__(
+        self,
+        *,
+        operations: tuple[Operation, ...],
+        started_at: datetime,
+        server_name: str,
+        queued: Callable[[str], int],
+        active: Callable[[str], bool],
+    ) -> None:
+        self._static = static_attributes(operations)
+        self.started_at = started_at
+        self._server_name = server_name
+        self._queued = queued
+        self._active = active
+        self._supported = {attribute.name: attribute for attribute in self._static}
+
+    @property
+    def supported(self) -> Mapping[str, Attribute]:
+        """The unchanging attributes by name, for checking requests."""
+        return self._supported
+
+    def up_time_s(self, now: datetime) -> int:
+        """Return "printer-up-time": whole seconds since start, at least 1 (RFC 8011 5.4.29)."""
+        return max(1, int((now - self.started_at).total_seconds()))
+
+    def of(self, request: IppRequest, now: datetime) -> tuple[Attribute, ...]:
+        """Return every attribute of the request's queue as this client sees it."""
+        return (*self._static, *self._described(request), *self._momentary(request.queue, now))
+
+    def _described(self, request: IppRequest) -> Iterable[Attribute]:
+        queue = request.queue
+        proof = "basic" if queue.authentication is Authentication.REQUIRED else "requesting-user-name"
+        more = f"http{'s' if request.http.tls else ''}://{request.authority}/"
+        return (
+            uri("printer-uri-supported", request.queue_uri(scheme="ipps"), request.queue_uri(scheme="ipp")),
+            keyword("uri-security-supported", "tls", "none"),
+            keyword("uri-authentication-supported", proof, proof),
+            name_("printer-name", queue.name),
+            name_("printer-dns-sd-name", f"{queue.name} @ {self._server_name}"),
+            text("printer-info", queue.name),
+            text("printer-location", ""),
+            text("printer-organization", ""),
+            text("printer-organizational-unit", ""),
+            uri("printer-geo-location", "geo:0,0"),
+            uri("printer-uuid", self.uuid_of(queue).urn),
+            uri("printer-more-info", more),
+            uri("printer-supply-info-uri", more),
+            uri("printer-icons", f"{more}icon.png"),
+        )
+
+    def _momentary(self, queue: Queue, now: datetime) -> Iterable[Attribute]:
+        # Held jobs leave the queue idle: phones watch nothing else (docs/ipp-support.md, held jobs).
+        state = PROCESSING if self._active(queue.name) else IDLE
+        return (
+            enum("printer-state", state),
+            keyword("printer-state-reasons", "none"),
+            text("printer-state-message", ""),
+            boolean("printer-is-accepting-jobs", True),
+            integer("queued-job-count", self._queued(queue.name)),
+            integer("printer-up-time", self.up_time_s(now)),
+            date_time("printer-current-time", now),
+            integer("printer-state-change-time", 1),
+            date_time("printer-state-change-date-time", self.started_at),
+            integer("printer-config-change-time", 1),
+            date_time("printer-config-change-date-time", self.started_at),
+        )
+
+    def uuid_of(self, queue: Queue) -> uuid.UUID:
+        """Return the queue's "printer-uuid": the same as long as server and queue keep their names."""
+        return uuid.uuid5(_NAMESPACE, f"{self._server_name}/{queue.name}")
