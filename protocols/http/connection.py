@@ -175,11 +175,12 @@ class Connection:
     async def drain_body(self, max_bytes: int) -> bool:
         """See `Request.drain`."""
         discarded = 0
-        while not self._parser.body_ended:
-            if discarded >= max_bytes:
-                return False
-            discarded += len(await self.receive_body())
-        return True
+        while discarded <= max_bytes:
+            piece = await self.receive_body()
+            if not piece:
+                return True
+            discarded += len(piece)
+        return False
 
     async def _next_head(self) -> RequestHead | None:
         """Wait for a request; None when there will be none."""
