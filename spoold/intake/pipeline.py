@@ -1,27 +1,25 @@
 """The pipeline: seal, inspect, decide, hold, and only then say yes to the client."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 
 import structlog
 import trio
 from sqlalchemy import Connection
 
 from holdstore.store import HoldStore
-from protocols.ipp.decoder import decode_group
-from protocols.ipp.message import Attribute
-from protocols.limits import IppLimits
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.admission import Admission
 from spoold.intake.decide import Acceptance, decide, encode_template
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
+from spoold.intake.rows import insert_next, seal_job, summary, template_of
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import TITLE, PrivateWords
-from spoold.model.errors import NotFound, NotPossible, RefusedByPolicy, SpoolError, TooLarge
+from spoold.model.errors import Busy, NotFound, NotPossible, RefusedByPolicy, SpoolError, TooLarge
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
@@ -65,6 +63,8 @@ class Intake:
     def __init__(self, parts: IntakeParts, *, on_held: OnHeld) -> None:
         self._parts = parts
         self._on_held = on_held
+        self._arriving: set[JobId] = set()
+        self._receiving: Counter[str] = Counter()
 
     def validate(self, submission: Submission) -> None:
         """Refuse now what would be refused later ("Validate-Job", RFC 8011 4.2.3).
@@ -93,7 +93,7 @@ class Intake:
         """
         self.validate(submission)
         job_id = new_job_id()
-        async with self._parts.admission.body():
+        async with self._body(submission.queue.name, job_id):
             try:
                 received = await self._receive(job_id, 1, incoming)
             except SpoolError as error:
@@ -137,7 +137,7 @@ class Intake:
             Unavailable, Busy: nothing was kept; the client may send the document again.
         """
         if incoming is not None:
-            async with self._parts.admission.body():
+            async with self._body(job.queue, job.id):
                 job = await self._add(job, submission, incoming)
         if last and job.state is JobState.RECEIVING:
             return await self.close(job.id, submission)
@@ -148,13 +148,25 @@ class Intake:
         parts = self._parts
         now = parts.clock.now()
         job = await parts.database.write(
-            lambda connection: _seal_job(connection, job_id, submission.actor, now)
+            lambda connection: seal_job(connection, job_id, submission.actor, now)
         )
         return await self.finish(job, submission)
 
     async def cancel_incoming(self, job_id: JobId, *, actor: str) -> Job:
         """Cancel a job whose documents are still arriving; what arrives later finds the job ended."""
         return await self._end(job_id, JobEvent.CANCELED, "Cancelled while it was being sent.", actor)
+
+    async def abandon(self, job_id: JobId) -> Job:
+        """Abort a job whose next document did not come in time."""
+        return await self._end(job_id, JobEvent.REFUSED, INTERRUPTED, "spoold")
+
+    def is_arriving(self, job_id: JobId) -> bool:
+        """Tell whether a document of this job is coming in right now."""
+        return job_id in self._arriving
+
+    def is_active(self, queue: str) -> bool:
+        """Tell whether a document of this queue is coming in right now."""
+        return self._receiving[queue] > 0
 
     async def withdraw(self, job_id: JobId, *, actor: str) -> Job:
         """Cancel a job that its sender takes back before anybody claimed it (LPR's "remove jobs")."""
@@ -168,7 +180,7 @@ class Intake:
         now = parts.clock.now()
         asked = replace(submission, template=template_of(job))
         acceptance = decide(parts.site().policy, asked, inspected, now, on_arrival=job.on_arrival)
-        changes = _summary(inspected) | {"template": acceptance.template, "expires_at": acceptance.expires_at}
+        changes = summary(inspected) | {"template": acceptance.template, "expires_at": acceptance.expires_at}
 
         def write(connection: Connection) -> Job:
             for document in inspected:
@@ -205,7 +217,7 @@ class Intake:
                 template=acceptance.template,
                 expires_at=acceptance.expires_at,
                 changed_at=now,
-                **_summary(inspected),
+                **summary(inspected),
             )
 
             def write(connection: Connection) -> Job:
@@ -263,7 +275,7 @@ class Intake:
                 await self._abort(job.id, submission.actor, INTERRUPTED)
             raise
         added = await parts.database.write(
-            lambda connection: _insert_next(connection, job.id, document, parts.clock.now())
+            lambda connection: insert_next(connection, job.id, document, parts.clock.now())
         )
         if added is None:
             await parts.store.shred(job.id, [number])
@@ -314,6 +326,20 @@ class Intake:
 
     # -- pieces --
 
+    @asynccontextmanager
+    async def _body(self, queue: str, job_id: JobId) -> AsyncIterator[None]:
+        if job_id in self._arriving:
+            # Two documents at once would be sealed under one number, and one of them destroyed as the loser.
+            raise Busy("Another document of this job is still arriving; send them one after the other.")
+        async with self._parts.admission.body():
+            self._arriving.add(job_id)
+            self._receiving[queue] += 1
+            try:
+                yield
+            finally:
+                self._arriving.discard(job_id)
+                self._receiving[queue] -= 1
+
     def _new_job(self, submission: Submission, job_id: JobId) -> Job:
         parts = self._parts
         now = parts.clock.now()
@@ -354,50 +380,3 @@ class Intake:
                 connection, job, actor=submission.actor, walked=(JobEvent.REFUSED,), words=error.public
             )
         )
-
-
-def template_of(job: Job) -> tuple[Attribute, ...]:
-    """Return a job's Job Template attributes."""
-    return decode_group(job.template, IppLimits()).attributes if job.template else ()
-
-
-def _seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -> Job:
-    job = jobs.job_by_id(connection, job_id)
-    if job is None:
-        raise NotFound("There is no such job.", job=str(job_id))
-    if job.state is not JobState.RECEIVING:
-        raise NotPossible("The job takes no more documents.", job=str(job_id))
-    if job.documents == 0:
-        words = "The job came without a document."
-        return transitions.move(connection, job_id, JobEvent.REFUSED, words=words, actor=actor, now=now)
-    words = "Its documents are being looked at."
-    return transitions.move(connection, job_id, JobEvent.SEALED, words=words, actor=actor, now=now)
-
-
-def _insert_next(connection: Connection, job_id: JobId, document: Document, now: datetime) -> Job | None:
-    """Insert a document if its job still waits for exactly this one."""
-    job = jobs.job_by_id(connection, job_id)
-    if job is None or job.state is not JobState.RECEIVING or job.documents != document.number - 1:
-        return None
-    jobs.insert_document(connection, document)
-    jobs.update_job(
-        connection,
-        job_id,
-        [JobState.RECEIVING],
-        documents=document.number,
-        size_bytes=job.size_bytes + document.size_bytes,
-        formats=(*job.formats, document.format),
-        changed_at=now,
-    )
-    return jobs.job_by_id(connection, job_id)
-
-
-def _summary(documents: Sequence[Document]) -> dict[str, Any]:
-    """Return the job's columns that sum its documents up."""
-    pages = [document.pages for document in documents]
-    return {
-        "documents": len(documents),
-        "size_bytes": sum(document.size_bytes for document in documents),
-        "formats": tuple(document.format for document in documents),
-        "pages": None if None in pages else sum(page for page in pages if page is not None),
-    }

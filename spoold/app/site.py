@@ -1,0 +1,47 @@
+"""Builds the `Site` that services ask, from a configuration that was checked."""
+
+from datetime import timedelta
+
+from policy.engine import PolicyEngine, compile_rules
+from spoold.config.model import Config
+from spoold.config.policy import rule_sources
+from spoold.model.printer import Printer
+from spoold.model.site import Site
+from spoold.runtime.limits import DaemonLimits
+
+# Tombstones: an owner can still read why a job ended; names and documents are gone long before.
+FORGET_AFTER = timedelta(days=7)
+
+
+def build_site(config: Config, limits: DaemonLimits) -> Site:
+    """Return the site of a configuration.
+
+    Raises:
+        policy.rules.PolicyErrors: the rules do not compile; `spoold.config.loader` reports them earlier.
+    """
+    return Site(
+        name=config.server.name,
+        queues={name: config.queue(name) for name in config.queues},
+        printers={name: _printer(config, name) for name in config.printers},
+        policy=build_policy(config),
+        mask_names=config.server.mask_names,
+        max_document_bytes=limits.max_document_bytes,
+        forget_after=FORGET_AFTER,
+    )
+
+
+def build_policy(config: Config) -> PolicyEngine:
+    """Compile the site's rules and schedules."""
+    return compile_rules(rule_sources(config), config.schedules, config.server.timezone)
+
+
+def _printer(config: Config, name: str) -> Printer:
+    settings = config.printers[name]
+    return Printer(
+        name=name,
+        uri=str(settings.uri),
+        location=settings.location,
+        ca=None if settings.ca is None else str(settings.ca),
+        pin=settings.pin,
+        block_on=frozenset(settings.block_on),
+    )

@@ -1,0 +1,160 @@
+"""Commands about jobs and printers."""
+
+import getpass
+from typing import Any
+
+import click
+
+from spoold.cli.client import ask
+from spoold.cli.output import (
+    clean,
+    config_option,
+    in_words,
+    json_option,
+    print_json,
+    print_table,
+    read_password,
+)
+
+# As long as a grant lives, and a document to print after it.
+RELEASE_WAIT_S = 600
+# What became of a release that was waited for, and the exit status that says so.
+_RELEASED = {"completed": 0}
+
+
+@click.command()
+@config_option
+@json_option
+@click.option("--all", "everything", is_flag=True, help="Also jobs that have ended.")
+def jobs(config_path: str, as_json: bool, everything: bool) -> None:
+    """List jobs. Names of documents are shown to their owners only, not here."""
+    found = ask(config_path, "jobs")
+    ended = {"completed", "canceled", "expired", "aborted"}
+    shown = [one for one in found if everything or one["state"] not in ended]
+    if as_json:
+        print_json(shown)
+        return
+    rows = [
+        [
+            str(one["number"]),
+            one["id"][:8],
+            clean(one["user"]) + ("" if one["claimed"] else " (unclaimed)"),
+            one["queue"],
+            one["state"],
+            in_words(one["seconds_left"]),
+            clean(one["reason"]),
+        ]
+        for one in shown
+    ]
+    print_table(["JOB", "ID", "USER", "QUEUE", "STATE", "LEFT", "WHY"], rows, nothing="No jobs.")
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("job_id", metavar="JOB")
+def job(config_path: str, as_json: bool, job_id: str) -> None:
+    """Show one job with its time line. JOB is its number, its id or the beginning of the id."""
+    one = ask(config_path, "job", job=job_id)
+    if as_json:
+        print_json(one)
+        return
+    click.echo(f"Job {one['number']} ({one['id']}) of {clean(one['user'])} in {one['queue']}: {one['state']}")
+    click.echo(clean(one["reason"]))
+    for line in one["timeline"]:
+        click.echo(f"  {line['at'][:19]}  {line['event']:<14}  {clean(line['words'])}")
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("job_id", metavar="JOB")
+@click.option("--printer", help="Where it shall come out; the queue's first printer if not given.")
+@click.option("--user", help="Whose job it is; your login name if not given.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the printer.")
+def release(  # noqa: PLR0917 - click passes options by name
+    config_path: str,
+    as_json: bool,
+    job_id: str,
+    printer: str | None,
+    user: str | None,
+    password_stdin: bool,
+    no_wait: bool,
+) -> int:
+    """Release your job at a printer. Only the owner can, with the owner's password, even as root."""
+    owner = user or getpass.getuser()
+    password = read_password(password_stdin, f"Password of {owner}")
+    if not (as_json or no_wait):
+        click.echo("Releasing ...", err=True)
+    one = ask(
+        config_path,
+        "release",
+        job=job_id,
+        printer=printer,
+        user=owner,
+        password=password,
+        wait_s=0 if no_wait else RELEASE_WAIT_S,
+    )
+    _show(one, as_json)
+    return 0 if no_wait else _RELEASED.get(one["state"], 1)
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("job_id", metavar="JOB")
+def cancel(config_path: str, as_json: bool, job_id: str) -> None:
+    """Cancel a job and destroy its documents."""
+    _show(ask(config_path, "cancel", job=job_id), as_json)
+
+
+@click.command("take-back")
+@config_option
+@json_option
+@click.argument("job_id", metavar="JOB")
+@click.option("--user", help="Whose job it is; your login name if not given.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def take_back(config_path: str, as_json: bool, job_id: str, user: str | None, password_stdin: bool) -> None:
+    """Hold a job again of which nobody can know whether it was printed. Look at the printer first."""
+    owner = user or getpass.getuser()
+    password = read_password(password_stdin, f"Password of {owner}")
+    _show(ask(config_path, "take-back", job=job_id, user=owner, password=password), as_json)
+
+
+@click.command()
+@config_option
+@json_option
+def printers(config_path: str, as_json: bool) -> None:
+    """List printers with their live status."""
+    found = ask(config_path, "printers")
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [one["name"], clean(one["location"]), "ready" if one["ready"] else "not ready", clean(one["why"])]
+        for one in found
+    ]
+    print_table(["PRINTER", "LOCATION", "STATUS", "WHY"], rows, nothing="No printers are configured.")
+
+
+@click.command()
+@config_option
+@json_option
+def status(config_path: str, as_json: bool) -> int:
+    """Show how the daemon is. Exit status 1 when something has failed."""
+    found = ask(config_path, "status")
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"spoold is {found['state']}")
+        for name, part in sorted(found["components"].items()):
+            click.echo(f"  {name:<14} {part['state']:<9} {clean(part['reason'])}".rstrip())
+    return 0 if found["state"] != "failed" else 1
+
+
+def _show(one: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(one)
+    else:
+        click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")

@@ -1,0 +1,69 @@
+"""What the pipeline writes and reads of a job's rows, as work for the database's writer thread."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from protocols.ipp.decoder import decode_group
+from protocols.ipp.message import Attribute
+from protocols.limits import IppLimits
+from spoold.database import jobs
+from spoold.model.errors import NotFound, NotPossible
+from spoold.model.ids import JobId
+from spoold.model.job import Document, Job
+from spoold.model.jobstate import JobEvent, JobState
+from spoold.records import transitions
+
+
+def template_of(job: Job) -> tuple[Attribute, ...]:
+    """Return a job's Job Template attributes."""
+    return decode_group(job.template, IppLimits()).attributes if job.template else ()
+
+
+def seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -> Job:
+    """End the arrival of a job's documents; a job without any is aborted.
+
+    Raises:
+        NotFound, NotPossible: there is no such job, or it is not receiving.
+    """
+    job = jobs.job_by_id(connection, job_id)
+    if job is None:
+        raise NotFound("There is no such job.", job=str(job_id))
+    if job.state is not JobState.RECEIVING:
+        raise NotPossible("The job takes no more documents.", job=str(job_id))
+    if job.documents == 0:
+        words = "The job came without a document."
+        return transitions.move(connection, job_id, JobEvent.REFUSED, words=words, actor=actor, now=now)
+    words = "Its documents are being looked at."
+    return transitions.move(connection, job_id, JobEvent.SEALED, words=words, actor=actor, now=now)
+
+
+def insert_next(connection: Connection, job_id: JobId, document: Document, now: datetime) -> Job | None:
+    """Insert a document if its job still waits for exactly this one."""
+    job = jobs.job_by_id(connection, job_id)
+    if job is None or job.state is not JobState.RECEIVING or job.documents != document.number - 1:
+        return None
+    jobs.insert_document(connection, document)
+    jobs.update_job(
+        connection,
+        job_id,
+        [JobState.RECEIVING],
+        documents=document.number,
+        size_bytes=job.size_bytes + document.size_bytes,
+        formats=(*job.formats, document.format),
+        changed_at=now,
+    )
+    return jobs.job_by_id(connection, job_id)
+
+
+def summary(documents: Sequence[Document]) -> dict[str, Any]:
+    """Return the job's columns that sum its documents up."""
+    pages = [document.pages for document in documents]
+    return {
+        "documents": len(documents),
+        "size_bytes": sum(document.size_bytes for document in documents),
+        "formats": tuple(document.format for document in documents),
+        "pages": None if None in pages else sum(page for page in pages if page is not None),
+    }
