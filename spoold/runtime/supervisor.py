@@ -35,20 +35,20 @@ class Service:
     Args:
         name: for the log.
         run: the body; returning by itself while the daemon is up counts as a crash.
-        drain: ends the service gently: takes nothing new, lets running work finish. It is given
-            the supervisor's drain time and then cancelled; None: cancelled at once.
+        drain: makes the service take nothing new and end by itself when its running work is done; it
+            is cancelled when the supervisor's drain time is over. None: there is nothing to wait for.
     """
 
     name: str
     run: ServiceMain
-    drain: Callable[[], Awaitable[None]] | None = None
+    drain: Callable[[], None] | None = None
 
 
 class Supervisor:
     """Starts services in order, waits for a stop or a crash, and ends them in the opposite order.
 
     Args:
-        drain_timeout_s: how long all drains together may take.
+        drain_timeout_s: how long the drained services together may take to end.
         on_ready: called once every service has started (READY=1 belongs here).
         on_stopping: called with the reason before the first service is drained.
     """
@@ -126,24 +126,30 @@ class Supervisor:
         log.info("stopping", reason=self._reason)
         if self._on_stopping is not None:
             self._on_stopping(self._reason)
-        deadline = trio.current_time() + self._drain_timeout_s
-        # Doors are started last, so they close first and the store they write to closes after them.
         for one in reversed(running):
-            if one.service.drain is not None and not one.ended.is_set():
-                await self._drain(one, one.service.drain, deadline)
+            self._begin_drain(one)
+        deadline = trio.current_time() + self._drain_timeout_s
+        # Doors are started last, so they are gone first and the store they write to ends after them.
+        for one in reversed(running):
+            if one.draining:
+                with trio.CancelScope(deadline=deadline) as scope:
+                    await one.ended.wait()
+                if scope.cancelled_caught:
+                    log.warning("drain ran out of time", service=one.service.name)
             one.scope.cancel()
             await one.ended.wait()
         log.info("stopped", exit_status=self._exit_status)
 
-    async def _drain(self, one: "_Running", drain: Callable[[], Awaitable[None]], deadline: float) -> None:
-        with trio.CancelScope(deadline=deadline) as scope:
-            try:
-                await drain()
-            except Exception as error:  # a failed drain must not keep the others from theirs
-                log.error("drain failed", service=one.service.name, exc_info=error)
-                self._exit_status = EXIT_FAILED
-        if scope.cancelled_caught:
-            log.warning("drain ran out of time", service=one.service.name)
+    def _begin_drain(self, one: "_Running") -> None:
+        if one.service.drain is None or one.ended.is_set():
+            return
+        try:
+            one.service.drain()
+        except Exception as error:  # a failed drain must not keep the others from theirs
+            log.error("drain failed", service=one.service.name, exc_info=error)
+            self._exit_status = EXIT_FAILED
+        else:
+            one.draining = True
 
 
 class _Running:
@@ -155,6 +161,7 @@ class _Running:
         self.settled = trio.Event()
         self.ended = trio.Event()
         self.ready = False
+        self.draining = False
 
     def started(self, _value: None = None) -> None:
         self.ready = True

@@ -18,22 +18,25 @@ class Recorder:
         self.events: list[str] = []
 
     def service(self, name: str, *, drain_s: float | None = None, drain_fails: bool = False) -> Service:
+        draining = trio.Event()
+
         async def run(*, task_status: trio.TaskStatus[None]) -> None:
             self.events.append(f"start {name}")
             await trio.sleep(1)
             task_status.started()
             try:
-                await trio.sleep_forever()
+                await draining.wait()
+                await trio.sleep(drain_s or 0)
+                self.events.append(f"drained {name}")
             finally:
                 self.events.append(f"end {name}")
 
-        async def drain() -> None:
+        def drain() -> None:
             self.events.append(f"drain {name}")
             if drain_fails:
                 message = "disk on fire"
                 raise OSError(message)
-            await trio.sleep(drain_s or 0)
-            self.events.append(f"drained {name}")
+            draining.set()
 
         return Service(name, run, drain if drain_s is not None or drain_fails else None)
 
@@ -83,7 +86,7 @@ async def test_start_in_order_and_end_in_the_opposite_order(autojump_clock: trio
 async def test_a_drain_that_hangs_is_cut_at_the_deadline(autojump_clock: trio.testing.MockClock) -> None:
     recorder = Recorder()
     one = supervisor(recorder, drain_timeout_s=7)
-    services = [recorder.service("store", drain_s=1), recorder.service("door", drain_s=math.inf)]
+    services = [recorder.service("store"), recorder.service("door", drain_s=math.inf)]
     before = trio.current_time()
     assert await run_and_stop(one, services, 10, lambda: one.stop("SIGTERM")) == 0
     assert trio.current_time() - before == pytest.approx(17)
@@ -178,3 +181,26 @@ async def test_a_crash_while_draining_still_shows_in_the_status(
 
     services = [Service("store", crash_later), recorder.service("door", drain_s=5)]
     assert await run_and_stop(one, services, 10, lambda: one.stop("SIGTERM")) == 1
+
+
+async def test_all_doors_begin_to_drain_before_any_has_ended(autojump_clock: trio.testing.MockClock) -> None:
+    recorder = Recorder()
+    one = supervisor(recorder)
+    services = [
+        recorder.service("store"),
+        recorder.service("ipp", drain_s=3),
+        recorder.service("web", drain_s=5),
+    ]
+    before = trio.current_time()
+    assert await run_and_stop(one, services, 10, lambda: one.stop("SIGTERM")) == 0
+    assert trio.current_time() - before == pytest.approx(15)
+    after = recorder.events[recorder.events.index("drain web") :]
+    assert after == [
+        "drain web",
+        "drain ipp",
+        "drained ipp",
+        "end ipp",
+        "drained web",
+        "end web",
+        "end store",
+    ]
