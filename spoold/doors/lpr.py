@@ -7,7 +7,7 @@ import structlog
 
 from protocols.ipp.values import integer
 from protocols.lpr.control_file import ControlFile
-from protocols.lpr.server import LprJob, LprPeer, LprRefused
+from protocols.lpr.handler import LprJob, LprPeer, LprRefused
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.pipeline import Intake
@@ -33,7 +33,7 @@ PRIVILEGED_PORTS = range(1, 1024)
 
 @dataclass(frozen=True, slots=True)
 class LprDoor:
-    """What the LPR server asks of the daemon (`protocols.lpr.server.LprHandler`)."""
+    """What the LPR server asks of the daemon (`protocols.lpr.handler.LprHandler`)."""
 
     site: CurrentSite
     database: Database
@@ -83,7 +83,7 @@ class LprDoor:
 
 
 class _IncomingJob:
-    """One LPR job on its way in (`protocols.lpr.server.LprJob`).
+    """One LPR job on its way in (`protocols.lpr.handler.LprJob`).
 
     The user may be known only after the documents, so these are sealed loose and become a job at the end.
     """
