@@ -76,6 +76,11 @@ class WorkerPool:
         self.last_ended: Ended | None = None
         """How the worker that read a document last ended: what it cost."""
 
+    @property
+    def has_warm_worker(self) -> bool:
+        """Tell whether the next document finds a worker that is locked in and waiting."""
+        return self._spare is not None
+
     async def inspect(self, chunks: AsyncIterator[bytes], mime: str) -> Inspection:
         """Send a document's bytes through a worker. Every trouble of the worker is an answer with a reason.
 

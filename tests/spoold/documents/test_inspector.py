@@ -1,0 +1,95 @@
+"""The inspector: which formats are looked into, and whether documents can be looked into at all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from spoold.documents.inspection import Inspection, unknown
+from spoold.documents.inspector import Inspector
+from spoold.documents.pool import WorkerPool
+from spoold.documents.process import worker_command
+from tests.support import hostile_workers as hostile
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+async def chunks(document: bytes) -> AsyncIterator[bytes]:
+    yield document
+
+
+async def never() -> AsyncIterator[bytes]:
+    nothing: tuple[bytes, ...] = ()
+    for chunk in nothing:
+        yield chunk
+    raise AssertionError("the document was read")
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "pages"),
+    [
+        ("chromium-3-pages-a4.pdf", "application/pdf", 3),
+        ("ghostscript-2-pages-owner-password.pdf", "application/pdf", 2),
+        ("ghostscript-2-pages.pclm", "application/PCLm", 2),
+    ],
+)
+async def test_pdf_is_counted(name: str, mime: str, pages: int) -> None:
+    found = await Inspector(WorkerPool()).inspect(mime, chunks((SAMPLES / name).read_bytes()))
+    assert (found.format, found.pages, found.known, found.reason) == (mime, pages, True, None)
+
+
+@pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
+async def test_a_picture_is_one_page_unread(mime: str) -> None:
+    found = await Inspector(WorkerPool()).inspect(mime, never())
+    assert found == Inspection(format=mime, pages=1, encrypted=False, known=True)
+
+
+@pytest.mark.parametrize(
+    "mime",
+    [
+        "application/postscript",
+        "application/vnd.hp-PCL",
+        "application/octet-stream",
+        "image/pwg-raster",
+        "image/urf",
+        "image/gif",
+        "image/tiff",
+        "text/plain",
+    ],
+)
+async def test_other_formats_are_not_counted_and_not_read(mime: str) -> None:
+    found = await Inspector(WorkerPool()).inspect(mime, never())
+    assert found == unknown(mime, "pages of this format are not counted")
+
+
+async def test_the_probe_is_fine_where_documents_can_be_inspected() -> None:
+    inspector = Inspector(WorkerPool())
+    assert inspector.state is None
+    state = await inspector.probe()
+    assert state.ok
+    assert state.reason is None
+    assert inspector.state == state
+
+
+async def test_the_probe_says_which_wall_is_missing() -> None:
+    inspector = Inspector(WorkerPool(command=worker_command(required_landlock_abi=99)))
+    state = await inspector.probe()
+    assert not state.ok
+    assert state.reason is not None
+    assert "99 is required" in state.reason
+    found = await inspector.inspect("application/pdf", never())
+    assert not found.known
+    assert found.reason == f"documents are not inspected: {state.reason}"
+
+
+async def test_the_probe_notices_a_worker_that_starts_but_cannot_read() -> None:
+    """As after an update of the C library that brings a system call the filter does not list."""
+    state = await Inspector(WorkerPool(command=hostile.FORBIDDEN)).probe()
+    assert not state.ok
+    assert state.reason is not None
+    assert state.reason.startswith("a harmless document was not read")
+
+
+async def test_the_probe_does_not_trust_a_wrong_answer() -> None:
+    state = await Inspector(WorkerPool(command=hostile.GOOD)).probe()
+    assert not state.ok
