@@ -1,0 +1,1 @@
+"""People: who somebody is, proven by what, when; passwords, sessions, throttling."""
