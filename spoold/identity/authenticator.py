@@ -1,0 +1,381 @@
+"""Identity: the one place that turns what somebody presents into a Principal, or refuses."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import trio
+from sqlalchemy import Connection
+
+from spoold.database import people
+from spoold.database.engine import Database
+from spoold.identity.cache import ProofCache
+from spoold.identity.local import MAX_NAME_BYTES, LocalUsers, User
+from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
+from spoold.identity.secret import Secret
+from spoold.identity.sessions import Session, Sessions
+from spoold.identity.throttle import Attempt, Throttle
+from spoold.model.errors import NotAuthenticated, SpoolError, TooManyAttempts
+from spoold.model.ids import canonical_name
+from spoold.model.principal import Method, Principal, Role
+from spoold.records import audit
+from spoold.runtime.clock import Clock
+from spoold.runtime.metrics import Metrics
+
+# One text for every reason: a stranger learns neither which names exist nor which are closed.
+WRONG = "The user name or password is not right."
+_SESSION_OVER = "You are not signed in any more. Sign in again."
+_BASIC = "basic"
+
+_Also = Callable[[Connection, Account], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What somebody presents: a canonical name (empty if it can be nobody's) and a password, from where."""
+
+    name: str
+    password: Secret
+    peer: str
+    method: Method
+
+
+class Identity:
+    """Who somebody is.
+
+    Error handling: database, audit chain or provider in doubt raise `Unavailable`: nobody is let in
+    on a guess. Every checked password, right or wrong, is an audit record in a transaction of its own
+    that is durable before the answer; attempts turned away by throttling are recorded once a lock.
+
+    Args:
+        users: spoold's own accounts.
+        order: the providers to ask, in turn; the first that knows the name decides.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        metrics: Metrics,
+        users: LocalUsers,
+        order: Sequence[Authenticator] | None = None,
+        throttle: Throttle | None = None,
+        cache: ProofCache | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._metrics = metrics
+        self._users = users
+        self._order: Sequence[Authenticator] = (users,) if order is None else order
+        self._throttle = throttle or Throttle(clock)
+        self._cache = cache or ProofCache(clock)
+        self._sessions = sessions or Sessions()
+        self._restoring = trio.Lock()
+        self._restored = trio.Event()
+        # Names that nobody has are recorded as HMAC under a key that is never stored: people type
+        # passwords into name fields, and the audit chain outlives them all. Repeated tries of one
+        # name can be told from many names while the daemon runs; nobody can get the name back.
+        self._name_key = os.urandom(32)
+
+    # -- proving
+
+    async def authenticate(self, name: str, password: str, *, peer: str, fresh: bool) -> Principal:
+        """Check a name and password, as HTTP Basic carries them with every request.
+
+        Args:
+            name: as typed.
+            peer: numeric address of the client.
+            fresh: check the password itself, whatever was proven minutes ago; for everything that
+                lets paper out or changes an account.
+
+        Raises:
+            NotAuthenticated: wrong, unknown or closed.
+            TooManyAttempts: throttled; `fields["retry_after_s"]` says for how long.
+            Busy, Unavailable: not decided; try again later.
+        """
+        claim = _Claim(_typed_name(name), Secret(password), peer, Method.BASIC)
+        if not fresh and (known := self._remembered(claim)) is not None:
+            return known
+        return await self._prove(claim, remembered=not fresh)
+
+    async def sign_in(self, name: str, password: str, *, peer: str) -> tuple[str, Principal]:
+        """Check a name and password and start a session; returns its token and who it is.
+
+        The token is always a new one; an old session of the same browser is for the caller to end.
+
+        Raises:
+            as for `authenticate`.
+        """
+        claim = _Claim(_typed_name(name), Secret(password), peer, Method.PASSWORD)
+        token = ""
+
+        def begin(connection: Connection, account: Account) -> None:
+            nonlocal token
+            token = self._sessions.begin(connection, account.id, account.epoch, self._clock.now())
+
+        principal = await self._prove(claim, also=begin)
+        return token, principal
+
+    async def confirm(self, token: str, password: str, *, peer: str) -> Principal:
+        """Check the password again inside a session, for what needs a fresh proof.
+
+        Raises:
+            NotAuthenticated: wrong, or the session is over.
+            others: as for `authenticate`.
+        """
+        session = await self._find(token)
+        if session is None:
+            raise NotAuthenticated(_SESSION_OVER)
+
+        def prove(connection: Connection, account: Account) -> None:
+            if account.id != session.row.user_id:
+                raise NotAuthenticated(_SESSION_OVER)
+            if not self._sessions.prove(connection, session, self._clock.now()):
+                raise NotAuthenticated(_SESSION_OVER)
+
+        claim = _Claim(session.user.name, Secret(password), peer, Method.SESSION)
+        return await self._prove(claim, also=prove)
+
+    async def principal_of(self, token: str, *, used: bool = True) -> Principal | None:
+        """Return whose session this is, None when it is nobody's any more.
+
+        Args:
+            used: whether a person did something; a page that refreshes itself passes False, so that an
+                open tab does not keep a session alive.
+        """
+        session = await self._find(token)
+        if session is None:
+            return None
+        now = self._clock.now()
+        if used and self._sessions.needs_touch(session, now):
+            await self._database.write(lambda connection: self._sessions.touch(connection, session, now))
+        user = session.user
+        return Principal(
+            id=user.id,
+            name=user.name,
+            groups=user.groups,
+            role=user.role,
+            method=Method.SESSION,
+            proven_at=session.proven_at,
+            display_name=user.display_name,
+        )
+
+    async def sign_out(self, token: str) -> None:
+        """End a session; one that has ended before is fine."""
+
+        def work(connection: Connection) -> None:
+            ended = self._sessions.end(connection, token)
+            if ended is not None:
+                audit.append(connection, at=self._clock.now(), kind="sign-out", actor=ended.user_id)
+
+        await self._database.write(work)
+
+    # -- accounts
+
+    async def add_user(
+        self,
+        name: str,
+        password: str,
+        *,
+        groups: Iterable[str] = (),
+        role: Role = Role.USER,
+        display_name: str = "",
+        actor: str = "spoold",
+    ) -> User:
+        """Create a local account.
+
+        Raises:
+            NotPossible: the name is taken or cannot be one, or the password is too weak.
+        """
+        return await self._users.add(
+            name,
+            Secret(password),
+            groups=frozenset(groups),
+            role=role,
+            display_name=display_name,
+            actor=actor,
+        )
+
+    async def set_password(self, name: str, password: str, *, actor: str = "spoold") -> None:
+        """Give a local account a new password; its sessions and remembered proofs end.
+
+        Raises:
+            NotFound, NotPossible: no such account, or the password is too weak.
+        """
+        row = await self._users.set_password(name, Secret(password), actor=actor)
+        self._cache.forget(row.name, row.epoch)
+
+    async def disable_user(self, name: str, *, actor: str = "spoold") -> None:
+        """Close a local account; its sessions and remembered proofs end."""
+        row = await self._users.set_disabled(name, disabled=True, actor=actor)
+        self._cache.forget(row.name, row.epoch)
+
+    async def enable_user(self, name: str, *, actor: str = "spoold") -> None:
+        """Open a closed local account again."""
+        row = await self._users.set_disabled(name, disabled=False, actor=actor)
+        self._cache.forget(row.name, row.epoch)
+
+    async def list_users(self) -> list[User]:
+        """Return all local accounts by name."""
+        return await self._users.all()
+
+    # -- how
+
+    async def _prove(
+        self, claim: _Claim, *, remembered: bool = False, also: _Also | None = None
+    ) -> Principal:
+        """Check a claim under the throttle's eye and record how it ended.
+
+        Args:
+            remembered: whether a proof that was made while this one waited its turn is good enough: of
+                many requests that one client sends at once, the first checks.
+            also: done in the transaction that records the success; what it raises undoes both.
+        """
+        try:
+            await self._restore()
+            async with self._throttle.attempt(claim.name, claim.peer) as attempt:
+                if remembered and (known := self._remembered(claim)) is not None:
+                    return known
+                # Whoever hangs up after sending a guess has guessed all the same.
+                with trio.CancelScope(shield=True):
+                    account = await self._checked(attempt, claim, also)
+        except TooManyAttempts as error:
+            self._metrics.sign_in("throttled")
+            if error.fields["first"]:
+                await self._record_throttled(claim)
+            raise
+        except NotAuthenticated:
+            self._metrics.sign_in("rejected")
+            raise
+        except SpoolError:
+            self._metrics.sign_in("unavailable")
+            raise
+        self._metrics.sign_in("accepted")
+        principal = Principal(
+            id=account.id,
+            name=account.name,
+            groups=account.groups,
+            role=account.role,
+            method=claim.method,
+            proven_at=self._clock.now(),
+            display_name=account.display_name,
+        )
+        if claim.method is Method.BASIC:
+            self._cache.remember(_BASIC, claim.name, claim.password, account.epoch, principal)
+        return principal
+
+    async def _checked(self, attempt: Attempt, claim: _Claim, also: _Also | None) -> Account:
+        provider, finding = await self._ask(claim)
+        if not isinstance(finding, Accepted):
+            attempt.failed()
+            await self._record_failure(claim, finding)
+            raise NotAuthenticated(WRONG)
+        account = finding.account
+        attempt.succeeded()
+
+        def record(connection: Connection) -> None:
+            if not provider.is_current(connection, account):
+                raise NotAuthenticated(WRONG)
+            people.put_failures(connection, self._throttle.rows(claim.name, claim.peer, account.id))
+            audit.append(
+                connection,
+                at=self._clock.now(),
+                kind="sign-in",
+                actor=account.id,
+                peer=claim.peer,
+                method=claim.method.value,
+                provider=provider.name,
+            )
+            if also is not None:
+                also(connection, account)
+
+        await self._database.write(record)
+        return account
+
+    async def _ask(self, claim: _Claim) -> tuple[Authenticator, Finding]:
+        """Ask the providers in turn; the first that knows the name decides, and one in doubt ends it.
+
+        A provider that cannot be asked is not skipped: the next one may know another person by the
+        same name, and that person would be handed the jobs of this one.
+        """
+        provider = self._order[0]
+        # RFC 4513 5.1.2: a directory takes an empty password for "anonymous" and says yes.
+        if not claim.password.reveal():
+            return provider, NotHere()
+        for provider in self._order:
+            finding = await provider.check(claim.name, claim.password)
+            if not isinstance(finding, NotHere):
+                return provider, finding
+        return provider, NotHere()
+
+    async def _record_failure(self, claim: _Claim, finding: Finding) -> None:
+        known = finding.account_id if isinstance(finding, Rejected) else None
+        why = finding.why if isinstance(finding, Rejected) else "unknown-name"
+
+        def work(connection: Connection) -> None:
+            now = self._clock.now()
+            people.forget_failures(connection, before=now - self._throttle.remembered)
+            people.put_failures(connection, self._throttle.rows(claim.name, claim.peer, known))
+            audit.append(
+                connection,
+                at=now,
+                kind="sign-in-failed",
+                actor=f"unproven:{claim.peer}",
+                user=known,
+                name_tag=None if known is not None else self._name_tag(claim.name),
+                method=claim.method.value,
+                why=why,
+            )
+
+        await self._database.write(work)
+
+    async def _record_throttled(self, claim: _Claim) -> None:
+        def work(connection: Connection) -> None:
+            row = people.user_by_name(connection, claim.name)
+            audit.append(
+                connection,
+                at=self._clock.now(),
+                kind="sign-in-throttled",
+                actor=f"unproven:{claim.peer}",
+                user=None if row is None else row.id,
+                name_tag=self._name_tag(claim.name) if row is None else None,
+                method=claim.method.value,
+            )
+
+        await self._database.write(work)
+
+    def _remembered(self, claim: _Claim) -> Principal | None:
+        return self._cache.find(_BASIC, claim.name, claim.password)
+
+    async def _restore(self) -> None:
+        """Take over the counts from before a restart; once, before the first check."""
+        if self._restored.is_set():
+            return
+        async with self._restoring:
+            if self._restored.is_set():
+                return
+            rows, users = await self._database.read(
+                lambda connection: (people.failure_rows(connection), people.list_users(connection))
+            )
+            self._throttle.restore(rows, {user.id: user.name for user in users})
+            self._restored.set()
+
+    async def _find(self, token: str) -> Session | None:
+        now = self._clock.now()
+        return await self._database.read(lambda connection: self._sessions.find(connection, token, now))
+
+    def _name_tag(self, name: str) -> str:
+        return hmac.digest(self._name_key, name.encode("utf-8", "replace"), hashlib.sha256).hex()[:16]
+
+
+def _typed_name(name: str) -> str:
+    """Return the canonical name, empty for what can be nobody's: too long to keep whole, or not text."""
+    try:
+        fits = len(name) <= MAX_NAME_BYTES and len(name.encode()) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    return canonical_name(name) if fits else ""

@@ -1,0 +1,81 @@
+"""What a source of accounts must be able to do; the order of the configuration asks one after the other."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from spoold.identity.secret import Secret
+from spoold.model.ids import UserId
+from spoold.model.principal import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as its provider knows it.
+
+    Args:
+        id: immutable; never given to anybody else, not even after the account is gone.
+        name: canonical name.
+        epoch: grows with every change that must end sessions and forget proofs.
+    """
+
+    id: UserId
+    name: str
+    groups: frozenset[str]
+    role: Role
+    epoch: int
+    display_name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The password is this account's."""
+
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The name is this provider's, and the answer is no; no other provider is asked."""
+
+    account_id: UserId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """This provider does not know the name; the next one is asked."""
+
+
+Finding = Accepted | Rejected | NotHere
+
+
+class Authenticator(Protocol):
+    """A source of accounts.
+
+    Rules, held by tests/support/authenticator_conformance.py: an empty password is never accepted; a
+    wrong password and an unknown name take the same work; nothing is accepted while the source cannot
+    be asked; the canonical name of an accepted account is the name that was asked for.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name in the configuration's order."""
+        ...
+
+    async def check(self, name: str, password: Secret) -> Finding:
+        """Check a password.
+
+        Args:
+            name: canonical, UTF-8 encodable, 255 bytes at most; empty for what cannot be a name.
+
+        Raises:
+            Unavailable: the source cannot be asked; nobody may be let in on a guess.
+            Busy: too many checks are waiting.
+        """
+        ...
+
+    def is_current(self, connection: Connection, account: Account) -> bool:
+        """Tell, inside the transaction that records the proof, whether the account still is as it was."""
+        ...
