@@ -36,6 +36,7 @@ class SealedReader:
         self._document = document
         self._blob: BlobReader | None = None
         self._cipher: SegmentCipher | None = None
+        self._scratch = bytearray()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -50,6 +51,7 @@ class SealedReader:
         """Close the container and forget the key."""
         self._closed = True
         self._cipher = None
+        self._scratch = bytearray()
         blob, self._blob = self._blob, None
         if blob is not None:
             await blob.aclose()
@@ -69,30 +71,34 @@ class SealedReader:
             DamagedContainer: with the check that failed.
             StoreFailed: the medium refused to be read.
         """
+        # What failed now must not be read because it was good once.
+        self._cipher = None
         cipher = await self._open()
-        scratch = self._scratch()
         for first in range(0, self._document.segments, BATCH_SEGMENTS):
-            self._open_batch(cipher, first, await self._read_batch(first), scratch)
+            self._open_batch(cipher, first, await self._read_batch(first))
         self._cipher = cipher
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The document in pieces of at most 1 MiB. Verifies everything first, unless verify has run.
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The document in pieces of 1 byte to 1 MiB. Verifies everything first, unless verify has run.
 
-        Every tag is checked again on the way, because the medium may have changed since.
+        Every tag is checked again on the way, because the medium may have changed since. The iterator
+        may be left at any point; it holds nothing that must be cleaned up.
 
         Raises:
             DamagedContainer, StoreFailed: as verify; after the first piece only if the medium changed.
         """
+        return _Chunks(self)
+
+    async def piece(self, first: int) -> bytes:
+        """The document's bytes from segment `first` on, at most a batch; empty at the end. For chunks()."""
         if self._cipher is None:
             await self.verify()
-        scratch = self._scratch()
-        for first in range(0, self._document.segments, BATCH_SEGMENTS):
-            sealed = await self._read_batch(first)
-            if self._cipher is None:
-                raise HoldStoreError("the document was closed while it was being read")
-            length = self._open_batch(self._cipher, first, sealed, scratch)
-            if length:
-                yield bytes(scratch[:length])
+        if first >= self._document.segments:
+            return b""
+        sealed = await self._read_batch(first)
+        if self._cipher is None:
+            raise HoldStoreError("this reader is closed")
+        return bytes(self._open_batch(self._cipher, first, sealed))
 
     async def _open(self) -> SegmentCipher:
         """Steps 1 to 6 of docs/formats.md 1.5."""
@@ -119,9 +125,6 @@ class SealedReader:
         if found != expected:
             raise DamagedContainer(Damage.SIZE, f"the container has {found} bytes, not {expected}")
 
-    def _scratch(self) -> memoryview:
-        return memoryview(bytearray(min(self._document.size_bytes, BATCH_SEGMENTS * SEGMENT_BYTES)))
-
     async def _read_batch(self, first: int) -> memoryview:
         """The sealed segments from `first` on, at most a batch; step 8 with the last of them."""
         end = first + BATCH_SEGMENTS
@@ -144,8 +147,11 @@ class SealedReader:
             raise HoldStoreError("this reader is closed")
         return await self._blob.read(offset, length)
 
-    def _open_batch(self, cipher: SegmentCipher, first: int, sealed: memoryview, target: memoryview) -> int:
-        """Open the segments of a batch, one after the other, into `target`; returns their plaintext bytes."""
+    def _open_batch(self, cipher: SegmentCipher, first: int, sealed: memoryview) -> memoryview:
+        """Open a batch; the result is overwritten by the next one."""
+        if not self._scratch:
+            self._scratch = bytearray(min(self._document.size_bytes, BATCH_SEGMENTS * SEGMENT_BYTES))
+        target = memoryview(self._scratch)
         end = 0
         for position in range(0, len(sealed), SEALED_SEGMENT_BYTES):
             segment = sealed[position : position + SEALED_SEGMENT_BYTES]
@@ -153,4 +159,22 @@ class SealedReader:
             index = first + position // SEALED_SEGMENT_BYTES
             final = index == self._document.segments - 1
             cipher.open_into(segment, index, final=final, target=target[start:end])
-        return end
+        return target[:end]
+
+
+class _Chunks:
+    """The pieces of a document, in order. No generator: one that is left half-way would need closing."""
+
+    def __init__(self, reader: SealedReader) -> None:
+        self._reader = reader
+        self._next = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._reader.piece(self._next)
+        if not piece:
+            raise StopAsyncIteration
+        self._next += BATCH_SEGMENTS
+        return piece

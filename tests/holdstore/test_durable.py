@@ -29,9 +29,14 @@ SIZE_BYTES = 2 * 1024 * 1024 + 77
 TRACERS = ["probe"] + (["strace"] if shutil.which("strace") or "CI" in os.environ else [])
 
 
-def watch(monkeypatch: pytest.MonkeyPatch, probe: OsProbe) -> OsProbe:
-    """Let the modules that touch files use the probe; stores of earlier tests close before it counts."""
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> None:
+    """Stores of earlier tests close now, not while a probe counts."""
     gc.collect()
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, probe: OsProbe) -> OsProbe:
+    """Let the modules that touch files use the probe."""
     monkeypatch.setattr("holdstore.durable.os", probe)
     monkeypatch.setattr("holdstore.blobs.local.os", probe)
     return probe
