@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from spoold.config.problems import Finding, KeyPath, closest
+from policy.suggestion import closest
+from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import ListenAddress, parse_listen_address
 
 LPR_NEEDS_ALLOW = (

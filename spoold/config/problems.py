@@ -1,6 +1,5 @@
 """Problem: one mistake in the configuration, at its place in the file."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,6 @@ from typing import Literal
 from spoold.model.errors import ConfigurationError
 
 KeyPath = tuple[str | int, ...]
-
-# difflib's ratio below which two words are not each other's misspelling ("colour" and "color" have 0.91).
-SIMILARITY = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +64,3 @@ def key_text(path: KeyPath) -> str:
         word = part if bare.isascii() and bare.isalnum() else f'"{part}"'
         text += f".{word}" if text else word
     return text
-
-
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that `word` is most likely a misspelling of, or None."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=SIMILARITY)
-    return matches[0] if matches else None
