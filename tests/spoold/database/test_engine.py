@@ -1,0 +1,144 @@
+"""The writer thread: durable on return, batches, isolation of errors, migrations, no residue."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from spoold.database import records, schema
+from spoold.database.engine import Database
+from spoold.database.migrations import HEAD, current_revision, known_revisions, migrate
+from spoold.model.errors import ConfigurationError, Unavailable
+
+
+@pytest.fixture(name="database")
+def _database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "spoold.db")
+    database.open(migrate)
+    yield database
+    database.close()
+
+
+_NEWER = "UPDATE alembic_version SET version_num = '9999'"
+
+
+def _put(name: str, value: str) -> Callable[[Connection], None]:
+    return lambda connection: records.set_fact(connection, name, value)
+
+
+async def test_a_write_is_seen_by_the_next_read(database: Database) -> None:
+    """What was returned from write is committed."""
+    await database.write(_put("a", "1"))
+    assert await database.read(lambda connection: records.get_fact(connection, "a")) == "1"
+
+
+async def test_an_error_rolls_back_its_own_work_only(database: Database) -> None:
+    """Work that shares a transaction does not share its failures."""
+
+    def broken(connection: Connection) -> None:
+        records.set_fact(connection, "broken", "1")
+        raise LookupError("no")
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(database.write, _put(f"good-{number}", "1"))
+        with pytest.raises(LookupError):
+            await database.write(broken)
+    names = await database.read(
+        lambda connection: list(connection.execute(text("SELECT name FROM facts")).scalars())
+    )
+    assert sorted(names) == sorted(f"good-{number}" for number in range(20))
+
+
+async def test_waiting_work_shares_a_transaction(database: Database) -> None:
+    """Many clients are served by few commits."""
+    commits: list[None] = []
+    assert database._connection is not None
+    raw = database._connection.connection.dbapi_connection
+    assert raw is not None
+    raw.set_trace_callback(lambda statement: commits.append(None) if statement == "COMMIT" else None)
+    async with trio.open_nursery() as nursery:
+        for number in range(200):
+            nursery.start_soon(database.write, _put(f"n{number}", "1"))
+    assert 1 <= len(commits) < 50
+    raw.set_trace_callback(None)
+
+
+async def test_a_failing_commit_refuses_everything_from_then_on(database: Database) -> None:
+    """After an error of the disk nothing is tried again on the same file."""
+    told: list[str] = []
+    database._on_failure = told.append
+
+    def sabotage(connection: Connection) -> None:
+        # Ends the transaction under the batch: its own RELEASE and COMMIT then fail like a broken disk.
+        connection.exec_driver_sql("ROLLBACK")
+
+    with pytest.raises(Unavailable):
+        await database.write(sabotage)
+    assert database.failed
+    assert told == [database.failed]
+    with pytest.raises(Unavailable):
+        await database.write(_put("later", "1"))
+
+
+async def test_deleted_secrets_leave_the_files(database: Database, tmp_path: Path) -> None:
+    """After a shred neither the database nor its log holds the deleted value."""
+    marker = "7d0c1f3a-marker-9e55"
+    await database.write(_put("secret", marker))
+    assert marker.encode() in (tmp_path / "spoold.db-wal").read_bytes()
+    await database.write(lambda connection: records.forget_fact(connection, "secret"))
+    database.shred_soon()
+    with trio.fail_after(10):
+        while any(marker.encode() in path.read_bytes() for path in tmp_path.iterdir()):
+            await trio.sleep(0.05)
+
+
+async def test_the_migrations_build_exactly_the_schema(database: Database) -> None:
+    """The scripts and the tables in code do not drift apart."""
+    difference = await database.read(
+        lambda connection: compare_metadata(MigrationContext.configure(connection), schema.metadata)
+    )
+    assert difference == []
+    assert await database.read(current_revision) == HEAD
+    assert HEAD in known_revisions()
+
+
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    """A database of a later version is not touched."""
+    database = Database(tmp_path / "spoold.db")
+    database.open(migrate)
+    await database.write(lambda connection: connection.exec_driver_sql(_NEWER))
+    database.close()
+    again = Database(tmp_path / "spoold.db")
+    with pytest.raises(ConfigurationError, match="newer"):
+        again.open(migrate)
+    again.close()
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    """Garbage in place of the database stops the start."""
+    (tmp_path / "spoold.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 8000)
+    database = Database(tmp_path / "spoold.db")
+    with pytest.raises(Unavailable):
+        database.open(migrate)
+    database.close()
+
+
+async def test_durability_settings_are_in_force(database: Database) -> None:
+    """FULL synchronous, WAL, and pages overwritten on delete."""
+
+    def settings(connection: Connection) -> dict[str, object]:
+        names = ("synchronous", "journal_mode", "secure_delete", "foreign_keys", "trusted_schema")
+        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
+
+    assert await database.read(settings) == {
+        "synchronous": 2,
+        "journal_mode": "wal",
+        "secure_delete": 1,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+    }
