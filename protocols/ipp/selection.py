@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from protocols.ipp.registry import JOB_TEMPLATE
 from protocols.ipp.values import Attribute
 
-# Hundreds of collections, so no group keyword means it: only its own name does (PWG 5100.7 6.3.1).
+# Hundreds of collections, so no group keyword means it: only its own name does (PWG 5100.7).
 ONLY_WHEN_NAMED = frozenset({"media-col-database"})
 
 GET_JOBS_DEFAULT = ("job-id", "job-uri")
@@ -80,7 +80,7 @@ def _selection(
 ) -> Selection:
     words = frozenset(requested)
     everything = "all" in words
-    # "none" (PWG 5100.18) and group keywords of other objects are names that nothing has.
+    # Group keywords of other objects, and words nobody knows, are names that no attribute has.
     return Selection(
         names=words - groups,
         template=everything or "job-template" in words,
