@@ -31,9 +31,11 @@ _PIECE_BYTES = 64 * 1024
 _REAP_TIMEOUT_S = 5.0
 """A killed process is gone within milliseconds; one stuck in the kernel must not hold the daemon up."""
 _BOOTSTRAP = (
-    "import sys; root, parser, abi = sys.argv[1:4]; sys.path.insert(0, root); sys.path.append(parser); "
-    "from spoold.documents.worker.__main__ import main; main(int(abi))"
+    "import sys; sys.path += sys.argv[2:]; "
+    "from spoold.documents.worker.__main__ import main; main(int(sys.argv[1]))"
 )
+_LIBRARIES = ("pypdf", "cryptography")
+"""What the worker loads besides spoold: the parser, and what it decrypts AES with."""
 
 
 @dataclass(frozen=True)
@@ -64,26 +66,19 @@ def _pipe(closes_reader: contextlib.ExitStack, closes_writer: contextlib.ExitSta
 
 
 def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[str, ...]:
-    """Say how a worker is started: this interpreter, isolated from environment, user site and directory.
+    """Say how a worker is started: this interpreter, isolated (-I) and without its site directories (-S).
 
-    The two directories are named because isolated mode has no others than the interpreter's own: where this
-    spoold lies (a checkout or site-packages), and where pypdf lies. A kernel whose landlock is older than
-    `required_landlock_abi` is refused; the worker's own minimum stays.
+    So nothing of the environment, the user or other packages' start-up files runs in it. Where spoold itself
+    lies (a checkout or site-packages) and its libraries lie is passed on, behind the standard library. A
+    kernel whose landlock is older than `required_landlock_abi` is refused; the worker's own minimum stays.
     """
-    root = Path(__file__).resolve().parents[2]
-    found = importlib.util.find_spec("pypdf")
-    parser = Path(found.origin).parent.parent if found is not None and found.origin is not None else root
-    return (
-        sys.executable,
-        "-I",
-        "-X",
-        "utf8",
-        "-c",
-        _BOOTSTRAP,
-        str(root),
-        str(parser),
-        str(required_landlock_abi),
-    )
+    directories = [str(Path(__file__).resolve().parents[2])]
+    for name in _LIBRARIES:
+        found = importlib.util.find_spec(name)
+        if found is not None and found.origin is not None:
+            directories.append(str(Path(found.origin).resolve().parents[1]))
+    unique = dict.fromkeys(directories)
+    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOTSTRAP, str(required_landlock_abi), *unique)
 
 
 class WorkerProcess:

@@ -1,6 +1,6 @@
 """Runs the worker: lock in, say so, read one document from stdin, answer on stdout, end.
 
-Started by the pool with the import path as its argument, because isolated mode (-I) has none of its own. Its
+Started by the pool through `process.worker_command`, which names the directories to import from. Its
 exit code is for the parent's log only; the two lines on stdout are what counts.
 """
 
