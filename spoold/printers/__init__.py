@@ -1,0 +1,1 @@
+"""Printers: how they are, what they are told, and how they are told to stop."""

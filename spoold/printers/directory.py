@@ -1,0 +1,165 @@
+"""The configured printers by name: their adapters, their status now, and a look in the background."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from spoold.model.printer import Printer, PrinterStatus
+from spoold.model.site import CurrentSite
+from spoold.printers.base import PrinterAdapter, PrinterDescription
+from spoold.printers.folder_printer import FolderPrinter
+from spoold.printers.health import unknown
+from spoold.printers.ipp_printer import IppPrinter
+from spoold.runtime.clock import Clock
+from spoold.runtime.metrics import Metrics
+
+log = structlog.get_logger()
+
+# A printer that needs longer to say how it is is not one to send paper to (docs/design.md, invariant 4).
+STATUS_DEADLINE_S = 3.0
+# A list of printers may show what was true this long ago, however many people look at it.
+LIST_AGE_S = 2.0
+# Enough for a list that nobody is looking at, and for the metrics.
+POLL_S = 30.0
+# Printers asked at the same time by the background look.
+POLL_CONCURRENCY = 8
+# What a printer is and how full its supplies are changes slowly.
+DESCRIBE_S = 300.0
+
+MakeAdapter = Callable[[Printer, Clock], PrinterAdapter]
+
+SILENT_WORDS = "The printer does not answer."
+
+
+def make_adapter(printer: Printer, clock: Clock) -> PrinterAdapter:
+    """Return the adapter that speaks to a printer of this URI."""
+    if printer.uri.startswith("folder:"):
+        return FolderPrinter(printer, clock)
+    return IppPrinter(printer, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    status: PrinterStatus
+    at_s: float
+
+
+class PrinterDirectory:
+    """Asks printers how they are.
+
+    Args:
+        site: asked anew each time, so that a reload counts at once.
+        make: builds adapters; tests give their own.
+    """
+
+    def __init__(
+        self, *, site: CurrentSite, clock: Clock, metrics: Metrics, make: MakeAdapter = make_adapter
+    ) -> None:
+        self._site = site
+        self._clock = clock
+        self._metrics = metrics
+        self._make = make
+        self._adapters: dict[str, tuple[Printer, PrinterAdapter]] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._asking: dict[str, trio.Event] = {}
+        self._descriptions: dict[str, tuple[float, PrinterDescription]] = {}
+
+    def adapter(self, name: str) -> PrinterAdapter | None:
+        """Return the adapter of a configured printer, None when there is none of this name."""
+        printer = self._site().printers.get(name)
+        if printer is None:
+            self._adapters.pop(name, None)
+            return None
+        known = self._adapters.get(name)
+        if known is None or known[0] != printer:
+            known = (printer, self._make(printer, self._clock))
+            self._adapters[name] = known
+        return known[1]
+
+    async def status(self, name: str, fresh: bool = True) -> PrinterStatus:
+        """Return how a printer is; what cannot be known within `STATUS_DEADLINE_S` is not ready.
+
+        Args:
+            fresh: ask now. Otherwise an answer up to `LIST_AGE_S` old will do.
+        """
+        if fresh:
+            return await self._ask(name)
+        while (asking := self._asking.get(name)) is not None:
+            await asking.wait()
+        seen = self._seen.get(name)
+        if seen is not None and trio.current_time() - seen.at_s <= LIST_AGE_S:
+            return seen.status
+        self._asking[name] = trio.Event()
+        try:
+            return await self._ask(name)
+        finally:
+            self._asking.pop(name).set()
+
+    async def statuses(self) -> dict[str, PrinterStatus]:
+        """Return the status of every printer, at most `LIST_AGE_S` old, in the order of the configuration."""
+        found: dict[str, PrinterStatus] = {}
+
+        async def ask(name: str) -> None:
+            found[name] = await self.status(name, fresh=False)
+
+        names = list(self._site().printers)
+        async with trio.open_nursery() as nursery:
+            for name in names:
+                nursery.start_soon(ask, name)
+        return {name: found[name] for name in names}
+
+    def description(self, name: str) -> PrinterDescription:
+        """Return what a printer said it is when it was last asked; empty until then."""
+        return self._descriptions.get(name, (0.0, PrinterDescription()))[1]
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Look at every printer now and then, until cancelled."""
+        task_status.started()
+        limiter = trio.CapacityLimiter(POLL_CONCURRENCY)
+        while True:
+            self._forget_removed()
+            async with trio.open_nursery() as nursery:
+                for name in self._site().printers:
+                    nursery.start_soon(self._look, name, limiter)
+            await trio.sleep(POLL_S)
+
+    async def _look(self, name: str, limiter: trio.CapacityLimiter) -> None:
+        async with limiter:
+            status = await self.status(name, fresh=False)
+            adapter = self.adapter(name)
+            described_s, _ = self._descriptions.get(name, (float("-inf"), None))
+            if adapter is None or status.state == "unknown":
+                return
+            if trio.current_time() - described_s < DESCRIBE_S:
+                return
+            with trio.move_on_after(STATUS_DEADLINE_S):
+                self._descriptions[name] = (trio.current_time(), await adapter.describe())
+
+    async def _ask(self, name: str) -> PrinterStatus:
+        adapter = self.adapter(name)
+        if adapter is None:
+            return unknown(name, "There is no such printer any more.", self._clock.now())
+        status: PrinterStatus | None = None
+        with trio.move_on_after(STATUS_DEADLINE_S):
+            status = await adapter.status()
+        if status is None:
+            status = unknown(name, SILENT_WORDS, self._clock.now())
+        self._remember(name, status)
+        return status
+
+    def _remember(self, name: str, status: PrinterStatus) -> None:
+        before = self._seen.get(name)
+        self._seen[name] = _Seen(status, trio.current_time())
+        self._metrics.printer_seen(name, up=status.state != "unknown", ready=status.ready)
+        if before is None or (before.status.ready, before.status.why) != (status.ready, status.why):
+            keywords = [reason.keyword for reason in status.reasons]
+            log.info("printer", printer=name, ready=status.ready, state=status.state, reasons=keywords)
+
+    def _forget_removed(self) -> None:
+        for name in self._seen.keys() - self._site().printers.keys():
+            del self._seen[name]
+            self._adapters.pop(name, None)
+            self._descriptions.pop(name, None)
+            self._metrics.printer_removed(name)
