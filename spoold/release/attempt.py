@@ -1,0 +1,110 @@
+"""One attempt to print one job: what is known of it in memory while it runs, and why it stops."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from spoold.model.ids import UserId
+from spoold.model.job import Document, Job
+from spoold.printers.base import PrinterAdapter, RemoteJob, Ticket
+
+
+class Cause(enum.StrEnum):
+    """Why an attempt stops before its job is confirmed."""
+
+    NOT_READY = "not-ready"
+    PRINTER = "printer"
+    LINK = "link"
+    STALLED = "stalled"
+    DAMAGED = "damaged"
+    STORE = "store"
+    USER = "user"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong.
+
+    Args:
+        words: one or two sentences for the owner, without what became of the job.
+        actor: who asked for it, when somebody did.
+    """
+
+    cause: Cause
+    words: str
+    actor: UserId | None = None
+
+
+class Control:
+    """The handle by which others stop an attempt; the first reason counts."""
+
+    def __init__(self) -> None:
+        self.decided = trio.Event()
+        self.ended = trio.Event()
+        self.trouble: Trouble | None = None
+        self.ending: RemoteJob | None = None
+
+    def stop(self, trouble: Trouble) -> None:
+        """Ask the attempt to stop, unless it has been decided already."""
+        if not self.decided.is_set():
+            self.trouble = trouble
+            self.decided.set()
+
+    def finish(self, ending: RemoteJob) -> None:
+        """Say that the printer has ended the job."""
+        if not self.decided.is_set():
+            self.ending = ending
+            self.decided.set()
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One attempt.
+
+    Args:
+        title: for "document-name"; empty while names are masked.
+        status_at_s: when the printer was last known to be ready (trio's clock).
+        first_byte: whether "first byte" is durable: from then on paper is possible.
+        sent_bytes: document bytes handed to the printer's connection; 0 means none can have arrived.
+        all_bytes: whether "all bytes" is durable: the printer took everything and said so.
+        progress_at_s: when the document last moved on (trio's clock).
+    """
+
+    job: Job
+    documents: Sequence[Document]
+    adapter: PrinterAdapter
+    ticket: Ticket
+    control: Control
+    title: str = field(default="", repr=False)
+    remote_id: int | None = None
+    created: bool = False
+    status_at_s: float = float("-inf")
+    first_byte: bool = False
+    sent_bytes: int = 0
+    all_bytes: bool = False
+    impressions: int | None = None
+    progress_at_s: float = 0.0
+
+    @property
+    def halted(self) -> bool:
+        """Whether no further document byte may be handed over."""
+        return self.control.decided.is_set()
+
+    @property
+    def expected_impressions(self) -> int | None:
+        """Sides that all copies have; None when a page count is unknown."""
+        copies = next(
+            (attribute.first for attribute in self.ticket.attributes if attribute.name == "copies"), 1
+        )
+        pages = [document.pages for document in self.documents]
+        if not isinstance(copies, int) or not pages:
+            return None
+        total = 0
+        for count in pages:
+            if count is None:
+                return None
+            total += count
+        return total * copies

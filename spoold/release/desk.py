@@ -1,0 +1,172 @@
+"""The desk: the one counter where every door asks about jobs, releases and cancels them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import trio
+
+from spoold.database import jobs
+from spoold.database.records import JobEventRow
+from spoold.keys.words import PrivateWords
+from spoold.model.access import Action, may
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible
+from spoold.model.ids import JobId
+from spoold.model.job import Job
+from spoold.model.jobstate import AT_PRINTER, FINAL, IllegalTransition, JobEvent, JobState
+from spoold.model.principal import Principal
+from spoold.model.site import CurrentSite
+from spoold.printers.directory import PrinterDirectory
+from spoold.release.service import ReleaseService
+from spoold.release.views import JobView, PrinterView, job_view
+
+# More jobs than a person can read; finished ones are forgotten after `site.forget_after`.
+MAX_LISTED = 1_000
+# A cancel may meet the job between two states once; more often is somebody else's quarrel about it.
+_CANCEL_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What doors may ask for. Every method takes the proven person and refuses in words."""
+
+    service: ReleaseService
+    site: CurrentSite
+    words: PrivateWords
+    printer_directory: PrinterDirectory
+
+    async def jobs(
+        self, principal: Principal, *, states: Collection[JobState] | None = None
+    ) -> list[JobView]:
+        """Return the person's own jobs, oldest first; for operators and administrators everybody's."""
+        everybody = may(principal, Action.READ_JOB)
+        found = await self.service.ledger.database.read(
+            lambda connection: jobs.list_jobs(
+                connection,
+                states=states,
+                owner_id=None if everybody else principal.id,
+                claimed_name=None if everybody else principal.name,
+                newest_first=True,
+                limit=MAX_LISTED,
+            )
+        )
+        return [self._view(job, principal) for job in reversed(found) if may(principal, Action.READ_JOB, job)]
+
+    async def job(self, principal: Principal | None, job_id: JobId) -> JobView:
+        """Return one job.
+
+        Raises:
+            NotFound: there is none, or not for this person.
+        """
+        return self._view(await self._readable(principal, job_id), principal)
+
+    async def release(self, principal: Principal, job_id: JobId, printer: str | None) -> JobView:
+        """Let a job go; returns as soon as it is on its way.
+
+        Args:
+            printer: where; None means the first printer of its queue.
+
+        Raises:
+            SpoolError: everything that `Gate.admit` can say.
+        """
+        self.service.check_open()
+        grant = await self.service.gate.admit(principal, job_id, printer)
+        self.service.start(grant)
+        return await self.job(principal, job_id)
+
+    async def release_and_wait(
+        self, principal: Principal, job_id: JobId, printer: str | None, deadline_s: float
+    ) -> JobView:
+        """Let a job go and wait until it has left the printer's hands, or for `deadline_s` seconds.
+
+        The release goes on when the time is over.
+        """
+        self.service.check_open()
+        grant = await self.service.gate.admit(principal, job_id, printer)
+        self.service.start(grant)
+        with trio.move_on_after(deadline_s):
+            await self.service.ended(job_id)
+        return await self.job(principal, job_id)
+
+    async def cancel(self, principal: Principal, job_id: JobId) -> JobView:
+        """Cancel a job and destroy its documents; at a printer it is taken back first.
+
+        Raises:
+            NotFound: no such job for this person.
+            NotAuthorized: it may be seen but not canceled.
+            NotPossible: it has ended already.
+        """
+        job = await self._readable(principal, job_id)
+        if not may(principal, Action.CANCEL, job):
+            raise NotAuthorized("Only the owner of a job can cancel it.", job=str(job_id))
+        for _ in range(_CANCEL_TRIES):
+            if job.state in FINAL:
+                raise NotPossible(f"The job has ended already: {job.reason}", job=str(job_id))
+            if job.state in AT_PRINTER:
+                job = await self.service.cancel(job_id, actor=principal.id)
+                if job.state in FINAL | AT_PRINTER:
+                    return self._view(job, principal)
+            words = "Canceled by its owner." if job.owned_by(principal) else "Canceled by an operator."
+            try:
+                job = await self.service.ledger.move(
+                    job_id, JobEvent.CANCELED, words=words, actor=principal.id
+                )
+            except IllegalTransition:
+                job = await self.service.ledger.job(job_id)
+            else:
+                return self._view(job, principal)
+        raise NotPossible("The job keeps changing; look again.", job=str(job_id))
+
+    async def take_back(self, principal: Principal, job_id: JobId) -> JobView:
+        """Hold a job again of which nobody knows whether it was printed.
+
+        Raises:
+            NotFound, NotAuthorized: as `cancel`.
+            NotPossible: the job is not in doubt.
+        """
+        job = await self._readable(principal, job_id)
+        if not may(principal, Action.HOLD, job):
+            raise NotAuthorized("Only the owner of a job can take it back.", job=str(job_id))
+        try:
+            moved = await self.service.ledger.move(
+                job_id,
+                JobEvent.RETURNED,
+                words="Taken back by its owner; waiting to be released again.",
+                actor=principal.id,
+            )
+        except IllegalTransition:
+            raise NotPossible("There is no doubt about this job.", job=str(job_id)) from None
+        return self._view(moved, principal)
+
+    async def printers(self, principal: Principal) -> list[PrinterView]:
+        """Return every printer with its live status, in the order of the configuration.
+
+        Raises:
+            NotAuthenticated: nobody was proven.
+        """
+        if not may(principal, Action.READ_PRINTERS):
+            raise NotAuthenticated("Sign in to see the printers.")
+        statuses = await self.printer_directory.statuses()
+        return [
+            PrinterView(printer, statuses[name], self.printer_directory.description(name))
+            for name, printer in self.site().printers.items()
+            if name in statuses
+        ]
+
+    async def timeline(self, principal: Principal, job_id: JobId) -> list[JobEventRow]:
+        """Return what happened to a job, oldest first.
+
+        Raises:
+            NotFound: there is none, or not for this person.
+        """
+        await self._readable(principal, job_id)
+        return await self.service.ledger.timeline(job_id)
+
+    async def _readable(self, principal: Principal | None, job_id: JobId) -> Job:
+        job = await self.service.ledger.job(job_id)
+        if not may(principal, Action.READ_JOB, job):
+            raise NotFound("There is no such job.", job=str(job_id))
+        return job
+
+    def _view(self, job: Job, viewer: Principal | None) -> JobView:
+        now = self.service.ledger.clock.now()
+        return job_view(job, viewer, site=self.site(), words=self.words, now=now)

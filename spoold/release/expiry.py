@@ -1,0 +1,109 @@
+"""Expiry: jobs that nobody fetched are destroyed in time, and the traces of ended ones are forgotten."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from spoold.database import jobs
+from spoold.model.errors import NotFound, SpoolError
+from spoold.model.jobstate import FINAL, IllegalTransition, JobEvent, JobState, states_before
+from spoold.model.site import CurrentSite
+from spoold.records import audit
+from spoold.release.ledger import SPOOLER, Ledger
+from spoold.runtime.clock import ClockStepDetector
+
+log = structlog.get_logger()
+
+LOOK_S = 5.0
+# Rows forgotten in one transaction.
+FORGET_BATCH = 500
+# Expiry of a job at a printer means something else: it goes back to held and expires then.
+EXPIRING = states_before(JobEvent.EXPIRED) - {JobState.RELEASING}
+# Jobs that still wait for their time to pass.
+WAITING = frozenset(JobState) - FINAL
+EXPIRED_WORDS = "Nobody released the job in time, so it was destroyed. Print the document again."
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Destroys what has waited too long."""
+
+    ledger: Ledger
+    site: CurrentSite
+
+    async def run(self) -> None:
+        """Look every few seconds, until cancelled."""
+        detector = ClockStepDetector(self.ledger.clock)
+        newest = await self._newest()
+        while True:
+            try:
+                step_s = detector.observe()
+                if step_s:
+                    await self.clock_stepped(step_s, newest)
+                newest = await self._newest()
+                await self.expire()
+                await self.forget()
+                await self._count()
+            except SpoolError as error:
+                # The records are closed for now; what is due stays due.
+                log.warning("expiry-waits", error=error.public, **error.fields)
+            await trio.sleep(LOOK_S)
+
+    async def expire(self) -> int:
+        """Destroy every job whose time has passed; returns how many."""
+        now = self.ledger.clock.now()
+        due = await self.ledger.database.read(lambda connection: jobs.expired_jobs(connection, now, EXPIRING))
+        for job in due:
+            try:
+                await self.ledger.move(job.id, JobEvent.EXPIRED, words=EXPIRED_WORDS)
+            except (IllegalTransition, NotFound):
+                # Released or canceled since the list was made.
+                continue
+        return len(due)
+
+    async def forget(self) -> int:
+        """Delete the rows of jobs that ended long ago; returns how many."""
+        before = self.ledger.clock.now() - self.site().forget_after
+        total = 0
+        while True:
+            count = await self.ledger.database.write(
+                lambda connection: jobs.forget_finished(connection, before, FORGET_BATCH)
+            )
+            total += count
+            if count < FORGET_BATCH:
+                return total
+
+    async def clock_stepped(self, step_s: float, newest: int) -> None:
+        """Move the end of every waiting job with the wall clock, so that none ends early or late.
+
+        Args:
+            step_s: how far the clock was set.
+            newest: highest job number before. Younger jobs came within the last look; on which side of
+                the step nobody knows, so they get their full time from now.
+        """
+        now = self.ledger.clock.now()
+        step = timedelta(seconds=step_s)
+
+        def work(connection: Connection) -> None:
+            for job in jobs.list_jobs(connection, states=WAITING):
+                known = job.number <= newest
+                end = job.expires_at + step if known else now + (job.expires_at - job.created_at)
+                jobs.update_job(connection, job.id, [job.state], expires_at=end)
+            audit.append(connection, at=now, kind="clock-step", actor=SPOOLER, seconds=round(step_s, 3))
+
+        await self.ledger.database.write(work)
+        self.ledger.metrics.clock_stepped()
+        log.warning("clock-step", seconds=round(step_s, 3))
+
+    async def _newest(self) -> int:
+        found = await self.ledger.database.read(
+            lambda connection: jobs.list_jobs(connection, newest_first=True, limit=1)
+        )
+        return found[0].number if found else 0
+
+    async def _count(self) -> None:
+        counts = await self.ledger.database.read(jobs.count_by_state)
+        self.ledger.metrics.set_jobs_held(counts.get(JobState.HELD, 0))

@@ -1,0 +1,304 @@
+"""The gate: may this person have this job out at this printer, now? Every no says why and what to do next."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from policy.decision import Decision
+from protocols.errors import RemoteProtocolError
+from protocols.ipp.values import Attribute
+from spoold.model.access import Action, may
+from spoold.model.errors import (
+    NotAuthorized,
+    NotFound,
+    NotPossible,
+    PrinterNotReady,
+    ProofTooOld,
+    RefusedByPolicy,
+    Unavailable,
+)
+from spoold.model.ids import JobId, UserId, new_token
+from spoold.model.job import Document, Job
+from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
+from spoold.model.policy_facts import facts_for
+from spoold.model.principal import Principal
+from spoold.model.printer import Printer, PrinterStatus
+from spoold.model.queue import Queue, Release
+from spoold.model.site import CurrentSite
+from spoold.printers.directory import PrinterDirectory
+from spoold.printers.health import finishing_trouble
+from spoold.release.grant import Grant, GrantBook
+from spoold.release.ledger import Ledger
+from spoold.release.template import asks_for_finishing, encoded, template_of, with_settings
+
+log = structlog.get_logger()
+
+# A person at a printer signs in, reads a list and taps: two minutes.
+# After a longer time somebody else may stand there.
+PROOF_S = 120.0
+# The clocks of one machine agree; a proof from later than this was made before the clock was set back.
+PROOF_FROM_LATER_S = 1.0
+# Asking more printers than a person would walk to only loads the network.
+MAX_ALTERNATIVES = 16
+# Grants of jobs that go by themselves; no account has this id (accounts are UUIDs).
+ON_ARRIVAL_USER = UserId("on-arrival")
+
+_WHY_NOT_HELD = {
+    JobState.RECEIVING: "The job is still arriving; wait until it is complete.",
+    JobState.INSPECTING: "The job is still being looked at; try again in a moment.",
+    JobState.WAITING_APPROVAL: "The job waits for somebody to approve it.",
+    JobState.RELEASING: "The job is already on its way to the printer.",
+    JobState.PRINTING: "The job is being printed already.",
+    JobState.UNKNOWN: "Nobody can know whether this job was printed. Look at the printer; "
+    "if nothing is there, take the job back and release it again.",
+    JobState.COMPLETED: "The job has been printed.",
+    JobState.CANCELED: "The job was canceled; print the document again.",
+    JobState.EXPIRED: "The job waited too long and was destroyed; print the document again.",
+    JobState.ABORTED: "The job was refused when it arrived; it cannot be released.",
+    JobState.QUARANTINED: "What was stored of this job is damaged; print the document again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Decides on releases and writes the grant."""
+
+    ledger: Ledger
+    site: CurrentSite
+    printers: PrinterDirectory
+    grants: GrantBook
+
+    async def admit(self, principal: Principal, job_id: JobId, printer: str | None) -> Grant:
+        """Check everything and let the job go; returns the grant, which is durable.
+
+        Nothing is awaited after the grant was written: a caller that gets it can act on it.
+
+        Args:
+            printer: where; None means the first printer of the job's queue.
+
+        Raises:
+            NotFound: no such job for this person.
+            NotAuthorized: the person may see the job but not release it.
+            NotPossible: the job is not held, or not at that printer.
+            ProofTooOld: the sign-in is too long ago.
+            PrinterNotReady: with the reason, and a better printer when there is one.
+            RefusedByPolicy: in the words of the rule.
+        """
+        job = await self.ledger.job(job_id)
+        _check_permission(principal, job)
+        _check_held(job)
+        self._check_proof(principal)
+        chosen = self._printer_for(job, printer)
+        grant = await self._admit(job, chosen, principal, principal.id)
+        log.info("released", job=str(job.id), printer=chosen.name, user=principal.id)
+        return grant
+
+    async def admit_on_arrival(self, job_id: JobId, principal: Principal | None) -> Grant:
+        """Let a job go whose queue does not wait for its owner; printer and policy are asked as ever.
+
+        Args:
+            principal: the account that owns the job, looked up now; None while the job is unclaimed.
+
+        Raises:
+            As `admit`.
+        """
+        job = await self.ledger.job(job_id)
+        _check_held(job)
+        queue = self._queue_of(job)
+        if not job.on_arrival or queue.release is not Release.ON_ARRIVAL:
+            raise NotPossible("This job waits for its owner to release it.", job=str(job_id))
+        if job.owner_id is not None and (principal is None or principal.id != job.owner_id):
+            raise NotAuthorized("The account that sent this job is gone.", job=str(job_id))
+        chosen = self._printer_for(job, None)
+        actor = ON_ARRIVAL_USER if principal is None else principal.id
+        return await self._admit(job, chosen, principal, actor)
+
+    async def _admit(self, job: Job, printer: Printer, principal: Principal | None, actor: UserId) -> Grant:
+        template = _readable_template(job)
+        await self._check_printer(job, printer, template)
+        documents = await self.ledger.documents(job.id)
+        decision = self._ask_policy(job, documents, template, principal, printer)
+        return await self._let_go(job, printer, actor, template, decision)
+
+    # -- the checks, in order --
+
+    def _check_proof(self, principal: Principal) -> None:
+        age_s = (self.ledger.clock.now() - principal.proven_at).total_seconds()
+        if not -PROOF_FROM_LATER_S <= age_s <= PROOF_S:
+            raise ProofTooOld(
+                "You signed in a while ago. Enter your password again to release the job.",
+                user=principal.id,
+                age_s=round(age_s),
+            )
+
+    def _queue_of(self, job: Job) -> Queue:
+        queue = self.site().queues.get(job.queue)
+        if queue is None:
+            raise NotPossible(
+                "The queue this job was sent to does not exist any more; print the document to another one.",
+                job=str(job.id),
+            )
+        return queue
+
+    def _printer_for(self, job: Job, name: str | None) -> Printer:
+        queue = self._queue_of(job)
+        known = [
+            self.site().printers[printer] for printer in queue.printers if printer in self.site().printers
+        ]
+        for printer in known:
+            if name in {None, printer.name}:
+                return printer
+        places = _list_of(printer.name for printer in known)
+        advice = f" It can be released at {places}." if places else ""
+        raise NotPossible(f"This job cannot be released at that printer.{advice}", job=str(job.id))
+
+    async def _check_printer(self, job: Job, printer: Printer, template: Sequence[Attribute]) -> None:
+        status = await self.printers.status(printer.name)
+        why = status.why if not status.ready else ""
+        if status.ready and asks_for_finishing(template):
+            trouble = finishing_trouble(status)
+            why = "" if trouble is None else trouble.text
+        if status.ready and not why:
+            return
+        better = await self._ready_alternative(job, printer)
+        advice = (
+            f"It can be released at {called(better)} now."
+            if better is not None
+            else "Put the printer right, then release the job again."
+        )
+        raise PrinterNotReady(
+            f"{called(printer)} is not ready. {why} Nothing was printed and your job is still held. {advice}",
+            job=str(job.id),
+            printer=printer.name,
+            better=None if better is None else better.name,
+            reasons=[reason.keyword for reason in status.blocking],
+        )
+
+    async def _ready_alternative(self, job: Job, instead_of: Printer) -> Printer | None:
+        """Return the first other printer of the queue that is ready; all are asked at the same time."""
+        site = self.site()
+        names = [
+            name for name in self._queue_of(job).printers if name in site.printers and name != instead_of.name
+        ][:MAX_ALTERNATIVES]
+        found: dict[str, PrinterStatus] = {}
+
+        async def ask(name: str) -> None:
+            found[name] = await self.printers.status(name)
+
+        async with trio.open_nursery() as nursery:
+            for name in names:
+                nursery.start_soon(ask, name)
+        return next((site.printers[name] for name in names if found[name].ready), None)
+
+    def _ask_policy(
+        self,
+        job: Job,
+        documents: Sequence[Document],
+        template: Sequence[Attribute],
+        principal: Principal | None,
+        printer: Printer,
+    ) -> Decision:
+        now = self.ledger.clock.now()
+        facts = facts_for(
+            queue=job.queue,
+            principal=principal,
+            claimed_name=job.claimed_name,
+            template=template,
+            documents=documents,
+            peer=job.peer,
+            protocol=job.protocol,
+            submitted_at=job.created_at,
+            printer=printer,
+        )
+        decision = self.site().policy.decide("release", facts, now)
+        if decision.verdict != "allow":
+            words = decision.message or "The rules of this site do not allow it."
+            raise RefusedByPolicy(words, job=str(job.id), rule=decision.rule)
+        if decision.hold_s is not None and now - job.created_at > timedelta(seconds=decision.hold_s):
+            raise RefusedByPolicy(
+                "The job has waited longer than the rules of this site allow; print the document again.",
+                job=str(job.id),
+            )
+        return decision
+
+    async def _let_go(
+        self, job: Job, printer: Printer, actor: UserId, template: Sequence[Attribute], decision: Decision
+    ) -> Grant:
+        """Move the job and write the grant, in one transaction."""
+        given: list[Grant] = []
+
+        def give(connection: Connection, moved: Job) -> None:
+            given.append(self.grants.give(connection, moved, actor, printer.name))
+
+        def unchanged(current: Job) -> None:
+            # Between the first look and now it may have been released, changed hands or come back.
+            if (current.attempt, current.owner_id) != (job.attempt, job.owner_id):
+                raise NotPossible("The job has just changed; look again.", job=str(job.id))
+
+        changes: dict[str, object] = {}
+        if job.owner_id is None and actor != ON_ARRIVAL_USER:
+            changes["owner_id"] = actor
+        if decision.set_attributes:
+            changes["template"] = encoded(with_settings(template, decision.set_attributes))
+        try:
+            await self.ledger.move(
+                job.id,
+                JobEvent.GRANTED,
+                words=f"Released to {called(printer)}.",
+                actor=actor,
+                then=give,
+                check=unchanged,
+                printer=printer.name,
+                attempt=job.attempt + 1,
+                token=new_token(),
+                released_by=actor,
+                remote_job_id=None,
+                all_bytes_at=None,
+                impressions=None,
+                processing_at=self.ledger.clock.now(),
+                **changes,
+            )
+        except IllegalTransition as error:
+            raise NotPossible(_WHY_NOT_HELD[error.state], job=str(job.id)) from None
+        return given[0]
+
+
+def called(printer: Printer) -> str:
+    """Return what people call a printer: its name, and where it stands."""
+    return f"{printer.name} ({printer.location})" if printer.location else printer.name
+
+
+def why_not_held(state: JobState) -> str:
+    """Return why a job in this state cannot be released, and what to do."""
+    return _WHY_NOT_HELD[state]
+
+
+def _check_permission(principal: Principal, job: Job) -> None:
+    if may(principal, Action.RELEASE, job):
+        return
+    if may(principal, Action.READ_JOB, job):
+        raise NotAuthorized("Only the owner of a job can release it.", job=str(job.id), user=principal.id)
+    # The same words as for a job that does not exist: its id must not become a way to ask.
+    raise NotFound("There is no such job.", job=str(job.id), user=principal.id)
+
+
+def _check_held(job: Job) -> None:
+    if job.state is not JobState.HELD:
+        raise NotPossible(_WHY_NOT_HELD[job.state], job=str(job.id), state=job.state.value)
+
+
+def _readable_template(job: Job) -> tuple[Attribute, ...]:
+    try:
+        return template_of(job)
+    except RemoteProtocolError as error:
+        words = "The print settings stored with this job cannot be read; print the document again."
+        raise Unavailable(words, job=str(job.id), error=str(error)) from error
+
+
+def _list_of(names: Iterable[str]) -> str:
+    *most, last = list(names) or [""]
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,73 @@
+"""What people are shown of jobs and printers: titles for owners only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from policy.masking import document_title_for, masked_name
+from spoold.keys.words import PrivateWords
+from spoold.model.access import Action, may
+from spoold.model.errors import Unavailable
+from spoold.model.job import Job
+from spoold.model.jobstate import FINAL
+from spoold.model.principal import Principal
+from spoold.model.printer import Printer, PrinterStatus
+from spoold.model.site import Site
+from spoold.printers.base import PrinterDescription
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One job as one person may see it.
+
+    Args:
+        title: the document's name for its owner, "Job 12" for everybody else and once it was shredded.
+        seconds_left: until the job expires; 0 once it has ended.
+        printers: names of the printers where it may be released.
+        own: whether the viewer owns the job.
+    """
+
+    job: Job
+    title: str = field(repr=False)
+    seconds_left: int
+    printers: tuple[str, ...]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterView:
+    """One printer with its live status."""
+
+    printer: Printer
+    status: PrinterStatus
+    description: PrinterDescription
+
+
+def job_view(
+    job: Job, viewer: Principal | None, *, site: Site, words: PrivateWords, now: datetime
+) -> JobView:
+    """Return what the viewer may see of a job that it may read."""
+    queue = site.queues.get(job.queue)
+    left_s = 0 if job.state in FINAL else int((job.expires_at - now).total_seconds())
+    return JobView(
+        job=job,
+        title=_title(job, viewer, words),
+        seconds_left=max(0, left_s),
+        printers=() if queue is None else tuple(name for name in queue.printers if name in site.printers),
+        own=viewer is not None and job.owned_by(viewer),
+    )
+
+
+def _title(job: Job, viewer: Principal | None, words: PrivateWords) -> str:
+    if not may(viewer, Action.READ_TITLE, job):
+        return masked_name(job.number)
+    try:
+        title = words.title(job)
+    except Unavailable as error:
+        # One unreadable name must not hide the whole list from its owner.
+        log.warning("title-unreadable", job=str(job.id), **error.fields)
+        return masked_name(job.number)
+    return document_title_for(viewer_is_owner=True, masked=False, title=title, number=job.number)

@@ -1,0 +1,51 @@
+"""The watch: looks at the printer every second while it has a job, and stops the job in time."""
+
+import trio
+
+from spoold.model.printer import PrinterStatus
+from spoold.printers.base import PrinterProblem
+from spoold.printers.directory import PrinterDirectory
+from spoold.release.attempt import Attempt, Cause, Trouble
+
+LOOK_S = 1.0
+# Small printers serve one connection at a time and do not answer while they take a document.
+UNKNOWN_FOR_S = 15.0
+# With a healthy status: longer than this no printer makes a sender wait that still wants the document.
+STALLED_FOR_S = 120.0
+
+
+async def watch(attempt: Attempt, printers: PrinterDirectory) -> None:
+    """Look until the attempt is decided."""
+    known_s = trio.current_time()
+    while not attempt.halted:
+        await trio.sleep(LOOK_S)
+        if not attempt.all_bytes and trio.current_time() - attempt.progress_at_s >= STALLED_FOR_S:
+            attempt.control.stop(Trouble(Cause.STALLED, "The printer stopped taking the document."))
+            return
+        status = await printers.status(attempt.adapter.name)
+        if status.state != "unknown":
+            known_s = trio.current_time()
+        elif trio.current_time() - known_s < UNKNOWN_FOR_S:
+            continue
+        if status.ready:
+            attempt.status_at_s = trio.current_time()
+        elif not await _is_past_caring(attempt, status):
+            attempt.control.stop(Trouble(Cause.PRINTER, status.why))
+
+
+async def _is_past_caring(attempt: Attempt, status: PrinterStatus) -> bool:
+    """Tell whether the job needs nothing more of the printer: all of it is on paper, or it has ended.
+
+    The last sheet may be what emptied the tray. Taking the job back then would call printed what is
+    printed, but tell its owner otherwise.
+    """
+    if not attempt.all_bytes or attempt.remote_id is None or status.state == "unknown":
+        return False
+    try:
+        remote = await attempt.adapter.progress(attempt.ticket, attempt.remote_id)
+    except PrinterProblem:
+        return False
+    if remote.state.final:
+        return True
+    expected = attempt.expected_impressions
+    return expected is not None and remote.impressions is not None and remote.impressions >= expected > 0
