@@ -25,7 +25,7 @@ BATCH_SEGMENTS = 16
 
 
 class SealedReader:
-    """Opens one document; made by HoldStore.open. Use as an async context manager.
+    """Opens one document; made by HoldStore.open. Use as an async context manager, from one task at a time.
 
     Memory is bounded by one batch (1 MiB) of ciphertext and of plaintext, whatever the document's size.
     """
@@ -62,7 +62,7 @@ class SealedReader:
         Raises:
             DamagedContainer, StoreFailed: as verify.
         """
-        await self._open()
+        await self._open(await self._find())
 
     async def verify(self) -> None:
         """Authenticate the whole container (docs/formats.md 1.5); nothing of the document comes out.
@@ -71,12 +71,7 @@ class SealedReader:
             DamagedContainer: with the check that failed.
             StoreFailed: the medium refused to be read.
         """
-        # What failed now must not be read because it was good once.
-        self._cipher = None
-        cipher = await self._open()
-        for first in range(0, self._document.segments, BATCH_SEGMENTS):
-            self._open_batch(cipher, first, await self._read_batch(first))
-        self._cipher = cipher
+        await self._authenticate()
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The document in pieces of 1 byte to 1 MiB. Verifies everything first, unless verify has run.
@@ -91,61 +86,62 @@ class SealedReader:
 
     async def piece(self, first: int) -> bytes:
         """The document's bytes from segment `first` on, at most a batch; empty at the end. For chunks()."""
-        if self._cipher is None:
-            await self.verify()
+        cipher = self._cipher or await self._authenticate()
         if first >= self._document.segments:
             return b""
-        sealed = await self._read_batch(first)
-        if self._cipher is None:
-            raise HoldStoreError("this reader is closed")
-        return bytes(self._open_batch(self._cipher, first, sealed))
+        sealed = await self._read_batch(await self._find(), first)
+        return bytes(self._open_batch(cipher, first, sealed))
 
-    async def _open(self) -> SegmentCipher:
-        """Steps 1 to 6 of docs/formats.md 1.5."""
-        document = self._document
-        check_row(document)
-        await self._find()
-        dek = self._keyring.unwrap(document.wrapped_key, document.job_id, document.number)
-        return open_preamble(dek, await self._read(0, PREAMBLE_BYTES), document.job_id, document.number)
+    async def _authenticate(self) -> SegmentCipher:
+        # What fails now must not be read because it was good once.
+        self._cipher = None
+        blob = await self._find()
+        cipher = await self._open(blob)
+        for first in range(0, self._document.segments, BATCH_SEGMENTS):
+            self._open_batch(cipher, first, await self._read_batch(blob, first))
+        self._cipher = cipher
+        return cipher
 
-    async def _find(self) -> None:
-        """Open the container and compare its size with the row's."""
+    async def _find(self) -> BlobReader:
+        """The open container; steps 1 and 2 of docs/formats.md 1.5, its size and the row's."""
         if self._closed:
             raise HoldStoreError("this reader is closed")
         document = self._document
-        if document.inline is not None:
-            found = len(document.inline)
-        else:
-            if self._blob is None:
+        check_row(document)
+        if self._blob is None:
+            if document.inline is not None:
+                self._blob = _Row(document.inline)
+            else:
                 self._blob = await self._blobs.open(blob_name(document.job_id, document.number))
-            if self._blob is None:
-                raise DamagedContainer(Damage.MISSING, "there is no container for this document")
-            found = self._blob.size_bytes
+        if self._blob is None:
+            raise DamagedContainer(Damage.MISSING, "there is no container for this document")
         expected = container_size(document.size_bytes)
-        if found != expected:
-            raise DamagedContainer(Damage.SIZE, f"the container has {found} bytes, not {expected}")
+        if self._blob.size_bytes != expected:
+            raise DamagedContainer(
+                Damage.SIZE, f"the container has {self._blob.size_bytes} bytes, not {expected}"
+            )
+        return self._blob
 
-    async def _read_batch(self, first: int) -> memoryview:
+    async def _open(self, blob: BlobReader) -> SegmentCipher:
+        """Steps 3 to 6: wrapped key, header, identity, commitment."""
+        document = self._document
+        dek = self._keyring.unwrap(document.wrapped_key, document.job_id, document.number)
+        return open_preamble(dek, await blob.read(0, PREAMBLE_BYTES), document.job_id, document.number)
+
+    async def _read_batch(self, blob: BlobReader, first: int) -> memoryview:
         """The sealed segments from `first` on, at most a batch; step 8 with the last of them."""
         end = first + BATCH_SEGMENTS
         start = segment_offset(first)
         if end < self._document.segments:
             expected = segment_offset(end) - start
-            sealed = await self._read(start, expected)
+            sealed = await blob.read(start, expected)
         else:
             expected = container_size(self._document.size_bytes) - start
             # One byte more than there may be, so that what follows the last segment is noticed.
-            sealed = await self._read(start, expected + 1)
+            sealed = await blob.read(start, expected + 1)
         if len(sealed) != expected:
             raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
         return memoryview(sealed)
-
-    async def _read(self, offset: int, length: int) -> bytes:
-        if self._document.inline is not None:
-            return self._document.inline[offset : offset + length]
-        if self._blob is None:
-            raise HoldStoreError("this reader is closed")
-        return await self._blob.read(offset, length)
 
     def _open_batch(self, cipher: SegmentCipher, first: int, sealed: memoryview) -> memoryview:
         """Open a batch; the result is overwritten by the next one."""
@@ -178,3 +174,17 @@ class _Chunks:
             raise StopAsyncIteration
         self._next += BATCH_SEGMENTS
         return piece
+
+
+class _Row:
+    """A container that lies in its database row."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size_bytes = len(content)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        return self._content[offset : offset + length]
+
+    async def aclose(self) -> None:
+        self._content = b""

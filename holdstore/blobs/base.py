@@ -1,8 +1,7 @@
 """What a place for containers must do; blobs are written once, under hex names, and never changed."""
 
 from collections.abc import Collection, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from holdstore.container import Buffer
 
@@ -36,12 +35,6 @@ class BlobReader(Protocol):
 
     async def aclose(self) -> None:
         """Release what is held open."""
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class BlobStore(Protocol):

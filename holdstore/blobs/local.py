@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import trio
 
@@ -183,18 +182,20 @@ class _LocalBlobWriter:
                 await trio.to_thread.run_sync(file.discard, abandon_on_cancel=True)
 
     def _write(self, pieces: Sequence[Buffer]) -> None:
+        self._started().write(pieces)
+
+    def _started(self) -> durable.DurableFile:
         if self._finished:
             raise OSError(errno.EBADF, "the container is already finished")
         if self._file is None:
             self._file = self._store.new_file()
-        self._file.write(pieces)
+        return self._file
 
     def _commit(self, pieces: Sequence[Buffer]) -> None:
         self._write(pieces)
-        file, self._file = self._file, None
+        file, self._file = self._started(), None
         self._finished = True
-        if file is not None:
-            self._store.publish(file, self._name)
+        self._store.publish(file, self._name)
 
 
 class _LocalBlobReader:
@@ -211,14 +212,6 @@ class _LocalBlobReader:
 
     async def aclose(self) -> None:
         """Close the file."""
-        self._close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
         self._close()
 
     def __del__(self) -> None:

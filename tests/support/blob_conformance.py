@@ -1,6 +1,7 @@
 """What every BlobStore must do; run each check of CHECKS against a fresh, empty store."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 import pytest
 import trio
@@ -23,7 +24,7 @@ async def content_of(store: BlobStore, name: str) -> bytes | None:
     blob = await store.open(name)
     if blob is None:
         return None
-    async with blob:
+    async with aclosing(blob):
         return await blob.read(0, blob.size_bytes + 1)
 
 
@@ -52,7 +53,7 @@ async def check_ranges(store: BlobStore) -> None:
     await put(store, NAME, bytes(range(100)))
     blob = await store.open(NAME)
     assert blob is not None
-    async with blob:
+    async with aclosing(blob):
         assert await blob.read(0, 10) == bytes(range(10))
         assert await blob.read(90, 20) == bytes(range(90, 100))
         assert await blob.read(100, 1) == b""
@@ -110,7 +111,7 @@ async def check_an_open_blob_outlives_its_deletion(store: BlobStore) -> None:
     await put(store, NAME, b"still here")
     blob = await store.open(NAME)
     assert blob is not None
-    async with blob:
+    async with aclosing(blob):
         await store.delete([NAME])
         assert await blob.read(0, 100) == b"still here"
     with pytest.raises(StoreFailed):

@@ -1,8 +1,6 @@
 """Blob stores without a disk: one that keeps blobs in memory, and one that fails when told to."""
 
 from collections.abc import Callable, Collection, Sequence
-from types import TracebackType
-from typing import Self
 
 from holdstore.blobs.base import BlobReader, BlobStore, BlobWriter
 from holdstore.container import Buffer
@@ -86,14 +84,6 @@ class _MemoryBlobReader:
 
     async def aclose(self) -> None:
         self._content = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class FaultyBlobStore:
@@ -179,11 +169,3 @@ class _FaultyBlobReader:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()

@@ -1,5 +1,6 @@
 """The local store and the fake keep the same contract; the local one also keeps its files to itself."""
 
+import gc
 import os
 import stat
 from pathlib import Path
@@ -130,6 +131,7 @@ def test_every_error_while_opening_is_told_and_nothing_stays_open(
         monkeypatch.setattr(f"holdstore.{module}.os", counter)
     LocalBlobStore(tmp_path / "counted").close()
     opening = [place for place, call in enumerate(counter.calls) if call != "close"]
+    gc.collect()
     before = open_descriptors()
     for place in (*opening[:6], *opening[-4:]):
         probe = OsProbe(fail_at=place, error=5)
