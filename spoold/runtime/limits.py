@@ -65,7 +65,7 @@ class DaemonLimits:
     max_control_connections: int = 16
 
     # --- stopping
-    # Longer than any honest body pause, shorter than systemd's TimeoutStopSec=90.
+    # Longer than any honest body pause, shorter than the unit's TimeoutStopSec=60.
     drain_timeout_s: float = 30.0
 
     def required_free_bytes(self, total_bytes: int) -> int:

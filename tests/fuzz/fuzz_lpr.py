@@ -81,8 +81,8 @@ CORPUS = (
 )
 TOKENS = (
     b"\n", b"\0", b"\0\0\0", b"\r\n", b" ", b"\x01\n", b"\x02secure\n", b"\x030 dfA001host\n",
-    b"\x0299 cfA001host\n", b"\x03secure x\n", b"4294967295", b"2147483647", b"ldfA001host\n", b"P", b"K999\n",
-    b"cfA", b"dfA", b"/../", b"\xc3\xb6",
+    b"\x0299 cfA001host\n", b"\x03secure x\n", b"4294967295", b"2147483647", b"ldfA001host\n", b"P",
+    b"K999\n", b"cfA", b"dfA", b"/../", b"\xc3\xb6",
 )  # fmt: skip
 
 
