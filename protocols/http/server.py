@@ -91,7 +91,6 @@ class HttpServer:
             date=_DateField().value,
         )
         self._open: set[Connection] = set()
-        self._admitted = 0
         self._per_address: Counter[str] = Counter()
         self._accepting = trio.CancelScope()
         self._draining = False
@@ -145,7 +144,7 @@ class HttpServer:
                 key = _subscriber(address.peer_host)
                 reason = self._reason_to_refuse(key)
                 if reason is None:
-                    self._admitted += 1
+                    self.statistics.open_connections += 1
                     self._per_address[key] += 1
                     self.statistics.accepted += 1
                     connections.start_soon(self._serve_connection, sock, address, key)
@@ -154,7 +153,7 @@ class HttpServer:
                     sock.close()
 
     def _reason_to_refuse(self, subscriber: str) -> str | None:
-        if self._admitted >= self._limits.max_connections:
+        if self.statistics.open_connections >= self._limits.max_connections:
             return "server-full"
         if self._per_address[subscriber] >= self._limits.max_connections_per_address:
             return "address-full"
@@ -165,7 +164,6 @@ class HttpServer:
         connection = Connection(PlainStream(sock), address, self._rules, deadline=deadline)
         self._open.add(connection)
         self._someone_came.set()
-        self.statistics.open_connections += 1
         try:
             if self._draining:
                 connection.begin_drain()
@@ -173,7 +171,6 @@ class HttpServer:
         finally:
             self.statistics.open_connections -= 1
             self._open.remove(connection)
-            self._admitted -= 1
             self._per_address[subscriber] -= 1
             if not self._per_address[subscriber]:
                 del self._per_address[subscriber]
