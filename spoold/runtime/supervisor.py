@@ -35,20 +35,21 @@ class Service:
     Args:
         name: for the log.
         run: the body; returning by itself while the daemon is up counts as a crash.
-        drain: makes the service take nothing new and end by itself when its running work is done; it
-            is cancelled when the supervisor's drain time is over. None: there is nothing to wait for.
+        drain: makes the service take nothing new, at once, and returns when its running work is done;
+            it is given the supervisor's drain time. The service is cancelled after it. None: there is
+            nothing to wait for.
     """
 
     name: str
     run: ServiceMain
-    drain: Callable[[], None] | None = None
+    drain: Callable[[], Awaitable[None]] | None = None
 
 
 class Supervisor:
     """Starts services in order, waits for a stop or a crash, and ends them in the opposite order.
 
     Args:
-        drain_timeout_s: how long the drained services together may take to end.
+        drain_timeout_s: how long all drains together may take; they run side by side.
         on_ready: called once every service has started (READY=1 belongs here).
         on_stopping: called with the reason before the first service is drained.
     """
@@ -126,30 +127,27 @@ class Supervisor:
         log.info("stopping", reason=self._reason)
         if self._on_stopping is not None:
             self._on_stopping(self._reason)
-        for one in reversed(running):
-            self._begin_drain(one)
         deadline = trio.current_time() + self._drain_timeout_s
+        # Side by side: a door that waits for its last request must not leave the next one open meanwhile.
+        async with trio.open_nursery() as drains:
+            for one in reversed(running):
+                if one.service.drain is not None and not one.ended.is_set():
+                    drains.start_soon(self._drain, one, one.service.drain, deadline)
         # Doors are started last, so they are gone first and the store they write to ends after them.
         for one in reversed(running):
-            if one.draining:
-                with trio.CancelScope(deadline=deadline) as scope:
-                    await one.ended.wait()
-                if scope.cancelled_caught:
-                    log.warning("drain ran out of time", service=one.service.name)
             one.scope.cancel()
             await one.ended.wait()
         log.info("stopped", exit_status=self._exit_status)
 
-    def _begin_drain(self, one: "_Running") -> None:
-        if one.service.drain is None or one.ended.is_set():
-            return
-        try:
-            one.service.drain()
-        except Exception as error:  # a failed drain must not keep the others from theirs
-            log.error("drain failed", service=one.service.name, exc_info=error)
-            self._exit_status = EXIT_FAILED
-        else:
-            one.draining = True
+    async def _drain(self, one: "_Running", drain: Callable[[], Awaitable[None]], deadline: float) -> None:
+        with trio.CancelScope(deadline=deadline) as scope:
+            try:
+                await drain()
+            except Exception as error:  # a failed drain must not keep the others from theirs
+                log.error("drain failed", service=one.service.name, exc_info=error)
+                self._exit_status = EXIT_FAILED
+        if scope.cancelled_caught:
+            log.warning("drain ran out of time", service=one.service.name)
 
 
 class _Running:
@@ -161,7 +159,6 @@ class _Running:
         self.settled = trio.Event()
         self.ended = trio.Event()
         self.ready = False
-        self.draining = False
 
     def started(self, _value: None = None) -> None:
         self.ready = True

@@ -18,25 +18,22 @@ class Recorder:
         self.events: list[str] = []
 
     def service(self, name: str, *, drain_s: float | None = None, drain_fails: bool = False) -> Service:
-        draining = trio.Event()
-
         async def run(*, task_status: trio.TaskStatus[None]) -> None:
             self.events.append(f"start {name}")
             await trio.sleep(1)
             task_status.started()
             try:
-                await draining.wait()
-                await trio.sleep(drain_s or 0)
-                self.events.append(f"drained {name}")
+                await trio.sleep_forever()
             finally:
                 self.events.append(f"end {name}")
 
-        def drain() -> None:
+        async def drain() -> None:
             self.events.append(f"drain {name}")
             if drain_fails:
                 message = "disk on fire"
                 raise OSError(message)
-            draining.set()
+            await trio.sleep(drain_s or 0)
+            self.events.append(f"drained {name}")
 
         return Service(name, run, drain if drain_s is not None or drain_fails else None)
 
@@ -194,13 +191,6 @@ async def test_all_doors_begin_to_drain_before_any_has_ended(autojump_clock: tri
     before = trio.current_time()
     assert await run_and_stop(one, services, 10, lambda: one.stop("SIGTERM")) == 0
     assert trio.current_time() - before == pytest.approx(15)
-    after = recorder.events[recorder.events.index("drain web") :]
-    assert after == [
-        "drain web",
-        "drain ipp",
-        "drained ipp",
-        "end ipp",
-        "drained web",
-        "end web",
-        "end store",
-    ]
+    drains = recorder.events.index("stopping: SIGTERM") + 1
+    assert set(recorder.events[drains : drains + 2]) == {"drain web", "drain ipp"}
+    assert recorder.events[drains + 2 :] == ["drained ipp", "drained web", "end web", "end ipp", "end store"]
