@@ -76,7 +76,7 @@ class LprServer:
         allowed: Callable[[str], bool],
         limits: LprLimits,
         on_refused: Callable[[LprPeer], None],
-        on_broken: Callable[[LprPeer, RemoteProtocolError], None] | None = None,
+        on_broken: Callable[[LprPeer, RemoteProtocolError], None],
     ) -> None:
         self._handler = handler
         self._allowed = allowed
@@ -157,9 +157,10 @@ class LprServer:
         try:
             await session.run(lambda: self._draining)
         except RemoteProtocolError as error:
-            if self._on_broken is not None and not isinstance(error, DisconnectedError):
+            if isinstance(error, DisconnectedError):
+                log.info("lpr peer left", peer=peer.host, reason=str(error))
+            else:
                 self._on_broken(peer, error)
-            log.info("lpr connection broken off", peer=peer.host, reason=str(error))
         except Exception as error:  # the edge of one connection: its trouble must not end the others
             log.error("lpr connection failed", peer=peer.host, exc_info=error)
         finally:
