@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from policy.engine import PolicyEngine, compile_rules
 from spoold.config.model import Config
-from spoold.config.policy import rule_sources
+from spoold.config.sitepolicy import compile_policy
 from spoold.model.printer import Printer
 from spoold.model.site import Site
 from spoold.runtime.limits import DaemonLimits
@@ -23,16 +22,11 @@ def build_site(config: Config, limits: DaemonLimits) -> Site:
         name=config.server.name,
         queues={name: config.queue(name) for name in config.queues},
         printers={name: _printer(config, name) for name in config.printers},
-        policy=build_policy(config),
+        policy=compile_policy(config),
         mask_names=config.server.mask_names,
         max_document_bytes=limits.max_document_bytes,
         forget_after=FORGET_AFTER,
     )
-
-
-def build_policy(config: Config) -> PolicyEngine:
-    """Compile the site's rules and schedules."""
-    return compile_rules(rule_sources(config), config.schedules, config.server.timezone)
 
 
 def _printer(config: Config, name: str) -> Printer:

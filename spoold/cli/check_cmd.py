@@ -1,10 +1,11 @@
 """Checks a configuration file without starting anything."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from spoold.cli.output import config_option, json_option, print_json
+from spoold.cli.output import clean, config_option, json_option, print_json
 
 
 @click.command()
@@ -12,18 +13,14 @@ from spoold.cli.output import config_option, json_option, print_json
 @json_option
 def check(config_path: str, as_json: bool) -> int:
     """Report every mistake of the configuration at once, as file:line:column; exit status 2 if any."""
-    from spoold.config.loader import ConfigurationErrors, check_environment, load  # noqa: PLC0415
+    from spoold.config import loader  # noqa: PLC0415 - pydantic and the rules' language, for this command only
 
-    try:
-        config = load(Path(config_path))
-        problems = list(check_environment(config))
-    except ConfigurationErrors as error:
-        problems = list(error.problems)
+    problems = loader.check(Path(config_path))
     for problem in problems:
         if as_json:
-            print_json(problem.as_json())
+            print_json({**asdict(problem), "file": str(problem.file)})
         else:
-            click.echo(str(problem), err=True)
+            click.echo("\n".join(map(clean, str(problem).splitlines())), err=True)
     if not problems and not as_json:
         click.echo(f"{config_path}: fine")
     return 2 if problems else 0

@@ -64,8 +64,9 @@ def in_words(seconds: float) -> str:
 
 
 def fail(error: SpoolError) -> int:
-    """Print an error as one line on standard error; returns its exit status."""
-    click.echo(f"spoold: {clean(error.public)}", err=True)
+    """Print an error on standard error, a line for each thing that is wrong; returns its exit status."""
+    for line in error.public.splitlines():
+        click.echo(f"spoold: {clean(line)}", err=True)
     return error.exit_code
 
 

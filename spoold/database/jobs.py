@@ -21,20 +21,16 @@ _INSERT_INLINE = insert(inline_containers)
 _BY_ID = select(jobs).where(jobs.c.id == bindparam("job_id"))
 _BY_NUMBER = select(jobs).where(jobs.c.number == bindparam("job_number"))
 _NEXT_NUMBER = select(func.coalesce(func.max(jobs.c.number), 0) + 1)
-_DOCUMENTS = (
-    select(documents, inline_containers.c.container)
-    .select_from(
-        documents.outerjoin(
-            inline_containers,
-            and_(
-                inline_containers.c.job_id == documents.c.job_id,
-                inline_containers.c.number == documents.c.number,
-            ),
-        )
+_ALL_DOCUMENTS = select(documents, inline_containers.c.container).select_from(
+    documents.outerjoin(
+        inline_containers,
+        and_(
+            inline_containers.c.job_id == documents.c.job_id,
+            inline_containers.c.number == documents.c.number,
+        ),
     )
-    .where(documents.c.job_id == bindparam("of_job"))
-    .order_by(documents.c.number)
 )
+_DOCUMENTS = _ALL_DOCUMENTS.where(documents.c.job_id == bindparam("of_job")).order_by(documents.c.number)
 
 
 def insert_job(connection: Connection, job: Job) -> Job:
@@ -134,14 +130,14 @@ def count_live_by_sender(connection: Connection) -> list[tuple[str | None, str, 
     return [(owner_id, peer, count) for owner_id, peer, count in connection.execute(statement)]
 
 
-def count_live(connection: Connection) -> dict[str, int]:
-    """Return how many jobs of each queue have not ended ("queued-job-count")."""
+def count_by_queue(connection: Connection, states: Iterable[JobState] = LIVE) -> dict[str, int]:
+    """Return how many jobs of each queue are in the states ("queued-job-count": all that have not ended)."""
     statement = (
         select(jobs.c.queue, func.count())
-        .where(jobs.c.state.in_([state.value for state in LIVE]))
+        .where(jobs.c.state.in_([state.value for state in states]))
         .group_by(jobs.c.queue)
     )
-    return dict(connection.execute(statement).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def forget_finished(connection: Connection, before: datetime, limit: int = 500) -> int:
@@ -202,6 +198,12 @@ def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:
         documents.c.in_file == 1, documents.c.wrapped_key.is_not(None)
     )
     return [(UUID(bytes=job_id), number) for job_id, number in connection.execute(statement)]
+
+
+def documents_with_keys(connection: Connection) -> list[Document]:
+    """Return every document that can still be opened."""
+    statement = _ALL_DOCUMENTS.where(documents.c.wrapped_key.is_not(None))
+    return [_document_of(row) for row in connection.execute(statement)]
 
 
 def not_inspected(connection: Connection, limit: int = 1000) -> list[tuple[UUID, int]]:

@@ -61,7 +61,7 @@ class LprDoor:
         long: bool,  # noqa: ARG002 - the long form would show names
     ) -> str:
         """Return how many jobs wait; LPR proves nobody, so it is told nothing of anybody's jobs."""
-        live = (await self.database.read(jobs.count_live)).get(queue, 0)
+        live = (await self.database.read(jobs.count_by_queue)).get(queue, 0)
         noun = "job is" if live == 1 else "jobs are"
         return f"{queue} is ready\n{live} {noun} held for their owners; sign in to the portal to see yours\n"
 

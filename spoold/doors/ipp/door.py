@@ -1,6 +1,5 @@
 """What the operations of the IPP door work with, and how a job is found for them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from spoold.database import jobs
@@ -36,7 +35,6 @@ class Door:
     metrics: Metrics
     limits: DaemonLimits
     attributes: QueueAttributes
-    log_refusal: Callable[[IppRequest, Exception], None]
 
 
 def require(request: IppRequest, action: Action) -> None:

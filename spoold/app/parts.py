@@ -1,0 +1,203 @@
+"""Makes every part of the daemon and ties them together; nothing is started here."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from holdstore.errors import HoldStoreError
+from holdstore.keyring import Keyring
+from holdstore.store import HoldStore
+from spoold.app.certificates import ServerTls, prepare_tls
+from spoold.app.site import build_site
+from spoold.app.state import StateDirectory
+from spoold.config.model import Config
+from spoold.database.engine import Database
+from spoold.database.migrations import migrate
+from spoold.documents.inspector import Inspector
+from spoold.documents.pool import PoolLimits, WorkerPool
+from spoold.doors.ipp.capabilities import FORMATS
+from spoold.identity.accounts import Accounts
+from spoold.identity.authenticator import Identity
+from spoold.identity.local import LocalUsers
+from spoold.identity.passwords import PasswordHasher
+from spoold.intake.admission import Admission
+from spoold.intake.inspection import Inspections
+from spoold.intake.open_jobs import OpenJobs
+from spoold.intake.pipeline import Intake, IntakeParts
+from spoold.keys.source import load_keyring
+from spoold.keys.words import PrivateWords
+from spoold.model.errors import ConfigurationError
+from spoold.model.site import Site
+from spoold.printers.directory import PrinterDirectory
+from spoold.release.desk import Desk
+from spoold.release.service import ReleaseParts, ReleaseService
+from spoold.runtime.clock import SystemClock
+from spoold.runtime.health import ComponentHealth, Health
+from spoold.runtime.limits import DaemonLimits
+from spoold.runtime.metrics import Metrics
+
+log = structlog.get_logger()
+
+# Documents without a shape of their own are not kept: nobody could say what a printer would make of them.
+ACCEPTED_FORMATS = frozenset(FORMATS) - {"application/octet-stream"}
+
+
+@dataclass(slots=True)
+class SiteHolder:
+    """The site in force; a reload replaces it."""
+
+    current: Site
+
+    def __call__(self) -> Site:
+        """Return the site in force."""
+        return self.current
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything the daemon consists of."""
+
+    config: Config
+    limits: DaemonLimits
+    clock: SystemClock
+    metrics: Metrics
+    health: Health
+    state: StateDirectory
+    site: SiteHolder
+    tls: ServerTls
+    database: Database
+    store: HoldStore
+    words: PrivateWords
+    printers: PrinterDirectory
+    identity: Identity
+    pool: WorkerPool
+    inspector: Inspector
+    admission: Admission
+    inspections: Inspections
+    release: ReleaseService
+    intake: Intake
+    open_jobs: OpenJobs
+    desk: Desk
+    started_at: datetime
+    listening: dict[str, list[str]] = field(default_factory=dict)
+    failures: list[Callable[[str], None]] = field(default_factory=list)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `spoold status` shows."""
+        snapshot = self.health.snapshot()
+        return {
+            "state": snapshot.state.word,
+            "components": {
+                name: {"state": part.state.word, "reason": part.reason}
+                for name, part in snapshot.components.items()
+            },
+            "listening": self.listening,
+            "fingerprint": self.tls.fingerprint,
+        }
+
+
+def build_parts(config: Config, stack: ExitStack) -> Parts:
+    """Make every part; the stack closes what has to be closed.
+
+    Raises:
+        ConfigurationError: something the configuration names cannot be used.
+        Unavailable: the database cannot be opened.
+    """
+    limits = DaemonLimits(**config.limits.overrides())
+    clock, metrics = SystemClock(), Metrics()
+    health = Health(clock, _log_health)
+    state = StateDirectory.prepare(config.server.state_dir, reserve_bytes=limits.reserve_bytes)
+    stack.callback(state.lock().release)
+    keyring = load_keyring(config.store.key)
+    site = SiteHolder(build_site(config, limits))
+    tls = prepare_tls(config, state.tls, clock)
+    failures: list[Callable[[str], None]] = []
+    database = Database(state.database, on_failure=lambda why: _tell(failures, why))
+    stack.callback(database.close)
+    database.open(migrate)
+    store = _open_store(state, keyring)
+    words = PrivateWords(keyring)
+    printers = PrinterDirectory(site=site, clock=clock, metrics=metrics)
+    hasher = PasswordHasher(
+        workers=limits.hash_workers, queue=limits.hash_queue, max_password_bytes=limits.max_password_bytes
+    )
+    users = LocalUsers(database, clock, hasher)
+    identity = Identity(database=database, clock=clock, metrics=metrics, users=users)
+    pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
+    inspector = Inspector(pool)
+    admission = Admission(limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes)
+    inspections = Inspections(database=database, store=store, inspector=inspector, metrics=metrics)
+    release = ReleaseService(
+        ReleaseParts(
+            site=site,
+            database=database,
+            store=store,
+            words=words,
+            printers=printers,
+            people=Accounts(database, clock).of,
+            clock=clock,
+            metrics=metrics,
+        )
+    )
+    intake = Intake(
+        IntakeParts(
+            site=site,
+            database=database,
+            store=store,
+            words=words,
+            inspections=inspections,
+            admission=admission,
+            clock=clock,
+            metrics=metrics,
+            limits=limits,
+            formats=ACCEPTED_FORMATS,
+        ),
+        on_held=release.on_arrival,
+    )
+    return Parts(
+        config=config,
+        limits=limits,
+        clock=clock,
+        metrics=metrics,
+        health=health,
+        state=state,
+        site=site,
+        tls=tls,
+        database=database,
+        store=store,
+        words=words,
+        printers=printers,
+        identity=identity,
+        pool=pool,
+        inspector=inspector,
+        admission=admission,
+        inspections=inspections,
+        release=release,
+        intake=intake,
+        open_jobs=OpenJobs(intake=intake, database=database, clock=clock, site=site),
+        desk=Desk(release, site, words, printers),
+        started_at=clock.now(),
+        failures=failures,
+    )
+
+
+def _open_store(state: StateDirectory, keyring: Keyring) -> HoldStore:
+    try:
+        return HoldStore(state.documents, keyring)
+    except HoldStoreError as error:
+        raise ConfigurationError(f"{state.documents} cannot be used: {error}.") from error
+
+
+def _tell(failures: list[Callable[[str], None]], why: str) -> None:
+    for tell in failures:
+        tell(why)
+
+
+def _log_health(component: str, old: ComponentHealth | None, new: ComponentHealth) -> None:
+    if old is None and new.state.word == "ok":
+        return
+    log.warning("health", component=component, state=new.state.word, reason=new.reason)

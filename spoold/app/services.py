@@ -1,0 +1,216 @@
+"""The daemon's services in the order they start: what others stand on first, doors last."""
+
+import functools
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+import trio
+
+from protocols.errors import RemoteProtocolError
+from protocols.http.message import Request
+from protocols.http.server import HttpServer
+from protocols.limits import LprLimits
+from protocols.lpr.handler import LprPeer
+from protocols.lpr.server import LprServer
+from spoold.app.parts import Parts
+from spoold.app.upkeep import QueueCounts, check_store, keep_health
+from spoold.doors.control import ControlParts, ControlServer
+from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
+from spoold.doors.ipp.door import Door
+from spoold.doors.ipp.printer import QueueAttributes
+from spoold.doors.lpr import LprDoor
+from spoold.records.verify import ChainReport, verify_chain
+from spoold.runtime.supervisor import Service
+from spoold.runtime.systemd import Notifier, keep_watchdog
+
+log = structlog.get_logger()
+
+Sockets = Mapping[str, Sequence[socket.socket]]
+
+
+def services_of(parts: Parts, sockets: Sockets, notifier: Notifier) -> list[Service]:
+    """Return every service; the control socket answers only when all others are up."""
+    counts = QueueCounts(parts.database)
+    parts.listening = {door: [_name(one) for one in found] for door, found in sockets.items()}
+    services = [
+        Service("pool", parts.pool.keep_warm),
+        Service("health", _endless(functools.partial(keep_health, parts))),
+        Service("admission", _endless(functools.partial(parts.admission.run, parts.database))),
+        Service("counts", _endless(counts.run)),
+        Service("inspections", _endless(parts.inspections.run)),
+        Service("open-jobs", _endless(parts.open_jobs.run)),
+        Service("printers", parts.printers.run),
+        _release(parts),
+    ]
+    if sockets["ipp"]:
+        services.append(_ipp(parts, sockets["ipp"], counts))
+    if sockets["lpr"]:
+        services.append(_lpr(parts, sockets["lpr"]))
+    if sockets["web"]:
+        services.append(_web(parts, sockets["web"]))
+    services.append(Service("watchdog", _endless(functools.partial(_watchdog, parts, notifier))))
+    services.append(_control(parts))
+    return services
+
+
+def _release(parts: Parts) -> Service:
+    stop = trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(parts.release.run)
+            task_status.started()
+            await stop.wait()
+            await parts.release.drain()
+            nursery.cancel_scope.cancel()
+
+    return _gentle("release", run, stop.set)
+
+
+def _ipp(parts: Parts, sockets: Sequence[socket.socket], counts: QueueCounts) -> Service:
+    attributes = QueueAttributes(
+        operations=SUPPORTED,
+        started_at=parts.started_at,
+        server_name=parts.config.server.name,
+        queued=counts.live,
+        active=lambda queue: parts.intake.is_active(queue) or counts.at_printer(queue),
+    )
+    door = Door(
+        site=parts.site,
+        database=parts.database,
+        identity=parts.identity,
+        intake=parts.intake,
+        desk=parts.desk,
+        words=parts.words,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        limits=parts.limits,
+        attributes=attributes,
+    )
+    server = HttpServer(
+        IppDispatcher(door),
+        tls_context=lambda: parts.tls.context,
+        allowed_hosts=_any_host,
+        on_error=_log_crash,
+    )
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        await server.serve(_for_trio(sockets), task_status=task_status)
+
+    return _gentle("ipp", run, server.drain)
+
+
+def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
+    door = LprDoor(parts.site, parts.database, parts.intake, parts.clock, parts.metrics)
+
+    def refused(peer: LprPeer) -> None:
+        parts.metrics.lpr_peer_refused()
+        log.warning("lpr-peer-refused", peer=peer.host)
+
+    def broken(peer: LprPeer, error: RemoteProtocolError) -> None:
+        parts.metrics.protocol_error("lpr")
+        log.info("lpr-protocol-error", peer=peer.host, error=str(error))
+
+    server = LprServer(
+        door,
+        allowed=lambda host: parts.config.lpr.allows(host),  # noqa: PLW0108 - the configuration in force
+        limits=LprLimits(),
+        on_refused=refused,
+        on_broken=broken,
+    )
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        await server.serve(_for_trio(sockets), task_status=task_status)
+
+    return _gentle("lpr", run, server.drain)
+
+
+def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
+    # Starlette and hypercorn are 40 MiB: a daemon without a portal does not load them.
+    from spoold.doors.web.app import build_web_app, serve_web  # noqa: PLC0415
+
+    app = build_web_app(
+        identity=parts.identity,
+        desk=parts.desk,
+        site=parts.site,
+        clock=parts.clock,
+        metrics=parts.metrics,
+        health=parts.health,
+        metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
+    )
+    stop = trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        await serve_web(
+            app, sockets, tls_context=lambda: parts.tls.context, shutdown=stop.wait, task_status=task_status
+        )
+
+    return _gentle("web", run, stop.set)
+
+
+def _control(parts: Parts) -> Service:
+    async def verify_audit() -> ChainReport:
+        return await parts.database.read(verify_chain)
+
+    control = ControlParts(
+        identity=parts.identity,
+        desk=parts.desk,
+        clock=parts.clock,
+        limits=parts.limits,
+        verify_audit=verify_audit,
+        check_store=functools.partial(check_store, parts),
+        status=parts.status,
+    )
+    return Service("control", ControlServer(control, parts.state.control_socket).serve)
+
+
+async def _watchdog(parts: Parts, notifier: Notifier) -> None:
+    await keep_watchdog(notifier, lambda: not parts.database.failed)
+    await trio.sleep_forever()
+
+
+def _gentle(name: str, run: Callable[..., Awaitable[None]], stop: Callable[[], None]) -> Service:
+    """Make a service that is told to stop and then ends by itself when its work is done."""
+    ended = trio.Event()
+
+    async def body(*, task_status: trio.TaskStatus[None]) -> None:
+        await run(task_status=task_status)
+        ended.set()
+
+    async def drain() -> None:
+        stop()
+        await ended.wait()
+
+    return Service(name, body, drain=drain)
+
+
+def _endless(run: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Make a service body of a loop that is ready as soon as it runs."""
+
+    async def body(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await run()
+
+    return body
+
+
+def _for_trio(sockets: Sequence[socket.socket]) -> list[trio.socket.SocketType]:
+    return [trio.socket.from_stdlib_socket(one) for one in sockets]
+
+
+def _name(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _any_host(_host: str) -> bool:
+    """Accept every name: clients reach us by whatever name or address their network gives us.
+
+    Rebinding needs a browser, and browsers are turned away by their own headers (doors.ipp.dispatch).
+    """
+    return True
+
+
+def _log_crash(error: Exception, request: Request) -> None:
+    log.error("ipp-handler-crashed", peer=request.peer_host, exc_info=error)

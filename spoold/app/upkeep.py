@@ -1,0 +1,107 @@
+"""What the daemon looks at again and again: its own health, and how many jobs each queue has."""
+
+from typing import Any
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from holdstore.check import check
+from spoold.app.parts import Parts
+from spoold.database import jobs
+from spoold.database.engine import Database
+from spoold.intake.inspection import sealed
+from spoold.model.jobstate import AT_PRINTER, LIVE
+from spoold.runtime.clock import ClockStepDetector
+
+log = structlog.get_logger()
+
+HEALTH_EVERY_S = 10.0
+# Clients ask for "queued-job-count" far more often than it changes visibly.
+COUNT_EVERY_S = 1.0
+# A sandbox that failed is tried again, one that works is believed for longer: a probe costs a process.
+PROBE_EVERY = 30
+
+
+class QueueCounts:
+    """Live jobs of each queue, a second old at most."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._live: dict[str, int] = {}
+        self._at_printer: dict[str, int] = {}
+
+    def live(self, queue: str) -> int:
+        """Return "queued-job-count"."""
+        return self._live.get(queue, 0)
+
+    def at_printer(self, queue: str) -> bool:
+        """Tell whether a job of the queue is going out."""
+        return self._at_printer.get(queue, 0) > 0
+
+    async def run(self) -> None:
+        """Count for ever."""
+        while True:
+            self._live, self._at_printer = await self._database.read(_counts)
+            await trio.sleep(COUNT_EVERY_S)
+
+
+def _counts(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    return jobs.count_by_queue(connection, LIVE), jobs.count_by_queue(connection, AT_PRINTER)
+
+
+async def keep_health(parts: Parts) -> None:
+    """Look at store, database, sandbox and clock, for ever."""
+    steps = ClockStepDetector(parts.clock)
+    round_number = 0
+    while True:
+        _look_at_disk(parts)
+        _look_at_database(parts)
+        if round_number % PROBE_EVERY == 0:
+            await _look_at_sandbox(parts)
+        step_s = steps.observe()
+        if step_s:
+            parts.metrics.clock_stepped()
+            log.warning("clock-stepped", seconds=round(step_s, 3))
+        round_number += 1
+        await trio.sleep(HEALTH_EVERY_S)
+
+
+def _look_at_disk(parts: Parts) -> None:
+    free = parts.store.free_bytes()
+    if free is None:
+        return
+    parts.metrics.set_store_free(free)
+    if free >= parts.limits.required_free_bytes(parts.state.total_bytes()):
+        parts.health.ok("store")
+        return
+    parts.health.degraded("store", "the disk is nearly full; no new jobs are accepted")
+    if free < parts.limits.reserve_bytes and parts.state.free_reserve():
+        log.warning("reserve-freed", free=free)
+
+
+def _look_at_database(parts: Parts) -> None:
+    if parts.database.failed:
+        parts.health.failed("database", f"a write failed ({parts.database.failed}); restart the daemon")
+    else:
+        parts.health.ok("database")
+
+
+async def _look_at_sandbox(parts: Parts) -> None:
+    found = await parts.inspector.probe()
+    parts.metrics.set_sandbox_ok(found.ok)
+    if found.ok:
+        parts.health.ok("sandbox")
+    else:
+        parts.health.degraded("sandbox", f"documents are not inspected: {found.reason}")
+
+
+async def check_store(parts: Parts, read_fraction: float) -> dict[str, Any]:
+    """Compare rows and containers; what is being accepted right now is looked at twice before it counts."""
+    documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
+    findings = [str(one) async for one in check(parts.store, documents, read_data=read_fraction)]
+    if findings:
+        documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
+        again = {str(one) async for one in check(parts.store, documents, read_data=0.0)}
+        findings = [finding for finding in findings if finding in again or read_fraction > 0]
+    return {"checked": len(documents), "read": round(len(documents) * read_fraction), "findings": findings}
