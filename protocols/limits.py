@@ -10,10 +10,10 @@ MIB = 1024 * 1024
 class IppLimits:
     """Bounds on one IPP message, document bytes excluded."""
 
-    # The largest honest message seen (a full Get-Printer-Attributes answer with its media database) is 60 KiB.
+    # The largest honest message seen (all Printer attributes and the media database) is 60 KiB.
     max_message_bytes: int = 1 * MIB
-    # RFC 8010 3.1.1 lets a message have any number of groups; Get-Jobs answers one group a job.
-    max_groups: int = 20_000
+    # RFC 8010 3.1.1 lets a message have any number of groups; a printer's answer to Get-Jobs has one a job.
+    max_groups: int = 5_000
     # Client requests carry tens of attributes, printers' answers a few hundred; a media database of
     # 300 KiB has some ten thousand members. Reading this many takes less than 20 ms.
     max_attributes: int = 10_000

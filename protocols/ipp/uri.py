@@ -40,7 +40,10 @@ def parse_uri(uri: str) -> IppUri:
     """
     if not uri.isascii() or not uri.isprintable() or " " in uri or len(uri) > MAX_URI_OCTETS:
         raise ValueError("the URI has characters that no URI has, or is too long")
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise ValueError("the URI's host is not a name or address") from None
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError("the URI is not of the ipp, ipps, http or https scheme")
     if "@" in parts.netloc or parts.query or parts.fragment:
