@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from policy.suggestion import closest
+from spoold.config import policy_findings
 from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import ListenAddress, parse_listen_address
 
@@ -31,6 +32,7 @@ def findings(raw: Raw) -> Iterator[Finding]:
     yield from _keys(raw)
     yield from _printers(raw)
     yield from _queues(raw)
+    yield from policy_findings.findings(raw)
 
 
 def table(raw: Raw, *path: str) -> Raw:

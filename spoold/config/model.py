@@ -23,6 +23,7 @@ from spoold.config import consistency
 from spoold.config.values import (
     AbsolutePath,
     Address,
+    Certificate,
     Duration,
     HostName,
     Message,
@@ -33,6 +34,7 @@ from spoold.config.values import (
     Reason,
     Size,
     StoreKey,
+    TimeZone,
     Uri,
     parse_listen_address,
     refuse,
@@ -63,7 +65,7 @@ class Server(Section):
     """Where the database and the sealed documents are; owned by the daemon alone."""
     mask_names: StrictBool = False
     """true: document names are masked on every queue, whatever the queue says."""
-    timezone: str = "local"
+    timezone: TimeZone = "local"
     """Time zone of rules and schedules: "local" or an IANA name such as "Europe/Paris"."""
 
 
@@ -92,17 +94,10 @@ class Lpr(Section):
 class Tls(Section):
     """The certificate of the ipp and web listeners."""
 
-    certificate: Literal["auto"] | AbsolutePath = "auto"
+    certificate: Certificate = "auto"
     """"auto": self-signed on first start; else the path of a PEM file with the chain."""
     key: AbsolutePath | None = None
     """Path of the certificate's private key in PEM."""
-
-    @field_validator("certificate", mode="before")
-    @classmethod
-    def _no_other_words(cls, value: object) -> object:
-        if isinstance(value, str) and value != "auto" and not value.startswith("/"):
-            refuse('must be "auto" or the absolute path of a PEM file')
-        return value
 
 
 class Store(Section):
@@ -142,7 +137,7 @@ class Printer(Section):
     ca: AbsolutePath | None = None
     """PEM file of the authorities that may sign this printer's certificate, instead of the system's."""
     pin: Pin | None = None
-    """SHA-256 fingerprint of the printer's certificate; then no authority is asked."""
+    """SHA-256 of the printer's public key, as "sha256:" and hex digits; then no authority is asked."""
     block_on: tuple[Reason, ...] = ()
     """Further printer-state-reasons that stand in the way of a release, such as "toner-low"."""
 

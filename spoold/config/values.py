@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, assert_never
+from zoneinfo import available_timezones
 
 from pydantic import PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from policy.schedule import ScheduleError, time_zone
+from policy.suggestion import closest
+
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
-DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
-SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB|TiB)")
-DECIMAL_UNIT = re.compile(r"(\d{1,12}) ?([kKmMgGtT])[bB]?")
+DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
+SIZE = re.compile(r"(\d{1,12}) ?(B|KiB|MiB|GiB|TiB)", re.ASCII)
+DECIMAL_UNIT = re.compile(r"(\d{1,12}) ?([kKmMgGtT])[bB]?", re.ASCII)
 SIZE_FACTORS = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 HOST_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -104,7 +108,7 @@ def parse_listen_address(value: object) -> ListenAddress:
         return value
     text = _text(value, 'an address and port such as "[::]:631"')
     host, colon, port_text = text.rpartition(":")
-    if not colon or not port_text.isascii() or not port_text.isdigit():
+    if not colon or not re.fullmatch("[0-9]{1,5}", port_text):
         refuse('must be an address and port such as "[::]:631" or "192.0.2.1:631"')
     if host == "localhost":
         refuse("must be a numeric address", f"127.0.0.1:{port_text}")
@@ -116,7 +120,8 @@ def parse_listen_address(value: object) -> ListenAddress:
     except ValueError:
         refuse('must be a numeric address and port such as "[::]:631" or "192.0.2.1:631"')
     if bracketed != (address.version == 6):
-        refuse("IPv6 addresses stand in brackets, IPv4 addresses do not", f"[{address}]:{port_text}")
+        meant = f"[{address}]:{port_text}" if address.version == 6 else f"{address}:{port_text}"
+        refuse("IPv6 addresses stand in brackets, IPv4 addresses do not", meant)
     if int(port_text) > MAX_PORT:
         refuse(f"the port must be at most {MAX_PORT}")
     return ListenAddress(str(address), int(port_text))
@@ -237,7 +242,7 @@ def parse_printer_uri(value: object) -> PrinterUri:
 
 
 def _host_and_port(authority: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?", authority)
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?", authority, re.ASCII)
     if not match or not match[1]:
         refuse('must name a host, as in "ipps://192.0.2.7/ipp/print"')
     host = parse_host_name(match[1].removeprefix("[").removesuffix("]"))
@@ -248,13 +253,31 @@ def _host_and_port(authority: str) -> tuple[str, int]:
 
 
 def parse_pin(value: object) -> str:
-    """Parse "sha256:" and 64 hex digits; colons and capitals of `openssl x509 -fingerprint` pass."""
+    """Parse "sha256:" and 64 hex digits: the hash of the public key, not of the certificate around it."""
     text = _text(value, '"sha256:" and 64 hex digits')
-    head, _, digits = text.partition(":")
-    normal = f"{head}:{digits.replace(':', '').lower()}"
-    if not FINGERPRINT.fullmatch(normal):
-        refuse('must be "sha256:" and the 64 hex digits of the certificate\'s fingerprint')
-    return normal
+    if not FINGERPRINT.fullmatch(text.lower()):
+        refuse('must be "sha256:" and the 64 hex digits of the SHA-256 of the printer\'s public key')
+    return text.lower()
+
+
+def parse_certificate(value: object) -> Literal["auto"] | Path:
+    """Parse "auto" or the absolute path of a PEM file."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str) and not value.startswith("/"):
+        refuse('must be "auto" or the absolute path of a PEM file', closest(value, ["auto"]))
+    return parse_absolute_path(value)
+
+
+def parse_time_zone(value: object) -> str:
+    """Parse "local" or an IANA time zone that this machine knows."""
+    text = _text(value, 'a time zone such as "Europe/Paris"')
+    if text != "local":
+        try:
+            time_zone(text)
+        except ScheduleError as error:
+            refuse(str(error), closest(text, ["local", *available_timezones()]))
+    return text
 
 
 def parse_reason(value: object) -> str:
@@ -323,6 +346,13 @@ Uri = Annotated[
     PlainSerializer(str),
     _string_schema("^(ipps?://|folder:/)", "ipps://192.0.2.7/ipp/print"),
 ]
+Certificate = Annotated[
+    Literal["auto"] | Path,
+    PlainValidator(parse_certificate),
+    PlainSerializer(str),
+    _string_schema("^(auto|/.*)$", "auto"),
+]
+TimeZone = Annotated[str, PlainValidator(parse_time_zone), _string_schema(None, "Europe/Paris")]
 Pin = Annotated[str, PlainValidator(parse_pin), _string_schema("^sha256:", "sha256:" + "0" * 64)]
 Reason = Annotated[str, PlainValidator(parse_reason), _string_schema(None, "toner-low")]
 MimeType = Annotated[str, PlainValidator(parse_mime_type), _string_schema(".+/.+", "application/pdf")]

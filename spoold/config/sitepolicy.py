@@ -1,0 +1,57 @@
+"""The site's policy as an engine: rules, schedules and time zone of a loaded configuration, compiled."""
+
+import os
+from datetime import UTC, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from policy.engine import PolicyEngine, compile_rules
+from policy.rules import RuleSource
+from policy.schedule import ScheduleError, time_zone
+from spoold.config.model import Config, Rule
+
+LOCAL_TIME = Path("/etc/localtime")
+ZONES = "zoneinfo/"
+
+
+def compile_policy(config: Config) -> PolicyEngine:
+    """Return the site's policy, ready to be asked; a loaded configuration always compiles."""
+    return compile_rules([_source(rule) for rule in config.rules], config.schedules, site_time_zone(config))
+
+
+def site_time_zone(config: Config, local_time: Path = LOCAL_TIME) -> tzinfo:
+    """Return the zone in which rules and schedules are meant.
+
+    Args:
+        local_time: what "local" stands for: a link into the zones or a copy of one; absent it means UTC
+            (localtime(5)).
+    """
+    if config.server.timezone != "local":
+        return time_zone(config.server.timezone)
+    _, found, name = os.path.realpath(local_time).rpartition(ZONES)
+    if found:
+        try:
+            return time_zone(name)
+        except ScheduleError:
+            # A link to a zone under another name than ours ("posix/..."): the file itself is read below.
+            pass
+    try:
+        with local_time.open("rb") as file:
+            return ZoneInfo.from_file(file)
+    except FileNotFoundError:
+        return UTC
+
+
+def _source(rule: Rule) -> RuleSource:
+    return RuleSource(
+        name=rule.name,
+        when=rule.when,
+        stage=rule.stage,
+        queues=rule.queues,
+        deny=rule.deny,
+        hold=rule.hold,
+        set_attributes=(
+            rule.set_attributes.model_dump(by_alias=True, exclude_none=True) if rule.set_attributes else {}
+        ),
+        expires_after_s=int(rule.expires_after.total_seconds()) if rule.expires_after else None,
+    )
