@@ -62,6 +62,8 @@ class PrinterDirectory:
         self._metrics = metrics
         self._make = make
         self._adapters: dict[str, tuple[Printer, PrinterAdapter]] = {}
+        # A job may still be on its way through these.
+        self._retired: list[PrinterAdapter] = []
         self._seen: dict[str, _Seen] = {}
         self._asking: dict[str, trio.Event] = {}
         self._descriptions: dict[str, tuple[float, PrinterDescription]] = {}
@@ -69,11 +71,14 @@ class PrinterDirectory:
     def adapter(self, name: str) -> PrinterAdapter | None:
         """Return the adapter of a configured printer, None when there is none of this name."""
         printer = self._site().printers.get(name)
-        if printer is None:
-            self._adapters.pop(name, None)
-            return None
         known = self._adapters.get(name)
-        if known is None or known[0] != printer:
+        if known is not None and known[0] != printer:
+            del self._adapters[name]
+            self._retired.append(known[1])
+            known = None
+        if printer is None:
+            return None
+        if known is None:
             known = (printer, self._make(printer, self._clock))
             self._adapters[name] = known
         return known[1]
@@ -115,15 +120,27 @@ class PrinterDirectory:
         return self._descriptions.get(name, (0.0, PrinterDescription()))[1]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Look at every printer now and then, until cancelled."""
+        """Look at every printer now and then, until cancelled; then close every kept connection."""
         task_status.started()
         limiter = trio.CapacityLimiter(POLL_CONCURRENCY)
-        while True:
-            self._forget_removed()
-            async with trio.open_nursery() as nursery:
-                for name in self._site().printers:
-                    nursery.start_soon(self._look, name, limiter)
-            await trio.sleep(POLL_S)
+        try:
+            while True:
+                self._forget_removed()
+                async with trio.open_nursery() as nursery:
+                    for name in self._site().printers:
+                        nursery.start_soon(self._look, name, limiter)
+                await trio.sleep(POLL_S)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections that adapters keep, of printers that left the configuration too."""
+        for _, adapter in self._adapters.values():
+            await adapter.aclose()
+        for adapter in self._retired:
+            await adapter.aclose()
+        self._retired.clear()
 
     async def _look(self, name: str, limiter: trio.CapacityLimiter) -> None:
         async with limiter:
@@ -160,6 +177,6 @@ class PrinterDirectory:
     def _forget_removed(self) -> None:
         for name in self._seen.keys() - self._site().printers.keys():
             del self._seen[name]
-            self._adapters.pop(name, None)
+            self.adapter(name)
             self._descriptions.pop(name, None)
             self._metrics.printer_removed(name)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trio
@@ -71,7 +72,8 @@ class FolderPrinter:
 
     async def status(self) -> PrinterStatus:
         """Read the folder's state file; without one the printer is idle."""
-        return await trio.to_thread.run_sync(self._read_status, abandon_on_cancel=True)
+        now = self._clock.now()
+        return await trio.to_thread.run_sync(self._read_status, now, abandon_on_cancel=True)
 
     async def describe(self) -> PrinterDescription:
         """Return that it is a folder."""
@@ -159,8 +161,7 @@ class FolderPrinter:
 
     # -- in threads --
 
-    def _read_status(self) -> PrinterStatus:
-        now = self._clock.now()
+    def _read_status(self, now: datetime) -> PrinterStatus:
         if not os.access(self._folder, os.W_OK | os.X_OK) or not self._folder.is_dir():
             return unknown(self.name, "The folder is not there or cannot be written to.", now)
         try:

@@ -130,7 +130,7 @@ class Conclusions:
                     job.id, event, words=words, actor=actor or SPOOLER, check=same, then=None, **changes
                 )
             except (IllegalTransition, NotFound, Superseded) as error:
-                log.error("attempt-overtaken", job=str(job.id), event=event.value, error=repr(error))
+                log.error("attempt-overtaken", job=str(job.id), change=event.value, error=repr(error))
                 return None
             return moved.state
 

@@ -1,9 +1,8 @@
 """Forward: the one function by which a document leaves the spooler, and only for a grant."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 import trio
@@ -268,20 +267,17 @@ class Forwarder:
 
         Waiting keeps the connection open while the printer is told to cancel.
         """
-        async with aclosing(cast("AsyncGenerator[bytes]", reader.chunks())) as chunks:
-            while True:
-                chunk = await self._next_chunk(attempt, chunks)
-                if chunk is None:
-                    break
-                for start in range(0, len(chunk), PIECE_BYTES):
-                    await self._before_piece(attempt)
-                    piece = chunk[start : start + PIECE_BYTES]
-                    attempt.sent_bytes += len(piece)
-                    self.ledger.metrics.bytes_forwarded(attempt.adapter.name, len(piece))
-                    yield piece
+        chunks = reader.chunks()
+        while (chunk := await self._next_chunk(attempt, chunks)) is not None:
+            for start in range(0, len(chunk), PIECE_BYTES):
+                await self._before_piece(attempt)
+                piece = chunk[start : start + PIECE_BYTES]
+                attempt.sent_bytes += len(piece)
+                self.ledger.metrics.bytes_forwarded(attempt.adapter.name, len(piece))
+                yield piece
         await self._before_piece(attempt)
 
-    async def _next_chunk(self, attempt: Attempt, chunks: AsyncGenerator[bytes]) -> bytes | None:
+    async def _next_chunk(self, attempt: Attempt, chunks: AsyncIterator[bytes]) -> bytes | None:
         try:
             return await anext(chunks, None)
         except HoldStoreError as error:

@@ -90,7 +90,7 @@ class Ledger:
         before, after = await self.database.write(work)
         self.metrics.job_moved(before.state.value, after.state.value)
         log.info(
-            "job-moved", job=str(job_id), event=event.value, state=after.state.value, printer=after.printer
+            "job-moved", job=str(job_id), change=event.value, state=after.state.value, printer=after.printer
         )
         if after.state in FINAL:
             self.database.shred_soon()

@@ -1,0 +1,250 @@
+"""A release service with everything below it, and people and jobs to try it on."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import trio
+from sqlalchemy import Connection
+
+from holdstore.keyring import Keyring
+from holdstore.store import HoldStore
+from policy.engine import compile_rules
+from policy.rules import RuleSource
+from protocols.ipp.values import Attribute
+from spoold.database import jobs, records
+from spoold.database.engine import Database
+from spoold.keys.words import TITLE, PrivateWords
+from spoold.model.ids import UserId, canonical_name, new_job_id
+from spoold.model.job import Document, Job
+from spoold.model.jobstate import JobState
+from spoold.model.principal import Method, Principal, Role
+from spoold.model.printer import Printer
+from spoold.model.queue import Authentication, Queue, Release
+from spoold.model.site import Site
+from spoold.printers.base import PrinterAdapter
+from spoold.printers.directory import PrinterDirectory
+from spoold.release.desk import Desk
+from spoold.release.service import ReleaseParts, ReleaseService
+from spoold.release.template import encoded
+from spoold.runtime.clock import Clock
+from spoold.runtime.metrics import Metrics
+from tests.support.inline_database import InlineDatabase
+from tests.support.memory_printer import MemoryPrinter
+from tests.support.trio_clock import TrioClock
+
+TITLE_MARKER = "Salaries 2026 QpZ7"
+KEK = bytes(range(32))
+DOCUMENT = b"%PDF-1.4 one page\n" * 40
+
+
+def person(name: str, *, role: Role = Role.USER, clock: Clock | None = None, age_s: float = 0) -> Principal:
+    """A proven person; the account id follows from the name."""
+    now = (clock or TrioClock()).now()
+    return Principal(
+        id=UserId(f"id-{canonical_name(name)}"),
+        name=canonical_name(name),
+        groups=frozenset(),
+        role=role,
+        method=Method.PASSWORD,
+        proven_at=now - timedelta(seconds=age_s),
+    )
+
+
+def queue(name: str, *printers: str, release: Release = Release.BY_OWNER, mask: bool = True) -> Queue:
+    """A queue."""
+    return Queue(name, printers, mask, Authentication.AT_RELEASE, release, timedelta(hours=4))
+
+
+def site_of(queues: Sequence[Queue], printers: Sequence[Printer], rules: Sequence[RuleSource] = ()) -> Site:
+    """A site without server-wide masking."""
+    return Site(
+        name="print.example.org",
+        queues={one.name: one for one in queues},
+        printers={one.name: one for one in printers},
+        policy=compile_rules(rules, {}, "UTC"),
+        mask_names=False,
+        max_document_bytes=1 << 30,
+        forget_after=timedelta(days=7),
+    )
+
+
+@dataclass
+class House:
+    """Everything, wired as the composition root does it."""
+
+    site: Site
+    database: Database
+    store: HoldStore
+    words: PrivateWords
+    clock: TrioClock
+    metrics: Metrics
+    directory: PrinterDirectory
+    service: ReleaseService
+    desk: Desk
+    accounts: dict[UserId, Principal] = field(default_factory=dict)
+
+    def person(self, name: str, *, role: Role = Role.USER, age_s: float = 0) -> Principal:
+        """A person known to this house, proven just now."""
+        found = person(name, role=role, clock=self.clock, age_s=age_s)
+        self.accounts[found.id] = found
+        return found
+
+    def memory(self, name: str) -> MemoryPrinter:
+        """One of the printers in memory."""
+        adapter = self.directory.adapter(name)
+        assert isinstance(adapter, MemoryPrinter)
+        return adapter
+
+    def change_site(self, **changes: object) -> None:
+        """What a reload does."""
+        self.site = replace(self.site, **changes)  # type: ignore[arg-type]
+
+    async def add_job(
+        self,
+        owner: Principal | None,
+        *,
+        claimed: str = "ana",
+        queue: str = "secure",
+        documents: Sequence[bytes] = (DOCUMENT,),
+        template: Sequence[Attribute] = (),
+        state: JobState = JobState.HELD,
+        title: str = TITLE_MARKER,
+        kind: str = "application/pdf",
+        pages: int | None = 1,
+        **fields: object,
+    ) -> Job:
+        """Seal documents and hold a job with them."""
+        job_id = new_job_id()
+        wrapped_key, private = self.words.seal(job_id, {TITLE: title})
+        rows = []
+        for number, content in enumerate(documents, 1):
+            async with self.store.create(job_id, number) as writer:
+                await writer.write(content)
+                sealed = await writer.commit()
+            rows.append(
+                Document(
+                    job_id=job_id,
+                    number=number,
+                    format=kind,
+                    size_bytes=sealed.size_bytes,
+                    segments=sealed.segments,
+                    wrapped_key=sealed.wrapped_key,
+                    inline=sealed.inline,
+                    pages=pages,
+                    inspected=True,
+                )
+            )
+        now = self.clock.now()
+        job = Job(
+            id=job_id,
+            number=0,
+            queue=queue,
+            state=state,
+            reason="Waiting for its owner to release it.",
+            owner_id=None if owner is None else owner.id,
+            claimed_name=claimed if owner is None else owner.name,
+            peer="10.0.0.9",
+            protocol="ipp",
+            created_at=now,
+            changed_at=now,
+            expires_at=now + timedelta(hours=4),
+            template=encoded(template) if template else b"",
+            private=private,
+            wrapped_key=wrapped_key,
+            size_bytes=sum(map(len, documents)),
+            documents=len(documents),
+            formats=(kind,),
+            pages=pages,
+        )
+        row = replace(job, **fields)  # type: ignore[arg-type]
+
+        def insert(connection: Connection) -> Job:
+            created = jobs.insert_job(connection, row)
+            for document in rows:
+                jobs.insert_document(connection, document)
+            return created
+
+        return await self.database.write(insert)
+
+    async def job(self, job: Job) -> Job:
+        """The job as it is now."""
+        return await self.service.ledger.job(job.id)
+
+    async def grants(self, job: Job) -> list[records.GrantRow]:
+        """Every grant of a job."""
+        return await self.database.read(lambda connection: records.grants_of(connection, job.id))
+
+    async def settled(self, job: Job) -> Job:
+        """The job once nothing moves it any more."""
+        await self.service.ended(job.id)
+        return await self.job(job)
+
+
+MakePrinter = Callable[[Printer, Clock], PrinterAdapter]
+
+PRINTERS = (Printer("lobby", "folder:/nowhere", "Lobby"), Printer("floor-2", "folder:/nowhere", "Floor 2"))
+
+
+@asynccontextmanager
+async def open_house(
+    root: Path,
+    *,
+    queues: Sequence[Queue] | None = None,
+    printers: Sequence[Printer] = PRINTERS,
+    rules: Sequence[RuleSource] = (),
+    make: MakePrinter = MemoryPrinter,
+    database: Database | None = None,
+    running: bool = True,
+) -> AsyncIterator[House]:
+    """A house whose service runs until the block ends."""
+    clock = TrioClock()
+    metrics = Metrics()
+    keyring = Keyring.from_bytes(KEK)
+    words = PrivateWords(keyring)
+    store = HoldStore(root / "documents", keyring)
+    kept = database if database is not None else InlineDatabase()
+    named = queues if queues is not None else (queue("secure", *(one.name for one in printers)),)
+    box: list[House] = []
+
+    def current() -> Site:
+        return box[0].site if box else first
+
+    async def people(user_id: UserId) -> Principal | None:
+        return box[0].accounts.get(user_id)
+
+    first = site_of(named, printers, rules)
+    directory = PrinterDirectory(site=current, clock=clock, metrics=metrics, make=make)
+    service = ReleaseService(
+        ReleaseParts(
+            site=current,
+            database=kept,
+            store=store,
+            words=words,
+            printers=directory,
+            people=people,
+            clock=clock,
+            metrics=metrics,
+        )
+    )
+    desk = Desk(service=service, site=current, words=words, printer_directory=directory)
+    house = House(first, kept, store, words, clock, metrics, directory, service, desk)
+    box.append(house)
+    try:
+        async with trio.open_nursery() as nursery:
+            if running:
+                await nursery.start(service.run)
+            yield house
+            nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True):
+            await directory.aclose()
+        if database is None:
+            kept.close()
+
+
+def attributes_by_name(attributes: Sequence[Attribute]) -> Mapping[str, Attribute]:
+    """Attributes by their names."""
+    return {attribute.name: attribute for attribute in attributes}
