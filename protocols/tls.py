@@ -78,6 +78,7 @@ def create_self_signed(names: Sequence[str], *, now: datetime | None = None) -> 
 
     if not names:
         raise LocalProtocolError("a certificate needs a name")
+    san = _general_names(names)
     begin = now if now is not None else datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     common_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:_MAX_COMMON_NAME])])
@@ -100,7 +101,7 @@ def create_self_signed(names: Sequence[str], *, now: datetime | None = None) -> 
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin - _BACKDATED)
         .not_valid_after(begin - _BACKDATED + SELF_SIGNED_LIFETIME)
-        .add_extension(_general_names(names), critical=False)
+        .add_extension(san, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

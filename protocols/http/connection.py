@@ -70,8 +70,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_address", "_arriving", "_closing", "_continue_due", "_drain_until", "_expired", "_parser",
-        "_patience_s", "_rules", "_stream", "deadline", "phase",
+        "_address", "_arriving", "_closing", "_continue_due", "_cut_off", "_drain_until", "_expired",
+        "_parser", "_patience_s", "_rules", "_stream", "deadline", "phase",
     )  # fmt: skip
 
     def __init__(self, stream: PlainStream, address: Address, rules: Rules, *, deadline: float) -> None:
@@ -83,6 +83,7 @@ class Connection:
         self._closing = False
         self._expired = False
         self._continue_due = False
+        self._cut_off = False
         self._drain_until = inf
         self._patience_s = 0.0
         self.deadline = deadline
@@ -310,9 +311,12 @@ class Connection:
             await self._send_bytes(body)
 
     async def _send_bytes(self, data: bytes) -> None:
+        if self._cut_off:
+            raise DisconnectedError("an earlier answer was cut off in the middle")
         sent = self._stream.send_now(data)
         if sent == len(data):
             return
+        self._cut_off = True  # until it is not: a handler's own deadline may end the wait below
         self.phase = Phase.ANSWER
         limits = self._rules.limits
         with memoryview(data) as view:
@@ -323,6 +327,7 @@ class Connection:
                 await self._stream.send_all(piece)
                 sent += len(piece)
         self.deadline = inf
+        self._cut_off = False
 
 
 def _plain(status: int, text: str) -> Response:

@@ -116,7 +116,11 @@ class Served:
             server_hostname="localhost",
             https_compatible=True,
         )
-        await stream.do_handshake()
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
         return Peer(stream)
 
 
