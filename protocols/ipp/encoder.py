@@ -25,7 +25,7 @@ _INTEGER = struct.Struct(">i")
 _RANGE = struct.Struct(">ii")
 _RESOLUTION = struct.Struct(">iiB")
 _DATE_TIME = struct.Struct(">HBBBBBBcBB")
-_LENGTH = struct.Struct(">H")
+_pack_length = struct.Struct(">H").pack
 
 # Plain numbers: reading a member of an enumeration costs more than encoding a keyword.
 _BEGIN_COLLECTION = int(ValueTag.BEGIN_COLLECTION)
@@ -35,6 +35,9 @@ _END_OF_ATTRIBUTES = int(GroupTag.END)
 
 _NO_NAME = b"\x00\x00"
 _NO_VALUE = b"\x00\x00"
+_TAGS = tuple(bytes((tag,)) for tag in range(256))
+_STRUCTURE_TAGS = (_BEGIN_COLLECTION, _MEMBER_NAME, _END_COLLECTION)
+_MEMBER_START = bytes((_MEMBER_NAME, 0, 0))
 _COLLECTION_END = bytes((_END_COLLECTION, 0, 0, 0, 0))
 
 
@@ -87,10 +90,9 @@ def _append_group(pieces: list[bytes], group: Group) -> None:
 
 def _append_attributes(pieces: list[bytes], attributes: Iterable[Attribute]) -> None:
     for name, values in attributes:
-        octets = name.encode()
-        if not octets or not values:
-            raise LocalProtocolError("an attribute needs a name and at least one value")
-        head = _LENGTH.pack(_checked(octets, name)) + octets
+        head = _name(name)
+        if not values:
+            raise LocalProtocolError(f"attribute {name} needs at least one value")
         for value in values:
             _append_value(pieces, name, head, value, 0)
             head = _NO_NAME
@@ -98,16 +100,19 @@ def _append_attributes(pieces: list[bytes], attributes: Iterable[Attribute]) -> 
 
 def _append_value(pieces: list[bytes], name: str, head: bytes, value: Value, depth: int) -> None:
     tag, data = value
-    if tag == _BEGIN_COLLECTION:
-        _append_collection(pieces, name, head, data, depth + 1)
-        return
-    if not FIRST_VALUE_TAG <= tag <= 0xFF or tag in (_END_COLLECTION, _MEMBER_NAME):
-        raise LocalProtocolError(f"{tag} is not a value's tag (attribute {name})")
+    encoder = _ENCODERS.get(tag)
+    if encoder is None:
+        if tag == _BEGIN_COLLECTION:
+            _append_collection(pieces, name, head, data, depth + 1)
+            return
+        if not FIRST_VALUE_TAG <= tag <= 0xFF or tag in _STRUCTURE_TAGS:
+            raise LocalProtocolError(f"{tag} is not a value's tag (attribute {name})")
+        encoder = _other
     try:
-        octets = _ENCODERS.get(tag, _other)(data)
+        octets = encoder(data)
+        pieces += (_TAGS[tag], head, _pack_length(len(octets)), octets)
     except (struct.error, UnicodeEncodeError, AttributeError, TypeError, ValueError) as error:
         raise LocalProtocolError(f"value of {name} does not fit tag 0x{tag:02x}: {error}") from error
-    pieces.append(b"%c%b%b%b" % (tag, head, _LENGTH.pack(_checked(octets, name)), octets))
 
 
 def _append_collection(pieces: list[bytes], name: str, head: bytes, data: ValueData, depth: int) -> None:
@@ -115,26 +120,26 @@ def _append_collection(pieces: list[bytes], name: str, head: bytes, data: ValueD
         raise LocalProtocolError(f"value of {name} is not a collection")
     if depth > MAX_ENCODED_DEPTH:
         raise LocalProtocolError(f"collections in {name} are nested too deep")
-    pieces.append(b"%c%b%b" % (_BEGIN_COLLECTION, head, _NO_VALUE))
+    pieces += (_TAGS[_BEGIN_COLLECTION], head, _NO_VALUE)
     for member, values in data.members:
-        octets = member.encode()
-        if not octets or not values:
-            raise LocalProtocolError(f"a member of {name} needs a name and at least one value")
-        pieces.append(b"%c\x00\x00%b%b" % (_MEMBER_NAME, _LENGTH.pack(_checked(octets, member)), octets))
+        # A member's name travels as a value: without a name, with the same length before it.
+        pieces += (_MEMBER_START, _name(member))
+        if not values:
+            raise LocalProtocolError(f"member {member} of {name} needs at least one value")
         for value in values:
             _append_value(pieces, member, _NO_NAME, value, depth)
     pieces.append(_COLLECTION_END)
 
 
-def _checked(octets: bytes, name: str) -> int:
-    if len(octets) > MAX_LENGTH:
-        raise LocalProtocolError(f"{name[:255]} is longer than {MAX_LENGTH} octets")
-    return len(octets)
-
-
-def _string(data: Any) -> bytes:
-    octets: bytes = data.encode()
-    return octets
+def _name(name: str) -> bytes:
+    """Return a name with its length before it."""
+    try:
+        octets = name.encode()
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(f"an attribute's name is not text: {error.reason}") from error
+    if not 0 < len(octets) <= MAX_LENGTH:
+        raise LocalProtocolError(f"an attribute's name has 1 to {MAX_LENGTH} octets, not {len(octets)}")
+    return _pack_length(len(octets)) + octets
 
 
 def _integer(data: Any) -> bytes:
@@ -165,7 +170,7 @@ def _language_string(data: Any) -> bytes:
     if not isinstance(data, LanguageString):
         raise TypeError("not a string with a language")
     language, text = data.language.encode(), data.text.encode()
-    return b"%b%b%b%b" % (_LENGTH.pack(len(language)), language, _LENGTH.pack(len(text)), text)
+    return b"%b%b%b%b" % (_pack_length(len(language)), language, _pack_length(len(text)), text)
 
 
 def _other(data: Any) -> bytes:
@@ -182,5 +187,5 @@ _ENCODERS: dict[int, Callable[[Any], bytes]] = {
     ValueTag.RANGE_OF_INTEGER: _range,
     ValueTag.TEXT_WITH_LANGUAGE: _language_string,
     ValueTag.NAME_WITH_LANGUAGE: _language_string,
-    **dict.fromkeys(STRING_TAGS, _string),
+    **dict.fromkeys(STRING_TAGS, str.encode),
 }

@@ -129,6 +129,7 @@ def deep(levels: int) -> Attribute:
         Attribute("", (Value(ValueTag.NO_VALUE, None),)),
         Attribute("a", (Value(ValueTag.BEGIN_COLLECTION, Collection((Attribute("m", ()),))),)),
         keyword("a", "\ud800"),
+        keyword("\ud800", "a"),
         octets("a", bytes(0x10000)),
         keyword("a" * 0x10000, "x"),
         text("a", LanguageString("x" * 0x10000, "x")),
