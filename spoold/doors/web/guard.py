@@ -1,0 +1,245 @@
+"""What stands before every handler: where the request comes from, who sends it, whether they may, its body.
+
+The checks belong to the route's declaration, and the handler gets what they found: there is no way to a
+handler around them, and no address that is checked in one place and acted on in another.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from protocols.errors import RemoteProtocolError
+from protocols.http.challenge import parse_basic
+from spoold.doors.web.portal import Portal, Visitor
+from spoold.doors.web.problem import problem_of, retry_header
+from spoold.doors.web.security import cross_site_reason
+from spoold.identity.sessions import csrf_matches
+from spoold.model.access import Action, may
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooLarge
+from spoold.model.ids import JobId
+from spoold.model.principal import Principal
+from spoold.release.views import JobView
+
+Handler = Callable[[Request, Portal, Visitor], Awaitable[Response]]
+
+COOKIE = "__Host-spoold"
+FORM_TYPE = "application/x-www-form-urlencoded"
+# A name, a password of 1,024 bytes in percent-encoding, a token: 4 KiB; the rest is room.
+MAX_BODY_BYTES = 16 * 1024
+MAX_FORM_FIELDS = 16
+# The canonical form and no other: one job, one address.
+_JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Where a sign-in may lead back to.
+_NEXT = re.compile(rf"/(?:printers|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?")
+# One text for a job that is not there and for one that is somebody else's.
+NO_SUCH_JOB = "There is no such job."
+
+
+class BadRequest(SpoolError):  # noqa: N818 - named as its siblings in spoold.model.errors
+    """The request makes no sense."""
+
+    kind: ClassVar[str] = "bad-request"
+    http_status: ClassVar[int] = 400
+
+
+class CrossSite(NotAuthorized):
+    """The request may come from a page of somebody else's."""
+
+    kind: ClassVar[str] = "cross-site"
+
+
+class Surface(StrEnum):
+    """What a route is for, and by what its visitors are known."""
+
+    OPEN = "open"  # everybody, unknown
+    PORTAL = "portal"  # people, by their session cookie
+    API = "api"  # programs, by Basic or Bearer
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDeclaration:
+    """One route: its address, what it does in the words of `spoold.model.access`, and for whom.
+
+    Args:
+        path: exact, with {job_id} for a job's UUID.
+        about_job: the action is decided on each job: on the one in the path, before the handler runs,
+            and by the desk for every job it shows or moves.
+        fresh: API credentials are verified anew, whatever was proven minutes ago.
+    """
+
+    method: str
+    path: str
+    action: Action
+    surface: Surface
+    handler: Handler
+    about_job: bool = False
+    fresh: bool = False
+
+
+def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a route: its handler behind its checks."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            visitor = await _admit(request, declaration, portal)
+            return await declaration.handler(request, portal, visitor)
+        except SpoolError as error:
+            portal.metrics.refused(error)
+            return refusal(request, declaration.surface, portal, error)
+
+    return endpoint
+
+
+def refusal(request: Request, surface: Surface, portal: Portal, error: SpoolError) -> Response:
+    """Return what a visitor is told of an error."""
+    if surface is Surface.API:
+        return problem_of(error)
+    if isinstance(error, NotAuthenticated) and surface is Surface.PORTAL:
+        if is_refresh(request):
+            return Response(status_code=401)
+        here = request.url.path if request.method == "GET" else "/"
+        return RedirectResponse(f"/sign-in?next={here}" if here != "/" else "/sign-in", 303)
+    context = {"site_name": portal.site().name, "message": error.public}
+    return portal.renderer.page(
+        "message.html", context, status=page_status(error), headers=retry_header(error)
+    )
+
+
+def page_status(error: SpoolError) -> int:
+    """Return the status of a page that shows this error; a 401 would need a challenge (RFC 9110 15.5.2)."""
+    return 403 if error.http_status == 401 else error.http_status
+
+
+def peer_of(request: Request) -> str:
+    """Return the numeric address of the client, "local" for a local socket."""
+    return request.client.host if request.client is not None and request.client.host else "local"
+
+
+def session_token(request: Request) -> str:
+    """Return the session token in the cookie; empty when there is none, or more than one to choose from."""
+    found = []
+    for pair in ";".join(request.headers.getlist("cookie")).split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            found.append(value)
+    return found[0] if len(found) == 1 else ""
+
+
+def is_refresh(request: Request) -> bool:
+    """Tell whether a page asks by itself, with nobody touching it."""
+    return request.headers.get("x-refresh") == "1"
+
+
+def safe_next(path: str) -> str:
+    """Return where to go after signing in: one of our own pages, "/" for anything else."""
+    return path if _NEXT.fullmatch(path) else "/"
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        TooLarge: it is longer than a form of ours can be.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge("The request is too large.")
+    return bytes(body)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a posted form, each once.
+
+    Raises:
+        BadRequest, TooLarge: it is not a form of ours.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != FORM_TYPE:
+        raise BadRequest("A form is sent as a form.")
+    body = await read_body(request)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=MAX_FORM_FIELDS,
+        )
+    except ValueError:
+        # `from None`: the exception quotes what was sent, passwords included.
+        raise BadRequest("The form cannot be read.") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadRequest("The form names a field twice.")
+    return fields
+
+
+async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal) -> Visitor:
+    is_form = declaration.method == "POST" and declaration.surface is not Surface.API
+    if declaration.method != "GET" or declaration.surface is Surface.API:
+        reason = cross_site_reason(request.headers, form=is_form)
+        if reason is not None:
+            raise CrossSite("This request did not come from this site.", reason=reason)
+    peer = peer_of(request)
+    token, principal = "", None
+    match declaration.surface:
+        case Surface.PORTAL:
+            token = session_token(request)
+            principal = await portal.identity.principal_of(token, used=not is_refresh(request))
+        case Surface.API:
+            principal = await _api_principal(request, portal, peer, fresh=declaration.fresh)
+        case Surface.OPEN:
+            pass
+    if principal is None and declaration.surface is not Surface.OPEN:
+        raise NotAuthenticated("Sign in first.")
+    job = await _authorize(request, declaration, portal, principal)
+    form = await read_form(request) if is_form else {}
+    if is_form and declaration.surface is Surface.PORTAL and not csrf_matches(token, form.get("csrf", "")):
+        raise CrossSite("This page was too old to do that. Go back, reload it and try again.", reason="csrf")
+    return Visitor(principal, peer, token, job, form)
+
+
+async def _authorize(
+    request: Request, declaration: RouteDeclaration, portal: Portal, principal: Principal | None
+) -> JobView | None:
+    if not declaration.about_job:
+        if not may(principal, declaration.action):
+            raise NotAuthorized("Your account may not do this.")
+        return None
+    if "job_id" not in request.path_params:
+        return None
+    text = request.path_params["job_id"]
+    if not _JOB_ID.fullmatch(text):
+        raise NotFound(NO_SUCH_JOB)
+    try:
+        view = await portal.desk.job(principal, JobId(UUID(text)))
+    except NotFound:
+        raise NotFound(NO_SUCH_JOB) from None
+    if not may(principal, declaration.action, view.job):
+        raise NotAuthorized("Only the owner of a job can do this.", job=text)
+    return view
+
+
+async def _api_principal(request: Request, portal: Portal, peer: str, *, fresh: bool) -> Principal | None:
+    authorization = request.headers.get("authorization", "")
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return await portal.identity.principal_of(rest.strip())
+    if not authorization:
+        return None
+    try:
+        credentials = parse_basic(authorization)
+    except RemoteProtocolError as error:
+        if error.status_hint == 401:
+            return None
+        raise BadRequest("The Authorization field cannot be read.") from None
+    return await portal.identity.authenticate(credentials.user, credentials.password, peer=peer, fresh=fresh)

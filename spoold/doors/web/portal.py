@@ -1,0 +1,118 @@
+"""What pages and API ask of the daemon, and who is asking."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Protocol
+
+from spoold.database.records import JobEventRow
+from spoold.doors.web.rendering import Renderer
+from spoold.identity.authenticator import Identity
+from spoold.identity.sessions import csrf_token
+from spoold.model.ids import JobId
+from spoold.model.jobstate import JobState
+from spoold.model.principal import Principal
+from spoold.model.site import CurrentSite
+from spoold.release.views import JobView, PrinterView
+from spoold.runtime.clock import Clock
+from spoold.runtime.health import Health
+from spoold.runtime.metrics import Metrics
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a peer is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class JobDesk(Protocol):
+    """The part of `spoold.release.desk.Desk` that the web asks."""
+
+    async def jobs(
+        self, principal: Principal, *, states: Collection[JobState] | None = None
+    ) -> list[JobView]:
+        """Return the jobs this person may read, oldest first."""
+        ...
+
+    async def job(self, principal: Principal | None, job_id: JobId) -> JobView:
+        """Return one job; NotFound when it may not be read."""
+        ...
+
+    async def release(self, principal: Principal, job_id: JobId, printer: str | None) -> JobView:
+        """Let a job go; refuses in words."""
+        ...
+
+    async def cancel(self, principal: Principal, job_id: JobId) -> JobView:
+        """Cancel a job and destroy its documents."""
+        ...
+
+    async def take_back(self, principal: Principal, job_id: JobId) -> JobView:
+        """Hold a job again of which nobody knows whether it was printed."""
+        ...
+
+    async def printers(self, principal: Principal) -> list[PrinterView]:
+        """Return every printer with its live status."""
+        ...
+
+    async def timeline(self, principal: Principal, job_id: JobId) -> list[JobEventRow]:
+        """Return what happened to a job, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """Everything the web door needs.
+
+    Args:
+        metrics_allowed: whether a peer, by its numeric address, may read /metrics and the reasons in
+            /healthz; asked each time.
+    """
+
+    identity: Identity
+    desk: JobDesk
+    site: CurrentSite
+    clock: Clock
+    metrics: Metrics
+    health: Health
+    renderer: Renderer
+    metrics_allowed: Callable[[str], bool] = is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sent a request.
+
+    Args:
+        principal: who was proven; None where nobody needs to be.
+        token: the session token on portal pages, else empty; masked in repr.
+        peer: numeric address.
+        job: the job the route is about, as this visitor may see it.
+        form: the fields of a posted form.
+    """
+
+    principal: Principal | None
+    peer: str
+    token: str = field(default="", repr=False)
+    job: JobView | None = None
+    form: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def csrf(self) -> str:
+        """What this visitor's forms carry; empty without a session."""
+        return csrf_token(self.token) if self.token else ""
+
+    @property
+    def known(self) -> Principal:
+        """The principal of a route that needs one."""
+        if self.principal is None:
+            raise LookupError("the route's declaration lets nobody in without a principal")
+        return self.principal
+
+    @property
+    def about(self) -> JobView:
+        """The job of a route that is about one."""
+        if self.job is None:
+            raise LookupError("the route's declaration is not about a job")
+        return self.job

@@ -1,0 +1,78 @@
+"""Every address of the web door, in one table: what it does, for whom, and the handler behind it.
+
+The routes are built from this table and from nothing else; the authorisation matrix test walks it.
+"""
+
+from starlette.routing import Route
+
+from spoold.doors.web import api, operations
+from spoold.doors.web.assets import ASSETS
+from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
+from spoold.doors.web.portal import Portal
+from spoold.doors.web.views import jobs, printers, sign_in
+from spoold.model.access import Action
+
+_OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
+
+_PAGES = (
+    RouteDeclaration("GET", "/sign-in", Action.SIGN_IN, _OPEN, sign_in.show_sign_in),
+    RouteDeclaration("POST", "/sign-in", Action.SIGN_IN, _OPEN, sign_in.sign_in),
+    RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
+    RouteDeclaration("GET", "/", Action.READ_JOB, _PORTAL, jobs.list_jobs, about_job=True),
+    RouteDeclaration("GET", "/jobs/{job_id}", Action.READ_JOB, _PORTAL, jobs.show_job, about_job=True),
+    RouteDeclaration(
+        "GET", "/jobs/{job_id}/release", Action.RELEASE, _PORTAL, jobs.show_release, about_job=True
+    ),
+    RouteDeclaration(
+        "POST", "/jobs/{job_id}/release", Action.RELEASE, _PORTAL, jobs.release_job, about_job=True
+    ),
+    RouteDeclaration(
+        "GET", "/jobs/{job_id}/delete", Action.CANCEL, _PORTAL, jobs.show_delete, about_job=True
+    ),
+    RouteDeclaration(
+        "POST", "/jobs/{job_id}/delete", Action.CANCEL, _PORTAL, jobs.delete_job, about_job=True
+    ),
+    RouteDeclaration(
+        "POST", "/jobs/{job_id}/take-back", Action.HOLD, _PORTAL, jobs.take_back, about_job=True
+    ),
+    RouteDeclaration("GET", "/printers", Action.READ_PRINTERS, _PORTAL, printers.list_printers),
+)
+
+_PROGRAMS = (
+    RouteDeclaration("GET", "/api/v1/jobs", Action.READ_JOB, _API, api.list_jobs, about_job=True),
+    RouteDeclaration("GET", "/api/v1/jobs/{job_id}", Action.READ_JOB, _API, api.show_job, about_job=True),
+    RouteDeclaration(
+        "POST",
+        "/api/v1/jobs/{job_id}/release",
+        Action.RELEASE,
+        _API,
+        api.release_job,
+        about_job=True,
+        fresh=True,
+    ),
+    RouteDeclaration(
+        "DELETE", "/api/v1/jobs/{job_id}", Action.CANCEL, _API, api.delete_job, about_job=True, fresh=True
+    ),
+    RouteDeclaration("GET", "/api/v1/printers", Action.READ_PRINTERS, _API, api.list_printers),
+)
+
+_WATCHERS = (
+    RouteDeclaration("GET", "/healthz", Action.READ_HEALTH, _OPEN, operations.show_health),
+    RouteDeclaration("GET", "/metrics", Action.READ_METRICS, _OPEN, operations.show_metrics),
+)
+
+# Parts of the sign-in page: whoever may see that may see these.
+_FILES = tuple(
+    RouteDeclaration("GET", asset.path, Action.SIGN_IN, _OPEN, operations.send_asset)
+    for asset in ASSETS.values()
+)
+
+ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *_PROGRAMS, *_WATCHERS, *_FILES)
+
+
+def build_routes(portal: Portal) -> list[Route]:
+    """Return the application's routes: each declaration's handler behind its checks."""
+    return [
+        Route(declaration.path, guarded(declaration, portal), methods=[declaration.method])
+        for declaration in ROUTES
+    ]
