@@ -280,6 +280,34 @@ def test_a_full_file_size_limit_refuses_a_document(tmp_path: Path) -> None:
     assert files_below(root) == []
 
 
+@pytest.mark.root
+def test_a_full_disk_refuses_a_document_and_has_room_again(tmp_path: Path) -> None:
+    """A real file system of 1 MiB, mounted where nobody else sees it."""
+    seal_once = f"{sys.executable} -m tests.holdstore.seal_once {tmp_path}/store"
+    script = f"""
+        mount -t tmpfs -o size=1m,mode=700 none {tmp_path}
+        {seal_once} {SIZE_BYTES}
+        find {tmp_path} -type f
+        {seal_once} 500000
+    """
+    done = subprocess.run(
+        ["unshare", "-m", "bash", "-c", script], capture_output=True, timeout=60, check=False
+    )
+    assert b"StoreFull: cannot write a container: No space left on device (ENOSPC)" in done.stderr
+    assert done.stdout == b"durable\n"
+
+
+def test_a_file_is_gone_at_once_when_a_write_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = durable.open_directory(tmp_path)
+    file = durable.DurableFile(directory)
+    file.write([b"the first part"])
+    monkeypatch.setattr(durable, "os", OsProbe(fail_at=0, error=errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"):
+        file.write([b"the second part"])
+    assert files_below(tmp_path) == []
+    os.close(directory)
+
+
 def test_a_finished_file_takes_no_more(tmp_path: Path) -> None:
     directory = durable.open_directory(tmp_path)
     file = durable.DurableFile(directory)
