@@ -12,10 +12,14 @@ from protocols.limits import HttpLimits
 
 @dataclass
 class Reading:
-    """Requests read completely, in order; then how it ended."""
+    """Requests read completely, in order; then how it ended.
+
+    `pending` is the head of a request whose body is not complete; `unfinished` is also true for half a head.
+    """
 
     requests: list[tuple[RequestHead, bytes]] = field(default_factory=list)
     refusal: RemoteProtocolError | None = None
+    pending: RequestHead | None = None
     unfinished: bool = False
 
     @property
@@ -68,9 +72,9 @@ class _Reader:
                 assert self._head is not None
                 self.reading.requests.append((self._head, bytes(self._body)))
                 self._head = None
-        self.reading.unfinished = self.reading.refusal is None and (
-            self._head is not None or self._parser.has_data
-        )
+        refused = self.reading.refusal is not None
+        self.reading.pending = None if refused else self._head
+        self.reading.unfinished = not refused and (self._head is not None or self._parser.has_data)
 
     def _events(self) -> Iterator[object]:
         try:
