@@ -108,7 +108,7 @@ def _printer(path: KeyPath, printer: Raw) -> Iterator[Finding]:
         folder = _absolute(uri.removeprefix("folder:"))
         if folder is not None and not folder.is_dir():
             yield Finding((*path, "uri"), f"there is no directory {folder}")
-        elif folder is not None and not os.access(folder, os.W_OK | os.X_OK):
+        elif folder is not None and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
             yield Finding((*path, "uri"), f"the directory {folder} cannot be written to")
     if (ca := _absolute(printer.get("ca"))) is not None:
         unreadable = list(_file((*path, "ca"), ca))

@@ -62,14 +62,12 @@ def _finding(path: KeyPath, context: Mapping[str, Any], document: Mapping[str, A
     if path and path[-1] == WRONG_KEY:
         return Finding(path[:-1], NAME_RULE, at="key")
     if kind == "missing":
-        what = f'"{path[-1]}"' if len(path) > 1 else f"[{path[-1]}]"
-        return Finding(path, f"{what} is missing")
+        return Finding(path, "is missing")
     if kind in {"literal_error", "enum"}:
         return _wrong_word(path, str(context["expected"]), document)
-    message = TYPE_WORDS.get(kind) or _bounds(kind, context) or str(context["reason"])
-    at = "key" if context.get("at") == "key" else "value"
+    message = TYPE_WORDS.get(kind) or _bounds(kind, context) or str(context.get("reason", "is not valid"))
     return Finding(
-        path, message, context.get("suggestion"), "key" if at == "key" else "value", context.get("offset")
+        path, message, context.get("suggestion"), context.get("at", "value"), context.get("offset")
     )
 
 

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError, to_jsonable_python
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
 from spoold.config.values import (
@@ -288,7 +288,7 @@ class Config(Section):
         """Report mistakes between sections together with those inside them, not one kind after the other."""
         if isinstance(value, cls):
             return value
-        raw = to_jsonable_python(value, by_alias=True, exclude_none=True, fallback=str)
+        raw = _plain(value)
         details: list[InitErrorDetails] = [
             {
                 "type": PydanticCustomError(
@@ -309,6 +309,17 @@ class Config(Section):
             if not details:
                 return config
         raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
+
+
+def _plain(value: Any, levels: int = 2) -> Any:
+    """Return sections, and what stands under the names in them, as the file writes them."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if levels and isinstance(value, Mapping):
+        return {key: _plain(item, levels - 1) for key, item in value.items()}
+    if levels and isinstance(value, list | tuple):
+        return [_plain(item, levels - 1) for item in value]
+    return value
 
 
 def _again(line: Mapping[str, Any]) -> InitErrorDetails:

@@ -1,6 +1,8 @@
 """JSON Schema of the configuration file, for editors; and which keys a table may have, for suggestions."""
 
+import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from spoold.config.model import Config
@@ -9,13 +11,16 @@ from spoold.config.problems import KeyPath
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the file; taplo and other editors check and complete with it."""
-    schema = Config.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "spoold.toml"}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Config.model_json_schema(by_alias=True),
+        "title": "spoold.toml",
+    }
 
 
 def keys_at(path: KeyPath) -> tuple[str, ...]:
     """Return the keys that the table at `path` may have; empty where names are free or there is no table."""
-    schema = json_schema()
+    schema = _schema()
     node = _table(schema, schema)
     for part in path:
         if part in node.get("properties", {}):
@@ -26,6 +31,12 @@ def keys_at(path: KeyPath) -> tuple[str, ...]:
             node = _free_names(node)
         node = _table(schema, node)
     return tuple(node.get("properties", {}))
+
+
+@functools.cache
+def _schema() -> Mapping[str, Any]:
+    # Making it takes 15 ms, and a file may hold many unknown keys.
+    return MappingProxyType(json_schema())
 
 
 def _free_names(node: Mapping[str, Any]) -> Mapping[str, Any]:

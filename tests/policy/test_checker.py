@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import cel
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.checker import check, vocabulary
@@ -216,6 +216,7 @@ def well_typed(depth: int) -> tuple[Texts, Texts, Texts, Texts]:
 BOOLS = well_typed(3)[0]
 
 
+@settings(deadline=None)
 @given(BOOLS | CONDITIONS)
 def test_what_the_checker_lets_pass_evaluates_to_true_or_false(text: str) -> None:
     """Only arithmetic can still fail (overflow, division by zero), which nobody can see beforehand."""
@@ -230,6 +231,7 @@ def test_what_the_checker_lets_pass_evaluates_to_true_or_false(text: str) -> Non
     assert isinstance(answer, bool)
 
 
+@settings(deadline=None)
 @given(CONDITIONS.map("({}) == true".format) | st.text(max_size=50))
 def test_mistakes_point_into_the_condition(text: str) -> None:
     assert all(0 <= offset <= len(text) for _, offset, _ in mistakes(text))

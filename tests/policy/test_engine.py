@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.decision import Decision, RuleOutcome, Stage
@@ -215,6 +215,7 @@ EFFECTS = st.sampled_from(
 WHENS = st.sampled_from(["true", "false", "document.pages > 1"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(WHENS, EFFECTS), max_size=8), st.sampled_from(["accept", "release"]))
 def test_a_job_is_allowed_only_if_no_rule_denies_fails_or_holds(
     drawn: list[tuple[str, dict[str, Any]]], stage: Stage

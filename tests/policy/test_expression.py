@@ -2,7 +2,7 @@
 
 import cel
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from policy.expression import (
@@ -57,6 +57,7 @@ def whole(node: object) -> int:
     raise AssertionError(node)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         NUMBERS,
@@ -89,6 +90,7 @@ def truth(node: object) -> bool:
     raise AssertionError(node)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.sampled_from(["true", "false"]),
@@ -105,6 +107,7 @@ def test_conditions_have_the_structure_of_the_library(text: str) -> None:
     assert truth(parse(text)) == cel.evaluate(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 @example("(" * 500)
 @example("!" * 1500)
@@ -143,6 +146,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join))
 def test_what_it_takes_the_library_takes_too(text: str) -> None:
     try:

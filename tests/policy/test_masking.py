@@ -1,7 +1,7 @@
 """Names stay private: inward for everybody but the owner, outward for printers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.masking import (
@@ -26,6 +26,7 @@ def test_only_the_owner_sees_a_masked_title(viewer_is_owner: bool, masked: bool,
     )
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.integers(1, 2**31 - 1))
 def test_what_stands_for_a_masked_name_depends_on_the_number_only(title: str, number: int) -> None:
     assert document_title_for(viewer_is_owner=False, masked=True, title=title, number=number) == masked_name(
@@ -45,6 +46,7 @@ def test_printers_are_told_who_prints_only_without_masking() -> None:
     assert outward_user_name(masked=False, name="") == OUTWARD_USER
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1).filter(lambda text: bool(text.strip())))
 def test_outward_names_fit_into_an_ipp_name(title: str) -> None:
     for outward in (

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.facts import WEEKDAYS
@@ -71,6 +71,7 @@ def periods(draw: st.DrawFn) -> tuple[str, set[int]]:
     return f"{WEEKDAYS[first]}-{WEEKDAYS[last]} {clock(start)}-{clock(end)}", covered
 
 
+@settings(deadline=None)
 @given(periods(), st.lists(st.integers(0, WEEK - 1), min_size=1, max_size=50))
 def test_a_period_covers_the_minutes_between_its_ends(
     example: tuple[str, set[int]], minutes: list[int]
@@ -82,6 +83,7 @@ def test_a_period_covers_the_minutes_between_its_ends(
         assert period.contains(moment) == (minute in covered), f"{text} at {moment}"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_period_or_a_schedule_error(text: str) -> None:
     try:

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spoold.config.positions import Position, Positions
@@ -129,6 +129,7 @@ def test_what_is_no_toml_has_no_places_and_does_no_harm(source: str) -> None:
     assert Positions(source).of_key(("zz",)) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.text("ab.=[]{}\"'\\\n, 1#é", max_size=40))
 def test_any_text_can_be_looked_into(source: str) -> None:
     line, column = Positions(source).of_value(("a", "b"))
@@ -195,6 +196,7 @@ def at(source: str, position: Position) -> str:
     return "\n".join([lines[position.line - 1][position.column - 1 :], *lines[position.line :]])
 
 
+@settings(deadline=None, max_examples=50)
 @given(documents())
 def test_values_are_found_where_they_are_written(source: str) -> None:
     positions = Positions(source)
@@ -211,6 +213,7 @@ def test_values_are_found_where_they_are_written(source: str) -> None:
         assert at(source, positions.inside(path, len(value)))[0] in "\"'"
 
 
+@settings(deadline=None, max_examples=50)
 @given(documents())
 def test_keys_are_found_where_they_are_written(source: str) -> None:
     positions = Positions(source)

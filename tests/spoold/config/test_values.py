@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -158,12 +158,14 @@ def test_no_error_repeats_what_may_be_a_secret(parse: Parser, text: str) -> None
     assert SECRET not in repr(caught.value.context)
 
 
+@settings(deadline=None)
 @given(st.integers(1, int(MAX_DURATION.total_seconds())))
 def test_durations_survive_being_written(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
     assert parse_duration(duration_text(duration)) == duration
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(0, 65535))
 def test_listen_addresses_survive_being_written(address: object, port: int) -> None:
     listen = ListenAddress(str(address), port)
@@ -204,6 +206,7 @@ ALL: list[Parser] = [
 
 
 @pytest.mark.parametrize("parse", ALL)
+@settings(deadline=None)
 @given(value=st.text(max_size=30) | st.integers() | st.booleans() | st.none() | st.lists(st.text(max_size=3)))
 def test_any_value_is_taken_or_refused_in_words(parse: Parser, value: object) -> None:
     try:
