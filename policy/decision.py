@@ -51,7 +51,8 @@ class Decision:
         message: for the person, in words; empty when nothing stands in the way.
         rule: the rule that denied or held the job.
         set_attributes: Job Template attributes to set, by IPP name; later rules win.
-        hold_s: the longest time the job may be held, in seconds; None leaves the queue's own.
+        hold_s: the longest time the job may be held, in seconds from when it came in; None leaves the
+            queue's own.
         because: what each rule that applied did, in file order.
     """
 

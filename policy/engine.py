@@ -41,6 +41,7 @@ class PolicyEngine:
             "accept": _plan(self._rules, "accept"),
             "release": _plan(self._rules, "release"),
         }
+        self._early = _plan([rule for rule in self._rules if not rule.reads_document], "accept")
 
     def uses_document(self, stage: Stage) -> bool:
         """Return whether any rule of the stage asks what only inspecting the document can tell."""
@@ -55,7 +56,16 @@ class PolicyEngine:
 
         A rule that cannot be decided denies. At release, `facts.job.approved` satisfies rules that hold.
         """
-        plan = self._plans[stage]
+        return self._decide(self._plans[stage], stage, facts, now)
+
+    def decide_early(self, facts: Facts, now: datetime) -> Decision:
+        """Return what the rules for accepting say that ask nothing of the document, before it arrives.
+
+        Only a denial is final: with the document known, further rules are asked.
+        """
+        return self._decide(self._early, "accept", facts, now)
+
+    def _decide(self, plan: _StagePlan, stage: Stage, facts: Facts, now: datetime) -> Decision:
         context = self._context(plan.groups, facts, now) if plan.rules else None
         outcomes: list[RuleOutcome] = []
         for rule in plan.rules:
@@ -76,10 +86,6 @@ class PolicyEngine:
             else:
                 outcomes += _ask(rule, stage, facts, context)
         return decision, tuple(outcomes)
-
-    def is_open(self, schedule: str, now: datetime) -> bool:
-        """Return whether a schedule is open; KeyError if there is none of that name."""
-        return self._schedules[schedule].is_open(now.astimezone(self._timezone))
 
     def _context(self, groups: Sequence[str], facts: Facts, now: datetime) -> cel.Context:
         if now.tzinfo is None:
@@ -150,11 +156,7 @@ def _effects(source: RuleSource, stage: Stage, *, approved: bool) -> tuple[RuleO
     if source.set_attributes:
         effects.append(RuleOutcome(source.name, "set", set_attributes=source.set_attributes))
     if source.expires_after_s is not None:
-        # At release the hold is over; the term was applied when the job was accepted.
-        if stage == "accept":
-            effects.append(RuleOutcome(source.name, "shorten", hold_s=source.expires_after_s))
-        elif not effects:
-            effects.append(RuleOutcome(source.name, "other-stage"))
+        effects.append(RuleOutcome(source.name, "shorten", hold_s=source.expires_after_s))
     return tuple(effects)
 
 

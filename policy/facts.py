@@ -39,12 +39,14 @@ class Fact:
     Args:
         words: the only values it can have; empty when any is possible.
         inspected: known only after the document was opened, and then only if that succeeded.
+        arrives: known only once the document has arrived, inspected or not.
         called: what people call it when it is unknown.
     """
 
     kind: Kind
     words: tuple[str, ...] = ()
     inspected: bool = False
+    arrives: bool = False
     called: str = ""
 
 
@@ -146,18 +148,20 @@ FACTS: Mapping[str, Mapping[str, Fact]] = MappingProxyType(
             "sides": Fact(Kind.STRING, words=SIDES),
             "color_mode": Fact(Kind.STRING, words=COLOR_MODES),
             "media": Fact(Kind.STRING),
-            "size_bytes": Fact(Kind.INT),
-            "impressions": Fact(Kind.INT, inspected=True, called=_PAGES),
+            "size_bytes": Fact(Kind.INT, arrives=True),
+            "impressions": Fact(Kind.INT, inspected=True, arrives=True, called=_PAGES),
             "age_minutes": Fact(Kind.INT),
             "approved": Fact(Kind.BOOL),
         },
         "document": {
-            "format": Fact(Kind.STRING),
-            "count": Fact(Kind.INT),
-            "pages": Fact(Kind.INT, inspected=True, called=_PAGES),
-            "encrypted": Fact(Kind.BOOL, inspected=True, called="whether the document is encrypted"),
-            "broken": Fact(Kind.BOOL, inspected=True, called="whether the document is intact"),
-            "known": Fact(Kind.BOOL, inspected=True),
+            "format": Fact(Kind.STRING, arrives=True),
+            "count": Fact(Kind.INT, arrives=True),
+            "pages": Fact(Kind.INT, inspected=True, arrives=True, called=_PAGES),
+            "encrypted": Fact(
+                Kind.BOOL, inspected=True, arrives=True, called="whether the document is encrypted"
+            ),
+            "broken": Fact(Kind.BOOL, inspected=True, arrives=True, called="whether the document is intact"),
+            "known": Fact(Kind.BOOL, inspected=True, arrives=True),
         },
         "queue": {"name": Fact(Kind.STRING)},
         "printer": {"name": Fact(Kind.STRING), "location": Fact(Kind.STRING)},

@@ -14,7 +14,7 @@ from policy.schedule import ScheduleError, parse_period
 # A site with more rules than this wants a directory group; it also bounds what one decision can cost.
 MAX_RULES = 1_000
 
-RuleField = Literal["name", "when", "stage", "deny", "hold", "set", "expires_after", "schedules", "timezone"]
+RuleField = Literal["name", "when", "stage", "deny", "hold", "set", "schedules", "timezone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RuleSource:
         deny: refuse the job and say this.
         hold: hold the job until it is approved and say this.
         set_attributes: Job Template attributes to set, by IPP name.
-        expires_after_s: shorten the hold to this many seconds.
+        expires_after_s: shorten the hold to this many seconds from when the job came in.
     """
 
     name: str
@@ -86,6 +86,11 @@ class CompiledRule:
         """Whether it asks what only an inspection of the document can tell."""
         return any(FACTS[group][name].inspected for group, name in self.reads)
 
+    @property
+    def reads_document(self) -> bool:
+        """Whether it asks anything that is unknown before the document has arrived."""
+        return any(FACTS[group][name].arrives for group, name in self.reads)
+
 
 def compile_rule(source: RuleSource, schedules: Collection[str]) -> CompiledRule:
     """Compile a rule that has no problems."""
@@ -119,8 +124,6 @@ def _problems_of_rule(index: int, rule: RuleSource, schedules: Collection[str]) 
         yield PolicyProblem(index, "name", "has no effect: give it deny, hold, set or expires_after")
     if rule.deny is not None and (rule.hold is not None or rule.set_attributes or rule.expires_after_s):
         yield PolicyProblem(index, "deny", "a rule that denies has no other effect")
-    if rule.stage == "release" and rule.expires_after_s is not None:
-        yield PolicyProblem(index, "expires_after", 'the hold is over at release; use stage = "accept"')
     checked = check(rule.when, schedules)
     for mistake in checked.mistakes:
         yield PolicyProblem(index, "when", mistake.message, mistake.suggestion, mistake.offset)

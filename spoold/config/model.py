@@ -200,7 +200,7 @@ class Rule(Section):
     set_attributes: Annotated[SetAttributes | None, Field(alias="set")] = None
     """Change how it is printed."""
     expires_after: Duration | None = None
-    """Shorten how long the job is held."""
+    """Shorten how long the job is held, counted from when it came in."""
 
 
 class Limits(Section):

@@ -43,7 +43,6 @@ def test_every_mistake_is_in_one_error() -> None:
         (RuleSource("a", "true", deny="x", hold="y"), "deny", "no other effect"),
         (RuleSource("a", "true", deny="x", set_attributes={"copies": 1}), "deny", "no other effect"),
         (RuleSource("a", "true", deny="x", expires_after_s=60), "deny", "no other effect"),
-        (RuleSource("a", "true", stage="release", expires_after_s=60), "expires_after", "over at release"),
         (RuleSource("a", "printer.name == 'x'", deny="x"), "when", 'add stage = "release"'),
         (RuleSource("a", "printer.name == 'x'", stage="accept", deny="x"), "when", 'add stage = "release"'),
         (RuleSource("a", "job.copies", deny="x"), "when", "must be true or false"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from policy.checker import vocabulary
 from spoold.config.loader import load
 from spoold.config.model import Config, Printer, QueueSettings, Rule
 from spoold.config.schema import json_schema
@@ -61,6 +62,11 @@ def test_every_key_stands_in_the_example(everything: dict[str, Any]) -> None:
     assert len(known) > 50
     missing = [".".join(path) for path in known if not values_at(everything, path)]
     assert missing == []
+
+
+def test_every_fact_of_the_rules_is_named() -> None:
+    comments = set(re.findall(r"\w+\.\w+", EXAMPLE.read_text()))
+    assert {path for path, _ in vocabulary()} <= comments
 
 
 def test_every_commented_key_is_valid(everything: dict[str, Any]) -> None:
