@@ -152,7 +152,10 @@ def test_the_ports_are_the_configuration_s_defaults() -> None:
 def test_reload_checks_the_new_file_before_it_is_read() -> None:
     service = parse("spoold.service")
     check, signal = service["ExecReload"]
-    assert check == f"{INSTALLED_COMMAND} check --config /etc/spoold/spoold.toml"
+    # Credentials are named but not readable in a reload; without the name they are not looked for.
+    assert check == (
+        f"/usr/bin/env -u CREDENTIALS_DIRECTORY {INSTALLED_COMMAND} check --config /etc/spoold/spoold.toml"
+    )
     assert signal == "/usr/bin/kill -HUP $MAINPID"
     assert service["ExecStart"] == [f"{INSTALLED_COMMAND} serve --config /etc/spoold/spoold.toml"]
 
@@ -174,6 +177,17 @@ def test_the_boot_is_known_although_proc_sys_is_hidden() -> None:
     service = parse("spoold.service")
     assert service["ProcSubset"] == ["pid"]
     assert f"{BOOT_ID_VARIABLE}=%b" in service["Environment"][0].split()
+
+
+def test_what_can_be_written_cannot_be_run() -> None:
+    """systemd 252 mounts each of these by itself, out of reach of what is said of "/"."""
+    service = parse("spoold.service")
+    assert service["ProtectSystem"] == ["strict"]
+    state = f"/var/lib/private/{service['StateDirectory'][0]}"
+    assert {state, "/tmp", "/var/tmp", "/dev/shm", "/run"} <= set(service["NoExecPaths"][0].split())
+    # An exception for running would take its path out of ProtectSystem=strict.
+    assert "ExecPaths" not in service
+    assert "ReadWritePaths" not in service
 
 
 def test_tmpfiles_lines_are_understood(tmp_path: Path) -> None:
