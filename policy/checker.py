@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-import cel
-
+from policy import cel_library
 from policy.expression import (
     Binary,
     Call,
@@ -75,7 +74,7 @@ def check(text: str, schedules: Collection[str]) -> Checked:
     walk.expect(tree, Kind.BOOL, "the condition must be true or false")
     if not checked.mistakes:
         try:
-            cel.compile(text)
+            cel_library.compile_expression(text)
         except ValueError:
             checked.mistakes.append(Mistake("is not an expression of the language", 0))
     checked.mistakes.sort(key=lambda mistake: mistake.offset)
@@ -225,7 +224,7 @@ class _Walk:
         if not isinstance(argument, Literal):
             self._mistake(_start(argument), '"matches" takes a pattern written out')
         elif isinstance(argument.value, str):
-            program = cel.compile('"".matches(pattern)')
+            program = cel_library.compile_expression('"".matches(pattern)')
             try:
                 program.execute({"pattern": argument.value})
             except RuntimeError:

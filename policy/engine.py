@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from types import MappingProxyType
+from typing import Any
 
-import cel
-
+from policy import cel_library
 from policy.decision import SILENT, AttributeValue, Decision, RuleOutcome, Stage
 from policy.facts import FACTS, Facts, variables
 from policy.rules import CompiledRule, PolicyErrors, PolicyProblem, RuleSource, compile_rule, problems_of
@@ -87,12 +87,12 @@ class PolicyEngine:
                 outcomes += _ask(rule, stage, facts, context)
         return decision, tuple(outcomes)
 
-    def _context(self, groups: Sequence[str], facts: Facts, now: datetime) -> cel.Context:
+    def _context(self, groups: Sequence[str], facts: Facts, now: datetime) -> Any:
         if now.tzinfo is None:
             raise ValueError("the moment of a decision needs a time zone")
         local = now.astimezone(self._timezone)
         is_open: Callable[[str], bool] = lambda name: self._schedules[name].is_open(local)  # noqa: E731
-        return cel.Context(variables(facts, local, groups), {"open": is_open})
+        return cel_library.context(variables(facts, local, groups), {"open": is_open})
 
 
 def compile_rules(
@@ -129,9 +129,7 @@ def _plan(rules: Sequence[CompiledRule], stage: Stage) -> _StagePlan:
     )
 
 
-def _ask(
-    rule: CompiledRule, stage: Stage, facts: Facts, context: cel.Context | None
-) -> tuple[RuleOutcome, ...]:
+def _ask(rule: CompiledRule, stage: Stage, facts: Facts, context: Any) -> tuple[RuleOutcome, ...]:
     source = rule.source
     if source.queues is not None and facts.queue.name not in source.queues:
         return (RuleOutcome(source.name, "other-queue"),)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-import cel
+from policy import cel_library
 
 # A condition longer than this is a program; it also bounds what one evaluation can cost.
 MAX_CHARACTERS = 2 * 1024
@@ -308,7 +308,7 @@ class _Parser:
 def _string(token: Token) -> str:
     # The library decides what an escape means, so that checking and evaluating agree.
     try:
-        value = cel.evaluate(token.text)
+        value = cel_library.evaluate(token.text)
     except ValueError:
         raise ExpressionError("this string has an unknown escape", token.at) from None
     if not isinstance(value, str):

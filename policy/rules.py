@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import cel
-
+from policy.cel_library import Program, compile_expression
 from policy.checker import check
 from policy.decision import NOTHING_SET, AttributeValue, Stage
 from policy.facts import FACTS
@@ -78,7 +77,7 @@ class CompiledRule:
     """
 
     source: RuleSource
-    program: Any
+    program: Program
     reads: frozenset[tuple[str, str]]
 
     @property
@@ -94,7 +93,9 @@ class CompiledRule:
 
 def compile_rule(source: RuleSource, schedules: Collection[str]) -> CompiledRule:
     """Compile a rule that has no problems."""
-    return CompiledRule(source, cel.compile(source.when), frozenset(check(source.when, schedules).reads))
+    return CompiledRule(
+        source, compile_expression(source.when), frozenset(check(source.when, schedules).reads)
+    )
 
 
 def problems_of(
