@@ -26,7 +26,7 @@ MAX_WAL_BYTES = 16 * 1024 * 1024
 # Pages that held shredded keys leave the WAL within this time (docs/formats.md, shredding).
 SHRED_WITHIN_S = 5.0
 
-_PRAGMAS = (
+_PRAGMAS: tuple[str, ...] = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",

@@ -1,0 +1,1 @@
+"""Crashes, power cuts and failing disks: what was acknowledged is kept, and nothing prints twice."""

@@ -1,0 +1,298 @@
+"""The daemon's parts without doors, in a process that a test may kill: a life of jobs, and its inspection."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import trio
+
+from holdstore.errors import HoldStoreError
+from spoold.app.parts import Parts, build_parts
+from spoold.app.recovery import recover
+from spoold.config.loader import load
+from spoold.database import jobs, records
+from spoold.intake.inspection import sealed
+from spoold.intake.submission import Incoming, Submission
+from spoold.model.ids import UserId
+from spoold.model.job import Job
+from spoold.model.jobstate import AT_PRINTER, JobState
+from spoold.model.principal import Method, Principal, Role
+from spoold.records.verify import verify_chain
+
+MARKER = b"plain-marker-d0c5e1"
+RESOLVE_TIMEOUT_S = 60.0
+
+CONFIG = """\
+[server]
+name = "localhost"
+state_dir = "{state}"
+[store]
+key = "file:{key}"
+[listen]
+ipp = []
+web = []
+[limits]
+min_free = "1MiB"
+[log]
+level = "error"
+[printers.out]
+uri = "{printer}"
+[queues.q]
+printers = ["out"]
+authentication = "at-release"
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one house stands.
+
+    Args:
+        outside: survives whatever happens to the state: configuration, key, printed documents.
+        state: the state directory.
+    """
+
+    outside: Path
+    state: Path
+
+    @property
+    def config(self) -> Path:
+        return self.outside / "spoold.toml"
+
+    @property
+    def printed(self) -> Path:
+        return self.outside / "printed"
+
+    def prepare(self, printer: str | None = None) -> None:
+        self.outside.mkdir(parents=True, exist_ok=True)
+        self.printed.mkdir(exist_ok=True)
+        key = self.outside / "store.key"
+        if not key.exists():
+            key.write_bytes(os.urandom(32))
+            key.chmod(0o600)
+        uri = printer or f"folder:{self.printed}"
+        self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri))
+
+
+@dataclass
+class Acks:
+    """What clients were told, written to a pipe that outlives the house."""
+
+    descriptor: int
+
+    def say(self, what: str, job: Job, digest: str = "") -> None:
+        line = json.dumps({"what": what, "job": str(job.id), "digest": digest})
+        os.write(self.descriptor, line.encode() + b"\n")
+
+
+@dataclass
+class Verdict:
+    """What an inspection found after a restart."""
+
+    lost: list[str] = field(default_factory=list)
+    printed_twice: list[str] = field(default_factory=list)
+    printed_without_grant: list[str] = field(default_factory=list)
+    plaintext: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    acknowledged: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return not (
+            self.lost or self.printed_twice or self.printed_without_grant or self.plaintext or self.broken
+        )
+
+
+def owner() -> Principal:
+    """Return the person to whom all jobs here belong, just proven."""
+    return Principal(UserId("u-fault"), "ana", frozenset(), Role.USER, Method.PASSWORD, datetime.now(UTC))
+
+
+def open_parts(place: Place, stack: ExitStack) -> Parts:
+    """Make the daemon's parts as the daemon does."""
+    return build_parts(load(place.config), stack)
+
+
+async def submit(parts: Parts, content: bytes, *, declared: str | None = None) -> Job:
+    """Print one document and return the acknowledged job."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 65536):
+            yield content[start : start + 65536]
+
+    queue = parts.site().queues["q"]
+    submission = Submission(queue, owner(), "ana", "127.0.0.1", "ipp", title=f"title {MARKER.decode()}")
+    return await parts.intake.submit(submission, Incoming(chunks(), declared))
+
+
+async def two_documents(parts: Parts, first: bytes, second: bytes) -> Job:
+    """Print a job of two documents, each sent on its own."""
+
+    async def one(content: bytes) -> AsyncIterator[bytes]:
+        yield content
+
+    queue = parts.site().queues["q"]
+    submission = Submission(queue, owner(), "ana", "127.0.0.1", "ipp", title="two")
+    job = await parts.intake.create_job(submission)
+    job = await parts.intake.add_document(job, submission, Incoming(one(first)), last=False)
+    return await parts.intake.add_document(job, submission, Incoming(one(second)), last=True)
+
+
+def text(number: int, size_bytes: int) -> bytes:
+    """Return a text document that is like no other and holds the marker."""
+    line = b"%s line of document %d\n" % (MARKER, number)
+    return (line * (size_bytes // len(line) + 1))[:size_bytes]
+
+
+def digest(*documents: bytes) -> str:
+    """Return a job's documents as one word to compare."""
+    return ",".join(hashlib.sha256(document).hexdigest()[:16] for document in documents)
+
+
+async def life(parts: Parts, acks: Acks) -> None:
+    """Live through every transition: submissions small, large and in two pieces, releases, a cancel."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(parts.release.run)
+        small, large, pair = text(1, 2_000), text(2, 300_000), (text(3, 500), text(4, 90_000))
+        first = await submit(parts, small)
+        acks.say("held", first, digest(small))
+        second = await submit(parts, large)
+        acks.say("held", second, digest(large))
+        third = await two_documents(parts, *pair)
+        acks.say("held", third, digest(*pair))
+        for job in (first, second):
+            view = await parts.desk.release_and_wait(owner(), job.id, "out", 30)
+            acks.say(view.job.state.value, job)
+        view = await parts.desk.cancel(owner(), third.id)
+        acks.say(view.job.state.value, third)
+        last = await submit(parts, small)
+        acks.say("held", last, digest(small))
+        nursery.cancel_scope.cancel()
+
+
+def run_life(
+    place: Place,
+    descriptor: int,
+    story: Callable[[Parts, Acks], object] = life,
+) -> None:
+    """Open the house, recover, and live; for a child process."""
+
+    async def main(parts: Parts) -> None:
+        await recover(parts)
+        await story(parts, Acks(descriptor))  # type: ignore[misc]
+
+    with ExitStack() as stack:
+        trio.run(main, open_parts(place, stack))
+
+
+def inspect(
+    place: Place, acknowledged: list[dict[str, str]], *, printed: list[Path] | None = None
+) -> Verdict:
+    """Open the house again as after a crash and compare it with what clients were told."""
+    verdict = Verdict(acknowledged=len(acknowledged))
+    verdict.plaintext = [
+        str(path) for path in place.state.rglob("*") if path.is_file() and _holds_marker(path)
+    ]
+
+    async def main(parts: Parts) -> None:
+        await recover(parts)
+        await _resolve(parts)
+        await _compare(parts, acknowledged, verdict)
+        await _check_paper(
+            parts, sorted(place.printed.glob("*.txt")) if printed is None else printed, verdict
+        )
+        report = await parts.database.read(verify_chain)
+        if report.broken_at is not None:
+            verdict.broken.append(f"audit: {report.why}")
+
+    with ExitStack() as stack:
+        trio.run(main, open_parts(place, stack))
+    with sqlite3.connect(place.state / "spoold.db") as connection:
+        (word,) = connection.execute("PRAGMA integrity_check").fetchone()
+        if word != "ok":
+            verdict.broken.append(f"database: {word}")
+    connection.close()
+    return verdict
+
+
+def copy_of(template: Place, outside: Path) -> Place:
+    """Return a house that is like the template was when it was prepared."""
+    shutil.copytree(template.outside, outside)
+    place = Place(outside, outside / "state")
+    place.prepare()
+    return place
+
+
+def _holds_marker(path: Path) -> bool:
+    return path.name != "reserve" and MARKER in path.read_bytes()
+
+
+async def _resolve(parts: Parts) -> None:
+    """Let the release service sort out what a crash left at a printer."""
+    with trio.fail_after(RESOLVE_TIMEOUT_S):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(parts.release.run)
+            while await parts.database.read(lambda connection: jobs.list_jobs(connection, states=AT_PRINTER)):
+                await trio.sleep(0.02)
+            nursery.cancel_scope.cancel()
+
+
+async def _compare(parts: Parts, acknowledged: list[dict[str, str]], verdict: Verdict) -> None:
+    told: dict[str, list[str]] = {}
+    digests: dict[str, str] = {}
+    for ack in acknowledged:
+        told.setdefault(ack["job"], []).append(ack["what"])
+        digests.setdefault(ack["job"], ack["digest"])
+    for job_id, whats in told.items():
+        job = await parts.database.read(partial(jobs.job_by_id, job_id=UUID(job_id)))
+        if job is None:
+            verdict.lost.append(f"{job_id}: no row, was told {whats}")
+        elif job.state in (JobState.HELD, JobState.UNKNOWN):
+            if {"completed", "canceled"} & set(whats):
+                verdict.lost.append(f"{job_id}: {job.state} although told {whats}")
+            elif (found := await _content(parts, job)) != digests[job_id]:
+                verdict.lost.append(f"{job_id}: cannot be opened as it was sent ({found})")
+        elif job.state is JobState.QUARANTINED:
+            verdict.lost.append(f"{job_id}: quarantined, {job.reason}")
+
+
+async def _content(parts: Parts, job: Job) -> str:
+    found = []
+    for document in await parts.database.read(lambda connection: jobs.documents_of(connection, job.id)):
+        content = bytearray()
+        try:
+            async with parts.store.open(sealed(document)) as reader:
+                await reader.verify()
+                async for chunk in reader.chunks():
+                    content += chunk
+        except HoldStoreError as error:
+            return f"{type(error).__name__}: {error}"
+        found.append(bytes(content))
+    return digest(*found)
+
+
+async def _check_paper(parts: Parts, printed: list[Path], verdict: Verdict) -> None:
+    """Every sheet needs a consumed grant, and every document comes out once at most."""
+    found = await parts.database.read(jobs.list_jobs)
+    by_token = {job.token: job for job in found if job.token}
+    for path in printed:
+        job = by_token.get(path.name.split("-")[0])
+        if job is None:
+            verdict.printed_without_grant.append(path.name)
+            continue
+        grants = await parts.database.read(partial(records.grants_of, job_id=job.id))
+        if not any(grant.consumed_at is not None for grant in grants):
+            verdict.printed_without_grant.append(path.name)
+        if len(grants) > 1:
+            verdict.printed_twice.append(path.name)
+    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in printed]
+    verdict.printed_twice += [one for one in set(contents) if contents.count(one) > 1]

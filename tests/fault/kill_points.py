@@ -1,0 +1,227 @@
+"""Kills the daemon's parts at system calls all over a job's life, restarts them, and compares.
+
+usage: python -m tests.fault.kill_points [POINTS]
+
+A child process lives the life of `tests.fault.house` under strace, which sends SIGKILL on entry to the
+n-th call of one kind; another child opens the same state again and inspects it. Kill -9 does not show a
+missing fsync (the kernel keeps its pages): tests.fault.power_loss does.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.fault.house import Place, Verdict, copy_of, inspect, open_parts, run_life
+
+# Everything that changes what is on disk or at a printer, and what hands bytes on.
+SYSCALLS = (
+    "openat",
+    "write",
+    "pwrite64",
+    "pwritev",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "ftruncate",
+    "sync_file_range",
+)
+RUN_TIMEOUT_S = 120.0
+STRACE_STARTS_S = 10.0
+
+
+@dataclass
+class Report:
+    """What all kills together showed."""
+
+    points: int = 0
+    killed: int = 0
+    acknowledged: int = 0
+    bad: list[str] = field(default_factory=list)
+
+    def add(self, name: str, verdict: Verdict, *, killed: bool) -> None:
+        self.points += 1
+        self.killed += killed
+        self.acknowledged += verdict.acknowledged
+        if not verdict.clean:
+            self.bad.append(f"{name}: {verdict}")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.points} points, {self.killed} killed, {self.acknowledged} acknowledgements, "
+            f"{len(self.bad)} bad"
+        )
+
+
+def run(points: int, directory: Path, tell: Callable[[str], None] = lambda _words: None) -> Report:
+    """Kill at `points` calls spread evenly over the life."""
+    template = make_template(directory / "template")
+    calls = count_calls(template, directory / "count")
+    report = Report()
+    for number, (syscall, nth) in enumerate(spread(calls, points)):
+        place = copy_of(template, directory / f"run-{number}")
+        lines, killed = live(place, f"{syscall}:signal=KILL:when={nth}")
+        verdict = inspect_in_child(place, lines)
+        report.add(f"{syscall} {nth}", verdict, killed=killed)
+        tell(f"{number + 1}/{points} {syscall} {nth}: {'clean' if verdict.clean else verdict}")
+        shutil.rmtree(place.outside)
+    return report
+
+
+def make_template(outside: Path) -> Place:
+    """Prepare a house once: certificate, tables and directories are not what is under test."""
+    place = Place(outside, outside / "state")
+    place.prepare()
+    in_child(lambda: _open_once(place))
+    return place
+
+
+def count_calls(template: Place, outside: Path) -> Counter[str]:
+    """Live once under strace and count the calls of each kind, per thread: injection counts per thread."""
+    place = copy_of(template, outside)
+    lines, killed = live(place, None, trace=outside / "trace")
+    if killed or not any(line["what"] == "completed" for line in lines):
+        raise RuntimeError(f"the life without a fault did not end well: {lines}")
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in (outside / "trace").read_text().splitlines():
+        found = re.match(r"(\d+) +([a-z0-9_]+)\(", line)
+        if found:
+            counts[found[1], found[2]] += 1
+    most: Counter[str] = Counter()
+    for (_, syscall), number in counts.items():
+        most[syscall] = max(most[syscall], number)
+    shutil.rmtree(outside)
+    return most
+
+
+def spread(calls: Counter[str], points: int) -> Iterator[tuple[str, int]]:
+    """Choose calls so that every kind gets an equal share, evenly over its calls; rare kinds get all."""
+    left, kinds = points, sorted(calls, key=lambda syscall: calls[syscall])
+    for index, syscall in enumerate(kinds):
+        share = min(calls[syscall], max(1, left // (len(kinds) - index)))
+        left -= share
+        yield from ((syscall, 1 + number * calls[syscall] // share) for number in range(share))
+
+
+def live(place: Place, inject: str | None, *, trace: Path | None = None) -> tuple[list[dict[str, str]], bool]:
+    """Live in a child under strace; returns what was acknowledged and whether the child was killed."""
+    reading, writing = os.pipe()
+    go_reading, go_writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _child(lambda: _live_when_told(place, writing, go_reading))
+    os.close(writing)
+    os.close(go_reading)
+    strace = _attach(child, inject, trace)
+    os.write(go_writing, b"g")
+    os.close(go_writing)
+    with os.fdopen(reading) as told:
+        lines = [json.loads(line) for line in told]
+    _, status = os.waitpid(child, 0)
+    strace.wait(RUN_TIMEOUT_S)
+    return lines, os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def inspect_in_child(place: Place, acknowledged: list[dict[str, str]]) -> Verdict:
+    """Inspect in a process of its own, as a restarted daemon is one."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def work() -> None:
+            verdict = inspect(place, acknowledged)
+            os.write(writing, json.dumps(verdict.__dict__).encode())
+
+        _child(work)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        answer = told.read()
+    os.waitpid(child, 0)
+    if not answer:
+        return Verdict(broken=["the restart failed: see standard error"], acknowledged=len(acknowledged))
+    return Verdict(**json.loads(answer))
+
+
+def in_child(work: Callable[[], None]) -> None:
+    """Run something in a child and raise if it fails."""
+    child = os.fork()
+    if child == 0:
+        _child(work)
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise RuntimeError(f"a child ended with {status}")
+
+
+def _child(work: Callable[[], None]) -> None:
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:  # noqa: BLE001 - a child process must end here, whatever happened
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _open_once(place: Place) -> None:
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        open_parts(place, stack)
+
+
+def _live_when_told(place: Place, writing: int, go: int) -> None:
+    # dumpable, or strace could not attach: hardening is the daemon's business and is not done here.
+    os.read(go, 1)
+    run_life(place, writing)
+
+
+def _attach(child: int, inject: str | None, trace: Path | None) -> "subprocess.Popen[bytes]":
+    command = ["strace", "-f", "-qq", "-p", str(child), "-o", str(trace or "/dev/null")]
+    command += ["-e", f"trace={','.join('?' + name for name in SYSCALLS)}"]
+    if inject is not None:
+        command += ["-e", f"inject=?{inject}"]
+    strace = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + STRACE_STARTS_S
+    while f"TracerPid:\t{0}\n" in Path(f"/proc/{child}/status").read_text():
+        if strace.poll() is not None or time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            raise RuntimeError("strace could not attach")
+        time.sleep(0.002)
+    if strace.stderr is not None:
+        strace.stderr.close()
+    return strace
+
+
+def main() -> int:
+    points = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    directory = Path(tempfile.mkdtemp(prefix="kill-points-"))
+    try:
+        report = run(points, directory, lambda words: print(words, flush=True))
+    finally:
+        shutil.rmtree(directory)
+    print(report)
+    for line in report.bad:
+        print(line)
+    return 1 if report.bad or report.killed < report.points // 2 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""Cuts the power under the store: a file system that forgets everything it was not told to keep.
+
+usage: python -m tests.fault.power_loss [RUNS]     (needs root: loop devices)
+
+A child accepts jobs on a loop-mounted ext4 as fast as it can and reports each acknowledgement through a
+pipe. At a random moment the file system is shut down without flushing its journal (FS_IOC_SHUTDOWN, flag
+2), the child is killed, the file system mounted again, and everything acknowledged must be there. In half
+of the runs only the documents lose power, so that the database's commits cannot hide a missing fsync of
+a directory. The same harness must catch three daemons that were made wrong on purpose.
+"""
+
+import contextlib
+import enum
+import fcntl
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from holdstore import durable
+from spoold.app.parts import Parts
+from spoold.database import engine
+from tests.fault.house import Acks, Place, Verdict, digest, open_parts, run_life, submit, text
+from tests.fault.kill_points import in_child, inspect_in_child
+
+# linux/fs ioctl EXT4_IOC_SHUTDOWN = _IOR('X', 125, __u32); flag 2 loses the journal's unwritten tail.
+FS_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+IMAGE_BYTES = 192 * 1024 * 1024
+CLIENTS = 4
+
+
+class Mutant(enum.StrEnum):
+    """A way to lose what was acknowledged; each must be noticed."""
+
+    NONE = "none"
+    NO_FSYNC = "no-fsync"
+    SYNCHRONOUS_NORMAL = "synchronous-normal"
+    NO_DIRECTORY_FSYNC = "no-directory-fsync"
+
+
+@dataclass
+class Report:
+    """What several power cuts showed."""
+
+    runs: int = 0
+    acknowledged: int = 0
+    bad: list[str] = field(default_factory=list)
+
+    def add(self, verdict: Verdict) -> None:
+        self.runs += 1
+        self.acknowledged += verdict.acknowledged
+        if not verdict.clean:
+            self.bad.append(str(verdict)[:2000])
+
+    def __str__(self) -> str:
+        return f"{self.runs} runs, {self.acknowledged} acknowledgements, {len(self.bad)} bad runs"
+
+
+class LoopFileSystem:
+    """An ext4 in a file, mounted over a loop device."""
+
+    def __init__(self, image: Path, mount_point: Path) -> None:
+        self.image = image
+        self.mount_point = mount_point
+        with image.open("wb") as file:
+            file.truncate(IMAGE_BYTES)
+        _run("mkfs.ext4", "-q", "-F", str(image))
+        mount_point.mkdir(parents=True, exist_ok=True)
+        self.mount()
+
+    def mount(self) -> None:
+        _run("mount", "-o", "loop", str(self.image), str(self.mount_point))
+        self.mount_point.chmod(0o700)
+
+    def cut_power(self) -> None:
+        descriptor = os.open(self.mount_point, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(descriptor, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(descriptor)
+
+    def unmount(self) -> None:
+        for _ in range(100):
+            done = subprocess.run(["umount", str(self.mount_point)], capture_output=True)
+            if done.returncode == 0 or not os.path.ismount(self.mount_point):
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.mount_point} stays busy: {done.stderr.decode()}")
+
+
+def runs_until_caught(mutant: Mutant, directory: Path, max_runs: int) -> int | None:
+    """Cut the power until the mutant is noticed; returns after how many runs, None if it never was."""
+    for number in range(1, max_runs + 1):
+        # The database's own commits hide a directory that was not synced, unless it lies elsewhere.
+        apart = mutant is Mutant.NO_DIRECTORY_FSYNC
+        if run(1, directory / f"try-{number}", mutant=mutant, seed=number, apart=apart).bad:
+            return number
+    return None
+
+
+def run(
+    runs: int,
+    directory: Path,
+    *,
+    mutant: Mutant = Mutant.NONE,
+    seed: int = 1,
+    apart: bool | None = None,
+) -> Report:
+    """Cut the power `runs` times.
+
+    Args:
+        apart: whether the documents have a file system of their own; None takes turns.
+    """
+    chance = random.Random(seed)
+    report = Report()
+    for number in range(runs):
+        separate = number % 2 == 1 if apart is None else apart
+        with _house(directory / f"run-{number}", apart=separate) as (place, systems):
+            lines = _accept_until_dark(place, systems[-1:] if separate else systems, mutant, chance)
+            for system in reversed(systems):
+                system.unmount()
+            for system in systems:
+                system.mount()
+            report.add(inspect_in_child(place, lines))
+    return report
+
+
+@contextlib.contextmanager
+def _house(directory: Path, *, apart: bool) -> Iterator[tuple[Place, list[LoopFileSystem]]]:
+    directory.mkdir(parents=True)
+    place = Place(directory / "outside", directory / "state")
+    systems = [LoopFileSystem(directory / "state.img", place.state)]
+    try:
+        place.prepare()
+        if apart:
+            systems.append(LoopFileSystem(directory / "documents.img", place.state / "documents"))
+        # Made and synced before: an administrator does not lose power during the first start in every run.
+        in_child(lambda: _open_and_sync(place))
+        yield place, systems
+    finally:
+        for system in reversed(systems):
+            if os.path.ismount(system.mount_point):
+                system.unmount()
+        shutil.rmtree(directory)
+
+
+def _open_and_sync(place: Place) -> None:
+    with contextlib.ExitStack() as stack:
+        open_parts(place, stack)
+    os.sync()
+
+
+def _accept_until_dark(
+    place: Place, dark: list[LoopFileSystem], mutant: Mutant, chance: random.Random
+) -> list[dict[str, str]]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            _sabotage(mutant)
+            os.close(reading)
+            run_life(place, writing, _accept_for_ever)
+        except BaseException:  # noqa: BLE001 - the disk is gone under it: every error is possible
+            pass
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading, "rb", buffering=0) as told:
+        first = told.read(1)
+        time.sleep(chance.uniform(0.15, 0.6))
+        for system in reversed(dark):
+            system.cut_power()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        rest = first + (told.readall() or b"")
+    return [json.loads(line) for line in rest.splitlines() if line.endswith(b"}")]
+
+
+async def _accept_for_ever(parts: Parts, acks: Acks) -> None:
+    numbers = itertools.count(1)
+
+    async def client() -> None:
+        for number in numbers:
+            # Large ones are files with the whole commit order, small ones lie in the database.
+            content = text(number, 90_000 if number % 2 else 1_500)
+            acks.say("held", await submit(parts, content), digest(content))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(CLIENTS):
+            nursery.start_soon(client)
+
+
+def _sabotage(mutant: Mutant) -> None:
+    """Break this process's copy of the daemon; only ever called in a child."""
+    if mutant is Mutant.NO_FSYNC:
+        os.fsync = os.fdatasync = lambda fd: None
+    elif mutant is Mutant.SYNCHRONOUS_NORMAL:
+        weaker = tuple(one.replace("=FULL", "=NORMAL") for one in engine._PRAGMAS)
+        engine._PRAGMAS = weaker
+    elif mutant is Mutant.NO_DIRECTORY_FSYNC:
+        real = os.fsync
+
+        def only_files(descriptor: int) -> None:
+            if not Path(f"/proc/self/fd/{descriptor}").is_dir():
+                real(descriptor)
+
+        durable.os.fsync = only_files  # type: ignore[attr-defined]
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+
+
+def main() -> int:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    directory = Path(tempfile.mkdtemp(prefix="power-loss-"))
+    failed = False
+    try:
+        report = run(runs, directory)
+        print(f"as shipped: {report}", flush=True)
+        failed = bool(report.bad)
+        for line in report.bad:
+            print(line)
+        for mutant in (Mutant.NO_FSYNC, Mutant.SYNCHRONOUS_NORMAL, Mutant.NO_DIRECTORY_FSYNC):
+            caught = runs_until_caught(mutant, directory / mutant, max(20, runs))
+            print(f"{mutant}: " + (f"caught in run {caught}" if caught else "NOT CAUGHT"), flush=True)
+            failed |= caught is None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print("FAILED" if failed else "every acknowledged job survived, and every mutant was caught")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
