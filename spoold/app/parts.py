@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from holdstore.errors import HoldStoreError
 from holdstore.keyring import Keyring
@@ -28,6 +29,7 @@ from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
 from spoold.intake.open_jobs import OpenJobs
 from spoold.intake.pipeline import Intake, IntakeParts
+from spoold.keys.check import check_store_key
 from spoold.keys.source import load_keyring
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import ConfigurationError
@@ -118,7 +120,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     failures: list[Callable[[str], None]] = []
     database = Database(state.database, on_failure=lambda why: _tell(failures, why))
     stack.callback(database.close)
-    database.open(migrate)
+    database.open(lambda connection: _prepare(connection, keyring))
     store = _open_store(state, keyring)
     words = PrivateWords(keyring)
     printers = PrinterDirectory(site=site, clock=clock, metrics=metrics)
@@ -183,6 +185,11 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         started_at=clock.now(),
         failures=failures,
     )
+
+
+def _prepare(connection: Connection, keyring: Keyring) -> None:
+    migrate(connection)
+    check_store_key(connection, keyring)
 
 
 def _open_store(state: StateDirectory, keyring: Keyring) -> HoldStore:

@@ -97,7 +97,12 @@ class Database:
             if verdict != "ok":
                 raise Unavailable("The database is damaged; restore it from a backup.", verdict=verdict)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            migrate(connection)
+            try:
+                migrate(connection)
+            except SpoolError:
+                connection.exec_driver_sql("ROLLBACK")
+                connection.close()
+                raise
             connection.exec_driver_sql("COMMIT")
         except (SQLAlchemyError, sqlite3.Error) as error:
             public = "The database cannot be opened."

@@ -22,7 +22,8 @@ def load_keyring(reference: KeyReference) -> Keyring:
         return Keyring.from_file(path, credential=reference.kind == "credential")
     except (HoldStoreError, OSError) as error:
         raise ConfigurationError(
-            f"The store key cannot be used: {error}. Make one with: spoold key generate {path}", path=str(path)
+            f"The store key cannot be used: {error}. Make one with: spoold key generate {path}",
+            path=str(path),
         ) from error
 
 

@@ -37,7 +37,9 @@ class PrivateWords:
             key = self._keyring.unwrap(job.wrapped_key, job.id, JOB_KEY)
             return open_private(key, job.private, job.id)
         except HoldStoreError as error:
-            raise Unavailable("The name of this job cannot be read.", job=str(job.id), error=str(error)) from error
+            raise Unavailable(
+                "The name of this job cannot be read.", job=str(job.id), error=str(error)
+            ) from error
 
     def title(self, job: Job) -> str:
         """Return a job's title, empty once it was shredded."""
