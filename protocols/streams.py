@@ -23,10 +23,10 @@ TLS_FIRST_BYTE = 0x16
 # After an early answer the client may still be sending; closing at once would send a reset that destroys
 # the answer in its receive buffer. Two seconds is a round trip on any network people print over.
 LINGER_TIMEOUT_S = 2.0
-LINGER_MAX_BYTES = 4 * MIB
+LINGER_MAX_BYTES = 64 * MIB
 # OpenSSL hands out one record (16 KiB) per read, whatever the buffer.
 _TLS_RECORD_BYTES = 16 * KIB
-_DISCARD_BYTES = 64 * KIB
+_DISCARD_BYTES = 256 * KIB
 
 
 class DisconnectedError(RemoteProtocolError):
@@ -387,24 +387,3 @@ async def _handshake(stream: TlsStream, *, timeout_s: float) -> TlsStream:
         stream.close()
         raise
     return stream
-
-
-async def _linger(sock: socket.socket) -> None:
-    _shutdown(sock, socket.SHUT_WR)
-    discarded = 0
-    with trio.move_on_after(LINGER_TIMEOUT_S), contextlib.suppress(OSError):
-        while discarded < LINGER_MAX_BYTES:
-            await trio.lowlevel.wait_readable(sock)
-            with contextlib.suppress(BlockingIOError):
-                received = len(socket.socket.recv(sock, _DISCARD_BYTES))
-                if not received:
-                    break
-                discarded += received
-    trio.lowlevel.notify_closing(sock)
-    sock.close()
-
-
-def _shutdown(sock: socket.socket, how: int) -> None:
-    # Not SSLSocket.shutdown: that would drop the TLS layer while its owner still uses it.
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(sock, how)

@@ -160,17 +160,13 @@ class Connection:
         parser = self._parser
         if parser.body_ended:
             return b""
-        if self._continue_due:
-            self._continue_due = False
-            if not parser.has_data:
-                await self._send_bytes(CONTINUE)
-                self.phase = Phase.HANDLER
         while True:
             event = parser.next_event()
             if type(event) is BodyPiece:
                 return event.data
             if type(event) is EndOfRequest:
                 return b""
+            await self._say_continue()
             await self._receive_more_body()
 
     async def drain_body(self, max_bytes: int) -> bool:
@@ -206,6 +202,17 @@ class Connection:
                 parser.receive_data(data)
                 event = parser.next_event()
         return event
+
+    async def _say_continue(self) -> None:
+        """Tell a client to go ahead that waits for it, once what it has sent already is used up.
+
+        CUPS sends the attributes of a job, waits, and only then sends the document: a beginning of the body
+        is no sign that the rest comes unasked.
+        """
+        if self._continue_due:
+            self._continue_due = False
+            await self._send_bytes(CONTINUE)
+            self.phase = Phase.HANDLER
 
     async def _receive_more_body(self) -> None:
         """Wait for body bytes, as long as the client keeps up its rate.
@@ -243,8 +250,6 @@ class Connection:
         request = Request(head, self._address, self, tls=self._stream.tls)
         try:
             response, keep_alive = await self._handle(request)
-        except DisconnectedError:
-            raise
         except RemoteProtocolError as error:
             response, keep_alive = self._refuse(error), False
         else:

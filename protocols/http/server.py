@@ -59,6 +59,7 @@ class HttpServer:
     Args:
         handler: answers a request. What it raises is answered by 500 and told to `on_error`, except
             RemoteProtocolError (the client's fault: its status hint is the answer). Both end the connection.
+            A handler that talks to other peers keeps their errors to itself.
         limits: bounds on heads, bodies, times and connections.
         tls_context: gives the context for the next TLS connection (so that certificates can be renewed);
             None: a TLS client is turned away.

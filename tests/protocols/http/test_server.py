@@ -6,6 +6,7 @@ import trio.testing
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.http.server import HttpServer, Request, Response
+from protocols.streams import DisconnectedError
 from tests.support.http_peer import GET, echo, post, serving
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
@@ -219,6 +220,28 @@ async def test_a_handler_may_blame_the_client() -> None:
             await peer.aclose()
         assert served.failures == []
         assert served.server.statistics.snapshot().refused_requests == {404: 1, 403: 1, 400: 2}
+
+
+async def test_losing_somebody_else_is_not_losing_the_client() -> None:
+    async def lose(_request: Request) -> Response:
+        raise DisconnectedError("connection lost: a printer")
+
+    async with serving(lose) as served:
+        peer = await served.connect()
+        assert (await peer.ask(GET)).status == 400
+        await peer.aclose()
+
+
+async def test_a_response_that_cannot_be_made_is_the_handlers_bug() -> None:
+    async def split(_request: Request) -> Response:
+        return Response(200, (("X-Name", "a\r\nSet-Cookie: b=c"),))
+
+    async with serving(split) as served:
+        peer = await served.connect()
+        answer = await peer.ask(GET)
+        assert (answer.status, "set-cookie" in answer.fields) == (500, False)
+        assert [type(error) for error in served.failures] == [LocalProtocolError]
+        await peer.aclose()
 
 
 async def test_a_group_with_a_bug_in_it_is_a_bug() -> None:
