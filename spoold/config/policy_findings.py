@@ -42,7 +42,7 @@ def _draft(index: int, rule: Mapping[str, Any]) -> RuleSource:
     return RuleSource(
         name=text("name", f"\0{index}"),
         when=text("when", "true"),
-        stage=stage if stage in {"accept", "release"} else None,
+        stage=stage if stage in ("accept", "release") else None,
         deny=text("deny", "") if "deny" in rule else None,
         hold=text("hold", "") if "hold" in rule else None,
         set_attributes={"set": 1} if rule.get("set") else {},

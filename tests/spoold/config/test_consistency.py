@@ -141,7 +141,23 @@ SECTIONS = st.sampled_from(
         "uri",
     ]
 )
-KEYS = SECTIONS | st.sampled_from(["allow", "key", "certificate", "ipp", "state_dir", "release", "set", "a"])
+KEYS = SECTIONS | st.sampled_from(
+    [
+        "allow",
+        "key",
+        "certificate",
+        "ipp",
+        "state_dir",
+        "release",
+        "set",
+        "a",
+        "stage",
+        "deny",
+        "hold",
+        "expires_after",
+        "authentication",
+    ]
+)
 VALUES = st.recursive(
     st.none()
     | st.booleans()

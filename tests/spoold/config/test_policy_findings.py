@@ -1,0 +1,54 @@
+"""Mistakes in rules and schedules are found whatever else is wrong with them."""
+
+from typing import Any
+
+import pytest
+
+from spoold.config.policy_findings import findings
+from spoold.config.problems import KeyPath
+
+
+def found(document: dict[str, Any]) -> list[tuple[KeyPath, str | None, int | None]]:
+    return [(finding.path, finding.suggestion, finding.offset) for finding in findings(document)]
+
+
+def test_good_rules_have_no_findings() -> None:
+    rule = {"name": "a", "when": 'open("s")', "deny": "x", "queues": ["q"]}
+    assert found({"rules": [rule], "schedules": {"s": ["Mon"]}, "queues": {"q": {}}}) == []
+
+
+def test_findings_stand_at_their_rule_key_and_character() -> None:
+    rules = [
+        {"name": "a", "when": "true", "deny": "x"},
+        {"name": "a", "when": 'open("t") && usr.name == "x"', "hold": "x", "queues": ["q", "p"]},
+    ]
+    assert found({"rules": rules, "schedules": {"tt": ["Mon"]}, "queues": {"qq": {}}}) == [
+        (("rules", 1, "name"), None, None),
+        (("rules", 1, "when"), "tt", 5),
+        (("rules", 1, "when"), "user", 13),
+        (("rules", 1, "queues", 0), "qq", None),
+        (("rules", 1, "queues", 1), None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "effect", [{"deny": 1}, {"hold": []}, {"set": {"sides": 3}}, {"expires_after": "never"}, {"deny": ""}]
+)
+def test_an_effect_of_the_wrong_type_is_still_an_effect(effect: dict[str, Any]) -> None:
+    assert found({"rules": [{"name": "a", "when": "true", **effect}]}) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "paths"),
+    [
+        ({}, []),
+        ({"rules": 1, "schedules": 2, "queues": 3}, []),
+        (
+            {"rules": [1, {"name": 2, "when": 3, "stage": [], "deny": "x", "queues": [4]}]},
+            [("rules", 0, "name")],
+        ),
+        ({"schedules": {"s": "Mon", "t": [1, "Man"]}}, [("schedules", "t", 1)]),
+    ],
+)
+def test_parts_of_the_wrong_type_are_passed_over(document: dict[str, Any], paths: list[KeyPath]) -> None:
+    assert [path for path, _, _ in found(document)] == paths
