@@ -1,5 +1,6 @@
 """Starts the daemon, obeys signals, and brings it down in order."""
 
+import gc
 import itertools
 import os
 import signal
@@ -79,5 +80,8 @@ async def _obey_signals(supervisor: Supervisor, reloader: Reloader) -> None:
 
 
 def _announce(parts: Parts, notifier: Notifier) -> None:
+    # What was made by now lives as long as the daemon: a full collection over it costs 40 ms for nothing.
+    gc.collect()
+    gc.freeze()
     log.info("ready", listening=parts.listening, certificate_sha256=parts.tls.fingerprint)
     notifier.ready("ready")

@@ -111,7 +111,6 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     """
     limits = DaemonLimits(**config.limits.overrides())
     clock, metrics = SystemClock(), Metrics()
-    health = Health(clock, _log_health)
     state = StateDirectory.prepare(config.server.state_dir, reserve_bytes=limits.reserve_bytes)
     stack.callback(state.lock().release)
     keyring = load_keyring(config.store.key)
@@ -122,58 +121,28 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     stack.callback(database.close)
     database.open(lambda connection: _prepare(connection, keyring))
     store = _open_store(state, keyring)
-    words = PrivateWords(keyring)
+    base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring))
     printers = PrinterDirectory(site=site, clock=clock, metrics=metrics)
-    hasher = PasswordHasher(
-        workers=limits.hash_workers, queue=limits.hash_queue, max_password_bytes=limits.max_password_bytes
-    )
-    users = LocalUsers(database, clock, hasher)
-    identity = Identity(database=database, clock=clock, metrics=metrics, users=users)
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector = Inspector(pool)
+    release = _release(base, printers)
     admission = Admission(limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes)
     inspections = Inspections(database=database, store=store, inspector=inspector, metrics=metrics)
-    release = ReleaseService(
-        ReleaseParts(
-            site=site,
-            database=database,
-            store=store,
-            words=words,
-            printers=printers,
-            people=Accounts(database, clock).of,
-            clock=clock,
-            metrics=metrics,
-        )
-    )
-    intake = Intake(
-        IntakeParts(
-            site=site,
-            database=database,
-            store=store,
-            words=words,
-            inspections=inspections,
-            admission=admission,
-            clock=clock,
-            metrics=metrics,
-            limits=limits,
-            formats=ACCEPTED_FORMATS,
-        ),
-        on_held=release.on_arrival,
-    )
+    intake = _intake(base, admission, inspections, release)
     return Parts(
         config=config,
         limits=limits,
         clock=clock,
         metrics=metrics,
-        health=health,
+        health=Health(clock, _log_health),
         state=state,
         site=site,
         tls=tls,
         database=database,
         store=store,
-        words=words,
+        words=base.words,
         printers=printers,
-        identity=identity,
+        identity=_identity(base),
         pool=pool,
         inspector=inspector,
         admission=admission,
@@ -181,9 +150,65 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         release=release,
         intake=intake,
         open_jobs=OpenJobs(intake=intake, database=database, clock=clock, site=site),
-        desk=Desk(release, site, words, printers),
+        desk=Desk(release, site, base.words, printers),
         started_at=clock.now(),
         failures=failures,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What everything else stands on."""
+
+    limits: DaemonLimits
+    clock: SystemClock
+    metrics: Metrics
+    state: StateDirectory
+    site: SiteHolder
+    database: Database
+    store: HoldStore
+    words: PrivateWords
+
+
+def _identity(base: _Base) -> Identity:
+    limits = base.limits
+    hasher = PasswordHasher(
+        workers=limits.hash_workers, queue=limits.hash_queue, max_password_bytes=limits.max_password_bytes
+    )
+    users = LocalUsers(base.database, base.clock, hasher)
+    return Identity(database=base.database, clock=base.clock, metrics=base.metrics, users=users)
+
+
+def _release(base: _Base, printers: PrinterDirectory) -> ReleaseService:
+    return ReleaseService(
+        ReleaseParts(
+            site=base.site,
+            database=base.database,
+            store=base.store,
+            words=base.words,
+            printers=printers,
+            people=Accounts(base.database, base.clock).of,
+            clock=base.clock,
+            metrics=base.metrics,
+        )
+    )
+
+
+def _intake(base: _Base, admission: Admission, inspections: Inspections, release: ReleaseService) -> Intake:
+    return Intake(
+        IntakeParts(
+            site=base.site,
+            database=base.database,
+            store=base.store,
+            words=base.words,
+            inspections=inspections,
+            admission=admission,
+            clock=base.clock,
+            metrics=base.metrics,
+            limits=base.limits,
+            formats=ACCEPTED_FORMATS,
+        ),
+        on_held=release.on_arrival,
     )
 
 

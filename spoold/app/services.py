@@ -175,8 +175,10 @@ def _gentle(name: str, run: Callable[..., Awaitable[None]], stop: Callable[[], N
     ended = trio.Event()
 
     async def body(*, task_status: trio.TaskStatus[None]) -> None:
-        await run(task_status=task_status)
-        ended.set()
+        try:
+            await run(task_status=task_status)
+        finally:
+            ended.set()
 
     async def drain() -> None:
         stop()
