@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -134,7 +135,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         limits=limits,
         clock=clock,
         metrics=metrics,
-        health=Health(clock, _log_health),
+        health=Health(clock, partial(_health_changed, metrics)),
         state=state,
         site=site,
         tls=tls,
@@ -229,7 +230,10 @@ def _tell(failures: list[Callable[[str], None]], why: str) -> None:
         tell(why)
 
 
-def _log_health(component: str, old: ComponentHealth | None, new: ComponentHealth) -> None:
+def _health_changed(
+    metrics: Metrics, component: str, old: ComponentHealth | None, new: ComponentHealth
+) -> None:
+    metrics.set_health(component, new.state)
     if old is None and new.state.word == "ok":
         return
     log.warning("health", component=component, state=new.state.word, reason=new.reason)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -24,7 +25,7 @@ from spoold.runtime.metrics import Metrics
 
 log = structlog.get_logger()
 
-PROTOCOL = "lpr"
+PROTOCOL: Final = "lpr"
 MAX_COPIES = 999
 MAX_LISTED = 200
 # RFC 1179 3.1: only a host's own spooler can use these, so it vouches for the user it names.
@@ -110,7 +111,8 @@ class _IncomingJob:
         """Seal a document as it arrives."""
         number = len(self._documents) + 1
         try:
-            sealed = await self._door.intake.receive_loose(self._job_id, number, Incoming(_pieces(receive)))
+            incoming = Incoming(_pieces(receive), protocol=PROTOCOL)
+            sealed = await self._door.intake.receive_loose(self._job_id, number, incoming)
         except SpoolError as error:
             raise self._refused(error) from error
         self._documents.append(sealed)

@@ -292,6 +292,7 @@ class Intake:
             max_bytes=site.max_document_bytes,
             formats=self._parts.formats,
         )
+        self._parts.metrics.bytes_received(incoming.protocol, received.sealed.size_bytes)
         return received.document()
 
     async def _abort(self, job_id: JobId, actor: str, words: str) -> Job:

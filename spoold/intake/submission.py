@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from protocols.ipp.message import Attribute
 from spoold.model.ids import canonical_name
@@ -53,4 +54,5 @@ class Incoming:
 
     chunks: AsyncIterator[bytes]
     declared: str | None = None
+    protocol: Literal["ipp", "lpr"] = "ipp"
     name: str = field(default="", repr=False)

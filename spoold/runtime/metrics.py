@@ -50,9 +50,6 @@ class Metrics:
         )
         self._sandbox_ok = self._gauge("spoold_sandbox_ok", "1 if the document worker can be locked down")
         self._store_free = self._gauge("spoold_store_free_bytes", "Room left in the hold store")
-        self._audit_failures = self._counter(
-            "spoold_audit_failures", "Audit records that could not be written"
-        )
         self._clock_steps = self._counter("spoold_clock_steps", "Times the wall clock was set while running")
         self._health = self._gauge("spoold_health", "0 ok, 1 degraded, 2 failed", "component")
 
@@ -135,10 +132,6 @@ class Metrics:
     def set_store_free(self, count: int) -> None:
         """Set the room left in the hold store, in bytes."""
         self._store_free.set(count)
-
-    def audit_failed(self) -> None:
-        """Count an audit record that could not be written; what it was for was refused."""
-        self._audit_failures.inc()
 
     def clock_stepped(self) -> None:
         """Count that somebody set the wall clock."""

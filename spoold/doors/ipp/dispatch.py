@@ -81,6 +81,15 @@ class IppDispatcher:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request."""
+        try:
+            response = await self._answer(request)
+        except RemoteProtocolError:
+            self._door.metrics.protocol_error("ipp")
+            raise
+        self._door.metrics.http_answered("ipp", response.status)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
         refusal = _refuse_http(request)
         if refusal is not None:
             return refusal

@@ -59,7 +59,6 @@ def test_the_remaining_figures_reach_the_rendering() -> None:
     metrics.inspected("unknown", 0.2)
     metrics.set_sandbox_ok(False)
     metrics.set_store_free(1024)
-    metrics.audit_failed()
     metrics.clock_stepped()
     metrics.set_health("store", 2)
     text = metrics.render().decode()
@@ -75,7 +74,6 @@ def test_the_remaining_figures_reach_the_rendering() -> None:
         "spoold_inspection_seconds_count 1.0",
         "spoold_sandbox_ok 0.0",
         "spoold_store_free_bytes 1024.0",
-        "spoold_audit_failures_total 1.0",
         "spoold_clock_steps_total 1.0",
         'spoold_health{component="store"} 2.0',
     ):
