@@ -33,6 +33,7 @@ class Action(enum.StrEnum):
     RELEASE = "release"
     CANCEL = "cancel"
     CANCEL_INCOMING = "cancel-incoming"
+    CANCEL_MINE = "cancel-mine"
     REMOVE_UNCLAIMED = "remove-unclaimed"
     HOLD = "hold"
     CHANGE_USERS = "change-users"
@@ -63,6 +64,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.READ_TITLE: _OWNER,
         Action.RELEASE: _OWNER,
         Action.CANCEL: _OWNER | _STAFF,
+        # Everybody known, because it is about their own jobs and nobody else's.
+        Action.CANCEL_MINE: _KNOWN,
         # A client may take back what it is still sending, under the rule of SEND_DOCUMENT.
         Action.CANCEL_INCOMING: _SENDER | _OWNER | _STAFF,
         Action.SEND_DOCUMENT: _SENDER | _OWNER,

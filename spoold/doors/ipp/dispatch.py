@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import ip_address
 
 import structlog
 
@@ -17,10 +18,10 @@ from protocols.ipp.status import Status
 from protocols.limits import IppLimits
 from spoold.doors.ipp import jobs, queues, submit
 from spoold.doors.ipp.context import IppRequest, answer
-from spoold.doors.ipp.door import Door, find_job, require
+from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
 from spoold.doors.ipp.targets import Target, target_of
 from spoold.model.access import Action
-from spoold.model.errors import NotAuthenticated, NotFound, SpoolError, TooManyAttempts
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooManyAttempts
 from spoold.model.job import Job
 from spoold.model.principal import Principal
 from spoold.model.queue import Authentication
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 
 CONTENT_TYPE = "application/ipp"
 REALM = "spoold"
-_LOOPBACK = ("127.", "::1")
+OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
 
 Handler = Callable[[Door, IppRequest], Awaitable[Message]]
 
@@ -43,12 +44,17 @@ class Object(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One operation: what it is about, what one must be allowed to do, and who answers it."""
+    """One operation: what it is about, what one must be allowed to do, and who answers it.
+
+    Args:
+        fresh: the password is checked anew, whatever was proven minutes ago.
+    """
 
     operation: Operation
     about: Object
     action: Action
     handler: Handler
+    fresh: bool = False
 
 
 OPERATIONS: tuple[Declaration, ...] = (
@@ -60,9 +66,9 @@ OPERATIONS: tuple[Declaration, ...] = (
     Declaration(Operation.CANCEL_JOB, Object.JOB, Action.READ_STATE, jobs.cancel_job),
     Declaration(Operation.GET_JOB_ATTRIBUTES, Object.JOB, Action.READ_STATE, jobs.get_job_attributes),
     Declaration(Operation.GET_JOBS, Object.QUEUE, Action.READ_QUEUE, jobs.get_jobs),
-    Declaration(Operation.CANCEL_MY_JOBS, Object.QUEUE, Action.SIGN_IN, jobs.cancel_my_jobs),
+    Declaration(Operation.CANCEL_MY_JOBS, Object.QUEUE, Action.CANCEL_MINE, jobs.cancel_my_jobs),
     Declaration(Operation.HOLD_JOB, Object.JOB, Action.HOLD, jobs.hold_job),
-    Declaration(Operation.RELEASE_JOB, Object.JOB, Action.RELEASE, jobs.release_job),
+    Declaration(Operation.RELEASE_JOB, Object.JOB, Action.RELEASE, jobs.release_job, fresh=True),
     Declaration(
         Operation.GET_PRINTER_ATTRIBUTES, Object.QUEUE, Action.READ_QUEUE, queues.get_printer_attributes
     ),
@@ -102,18 +108,19 @@ class IppDispatcher:
                 raise
             return _ipp(_protocol_answer(decoder, error))
         except (NotAuthenticated, TooManyAttempts) as error:
-            return self._challenge(error)
+            return self._challenge(request, decoder.message, error)
         except SpoolError as error:
-            return _ipp(self._refusal(decoder, error))
+            return _ipp(self._refusal(decoder.message, error))
         return await self._run(ipp)
 
     async def _bind(self, request: Request, message: Message, remainder: bytes) -> IppRequest:
         """Find out who asks and what about; everything but the operation itself."""
         target = target_of(request, message, _TABLE)
+        declaration = _TABLE[message.code]
         queue = self._door.site().queues.get(target.queue)
         if queue is None:
             raise NotFound(f"There is no queue {target.queue!r} here.")
-        principal = await self._authenticate(request)
+        principal = await self._authenticate(request, fresh=declaration.fresh)
         return IppRequest(
             http=request,
             message=message,
@@ -121,16 +128,21 @@ class IppDispatcher:
             queue=queue,
             principal=principal,
             authority=_authority(request),
-            job=await self._job(target),
+            job=await self._job(declaration, target, principal),
         )
 
-    async def _job(self, target: Target) -> Job | None:
-        if target.job_number is None:
+    async def _job(self, declaration: Declaration, target: Target, principal: Principal | None) -> Job | None:
+        if declaration.about is not Object.JOB:
             return None
-        job = await find_job(self._door, target.job_number)
-        if job.queue != target.queue:
-            raise NotFound("There is no such job.", number=target.job_number)
-        return job
+        if target.job_number is None:
+            raise RemoteProtocolError("job-id is missing", status_hint=Status.CLIENT_ERROR_BAD_REQUEST)
+        try:
+            return await find_job(self._door, target.queue, target.job_number)
+        except NotFound:
+            if principal is None:
+                # What somebody hears who may not see the job: numbers must not tell which jobs there are.
+                raise NotAuthenticated(SIGN_IN_FIRST) from None
+            raise
 
     async def _run(self, ipp: IppRequest) -> Response:
         declaration = _TABLE[ipp.message.code]
@@ -142,32 +154,36 @@ class IppDispatcher:
             if ipp.principal is not None:
                 # Proven, but too long ago or not well enough for this: words, not another challenge.
                 return _ipp(self._refuse(ipp, error))
-            return self._challenge(error)
+            return self._challenge(ipp.http, ipp.message, error)
         except SpoolError as error:
             return _ipp(self._refuse(ipp, error))
         except RemoteProtocolError as error:
             return _ipp(answer(ipp.message, _ipp_status(error), words=str(error)))
 
-    async def _authenticate(self, request: Request) -> Principal | None:
+    async def _authenticate(self, request: Request, *, fresh: bool) -> Principal | None:
         """Return who the request proves; None when it proves nobody.
 
         Raises:
-            NotAuthenticated: there are credentials, but they are wrong or came over an open line.
+            NotAuthenticated: there are credentials, but they are wrong.
+            NotAuthorized: they came over an open line.
         """
         header = request.headers.get("authorization")
         if header is None:
             return None
+        if not _is_private(request):
+            raise NotAuthorized(OPEN_LINE)
         try:
             credentials = parse_basic(header)
         except RemoteProtocolError as error:
             raise NotAuthenticated(f"Sign in with user name and password: {error}.") from error
-        if not _is_private(request):
-            raise NotAuthenticated("Passwords are only taken over ipps://; change the printer's address.")
         return await self._door.identity.authenticate(
-            credentials.user, credentials.password, peer=request.peer_host, fresh=False
+            credentials.user, credentials.password, peer=request.peer_host, fresh=fresh
         )
 
-    def _challenge(self, error: SpoolError) -> Response:
+    def _challenge(self, request: Request, message: Message | None, error: SpoolError) -> Response:
+        if not _is_private(request):
+            # Challenged on an open line, clients send the password for everybody to read.
+            return _ipp(self._refusal(message, NotAuthorized(OPEN_LINE)))
         self._door.metrics.refused(error)
         log.info("ipp-challenge", kind=error.kind, **error.fields)
         headers = [
@@ -188,11 +204,10 @@ class IppDispatcher:
         )
         return answer(ipp.message, error.ipp_status, words=error.public)
 
-    def _refusal(self, decoder: Decoder, error: SpoolError) -> Message:
+    def _refusal(self, message: Message | None, error: SpoolError) -> Message:
         self._door.metrics.refused(error)
         log.info("ipp-refused", kind=error.kind, **error.fields)
-        message = decoder.message or Message((1, 1), 0, 1)
-        return answer(message, error.ipp_status, words=error.public)
+        return answer(message or Message((1, 1), 0, 1), error.ipp_status, words=error.public)
 
 
 def _refuse_http(request: Request) -> Response | None:
@@ -242,13 +257,18 @@ def _require_tls(ipp: IppRequest) -> None:
     if ipp.queue.authentication is Authentication.REQUIRED and not _is_private(ipp.http):
         declaration = _TABLE[ipp.message.code]
         if declaration.action in (Action.SUBMIT, Action.SEND_DOCUMENT):
-            raise NotAuthenticated(
-                "This queue is printed to over ipps:// only; change the printer's address."
-            )
+            raise NotAuthorized("This queue is printed to over ipps:// only; change the printer's address.")
 
 
 def _is_private(request: Request) -> bool:
-    return request.tls or request.peer_host.startswith(_LOOPBACK)
+    return request.tls or _is_loopback(request.peer_host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _authority(request: Request) -> str:

@@ -51,17 +51,18 @@ def require(request: IppRequest, action: Action) -> None:
         raise NotAuthenticated(SIGN_IN_FIRST)
     if request.job is not None and not _knows(request, request.job):
         raise NotFound("There is no such job.", job=str(request.job.id))
-    raise NotAuthorized("Only the owner of this job may do that.", action=action)
+    about = "Only the owner of this job may do that." if request.job else "Your account may not do that."
+    raise NotAuthorized(about, action=action)
 
 
-async def find_job(door: Door, number: int) -> Job:
-    """Return the job of this "job-id".
+async def find_job(door: Door, queue: str, number: int) -> Job:
+    """Return the job of this "job-id" in this queue.
 
     Raises:
         NotFound: no such job.
     """
     job = await door.database.read(lambda connection: jobs.job_by_number(connection, number))
-    if job is None:
+    if job is None or job.queue != queue:
         raise NotFound("There is no such job.", number=number)
     return job
 
