@@ -150,6 +150,9 @@ class Intake:
         job = await parts.database.write(
             lambda connection: seal_job(connection, job_id, submission.actor, now)
         )
+        if job.state is not JobState.INSPECTING:
+            # It came without a document: there is nothing to decide on.
+            return job
         return await self.finish(job, submission)
 
     async def cancel_incoming(self, job_id: JobId, *, actor: str) -> Job:
@@ -260,7 +263,8 @@ class Intake:
         parts = self._parts
         number = job.documents + 1
         if number > parts.limits.max_documents_per_job:
-            raise TooLarge(f"A job may have {parts.limits.max_documents_per_job} documents, not more.")
+            words = f"A job may have {parts.limits.max_documents_per_job} documents, not more."
+            return await self._abort(job.id, submission.actor, words)
         try:
             document = await self._receive(job.id, number, incoming)
         except (TooLarge, NotPossible) as error:
