@@ -118,7 +118,7 @@ class ControlServer:
         except SpoolError as error:
             log.info("control-refused", kind=error.kind, **error.fields)
             return _failure(error.kind, error.public, error.exit_code)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             return _failure("usage", f"The request is malformed: {type(error).__name__}.", 2)
         except Exception as error:  # the connection's edge: one command's bug must not end the others
             log.error("control-command-crashed", exc_info=error)
@@ -129,7 +129,7 @@ class ControlServer:
         command = COMMANDS.get(request["command"])
         if command is None:
             raise NotFound(f"The daemon knows no command {request['command']!r}.")
-        arguments: Arguments = request.get("arguments", {})
+        arguments: Arguments = dict(request.get("arguments", {}))
         principal = await self._principal(arguments, uid)
         if command.action in _ABOUT_SPOOLER and not may(principal, command.action):
             raise NotAuthorized("Only administrators may do that.", command=command.name)

@@ -68,6 +68,6 @@ def _title(job: Job, viewer: Principal | None, words: PrivateWords) -> str:
         title = words.title(job)
     except Unavailable as error:
         # One unreadable name must not hide the whole list from its owner.
-        log.warning("title-unreadable", job=str(job.id), **error.fields)
+        log.warning("title-unreadable", **error.fields)
         return masked_name(job.number)
     return document_title_for(viewer_is_owner=True, masked=False, title=title, number=job.number)

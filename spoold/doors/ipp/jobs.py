@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import structlog
 from sqlalchemy import Connection
 
 from protocols.errors import RemoteProtocolError
@@ -14,11 +15,13 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.job_attributes import creation_answer, job_attributes
 from spoold.model.access import Action, may
-from spoold.model.errors import NotAuthenticated, NotPossible
+from spoold.model.errors import NotAuthenticated, NotPossible, Unavailable
 from spoold.model.ids import canonical_name
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, LIVE, JobState
 from spoold.model.principal import Principal
+
+log = structlog.get_logger()
 
 # More is never answered at once; clients page with "limit" and "first-index".
 MAX_JOBS = 10_000
@@ -136,7 +139,11 @@ def _shown(door: Door, request: IppRequest, job: Job) -> Iterable[Attribute]:
     now = door.clock.now()
     title: str | None = None
     if may(request.principal, Action.READ_TITLE, job):
-        title = door.words.title(job)
+        try:
+            title = door.words.title(job)
+        except Unavailable as error:
+            # One unreadable name must not hide the whole list from its owner.
+            log.warning("title-unreadable", **error.fields)
     return job_attributes(
         request,
         job,
