@@ -18,7 +18,7 @@ from protocols.http.message import Request as ServerRequest
 from protocols.http.server import HttpServer, HttpStatistics
 from protocols.limits import HttpLimits
 from spoold.doors.web.asgi import AsgiApp, handler_of
-from spoold.doors.web.guard import MAX_BODY_BYTES
+from spoold.doors.web.guard import MAX_BODY_BYTES, message_page
 from spoold.doors.web.portal import JobDesk, Portal, is_loopback
 from spoold.doors.web.problem import problem
 from spoold.doors.web.rendering import Renderer
@@ -129,8 +129,7 @@ def _no_route(request: Request, error: Exception, portal: Portal) -> Response:
         return problem(status, words, "not-found" if status == 404 else "method", headers=headers)
     if request.method not in {"GET", "HEAD"}:
         return PlainTextResponse(f"{words}\n", status, headers=headers)
-    context = {"site_name": portal.site().name, "message": words}
-    return portal.renderer.page("message.html", context, status=status, headers=headers)
+    return message_page(portal, status, words, headers=headers)
 
 
 def _allowed_methods(request: Request) -> str:

@@ -5,7 +5,8 @@ handler around them, and no address that is checked in one place and acted on in
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -106,10 +107,15 @@ def refusal(request: Request, surface: Surface, portal: Portal, error: SpoolErro
             return Response(status_code=401)
         here = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"/sign-in?next={here}" if here != "/" else "/sign-in", 303)
-    context = {"site_name": portal.site().name, "message": error.public}
-    return portal.renderer.page(
-        "message.html", context, status=page_status(error), headers=retry_header(error)
-    )
+    return message_page(portal, page_status(error), error.public, headers=retry_header(error))
+
+
+def message_page(
+    portal: Portal, status: int, message: str, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a page that says one thing, to somebody who may be anybody."""
+    context = {"site_name": portal.site().name, "message": message, "status": status}
+    return portal.renderer.page("message.html", context, status=status, headers=headers)
 
 
 def page_status(error: SpoolError) -> int:
@@ -148,11 +154,15 @@ async def read_body(request: Request) -> bytes:
     Raises:
         TooLarge: it is longer than a form of ours can be.
     """
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        raise TooLarge("The request is too large.")
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge("The request is too large.")
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise TooLarge("The request is too large.")
     return bytes(body)
 
 

@@ -24,6 +24,7 @@ def page(
         {
             "site_name": portal.site().name,
             "person": shown,
+            "account": "" if principal is None else principal.name,
             "csrf": visitor.csrf,
             "now": portal.clock.now(),
             **context,
