@@ -27,9 +27,9 @@ async def test_a_stranger_is_asked_to_sign_in_and_comes_back(portal: PortalKit) 
 @pytest.mark.parametrize(
     "following",
     [
-        "//evil.example",
-        "https://evil.example",
-        "/\\evil.example",
+        "//evil.test",
+        "https://evil.test",
+        "/\\evil.test",
         "/jobs/../../x",
         "/jobs/x",
         "",
@@ -83,7 +83,7 @@ async def test_staff_see_other_peoples_jobs_without_names(portal: PortalKit) -> 
     unclaimed = portal.desk.add_job("Secret", None, claimed="mallory")
     operator = await portal.signed_in("oskar")
     page = (await operator.get("/")).text
-    assert "Other people’s jobs" in page
+    assert "Other people" in page
     assert "Salaries" not in page
     assert "Job 1" in page
     assert "mallory</bdi> (not verified)" in page
