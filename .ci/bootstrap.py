@@ -19,12 +19,12 @@ VENV = ROOT / ".venv"
 LAUNCHER = "#!/bin/sh\nexec '{python}' -m spoold \"$@\"\n"
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Run the set-up; returns the exit code."""
     if not arguments or arguments[0] not in ("run", "dev"):
         print(__doc__, file=sys.stderr)
         return 2
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what finds out
         print("spoold needs Python 3.11 or newer", file=sys.stderr)
         return 2
     if "--system" in arguments:
@@ -33,13 +33,13 @@ def main(arguments):
     return 0
 
 
-def wanted_packages():
+def wanted_packages() -> list[str]:
     """Return the Debian packages the tests use."""
     lines = (ROOT / ".ci" / "debian-packages.txt").read_text().splitlines()
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
-def install_system_packages(names):
+def install_system_packages(names: list[str]) -> None:
     """Install those of the packages that are missing."""
     missing = [name for name in names if not is_installed(name)]
     if not missing:
@@ -65,14 +65,14 @@ def install_system_packages(names):
             policy.unlink()
 
 
-def is_installed(name):
+def is_installed(name: str) -> bool:
     """Tell whether dpkg has the package in place."""
     query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", name]
     answer = subprocess.run(query, capture_output=True, text=True, check=False)
     return answer.stdout == "installed"
 
 
-def install_python_packages(group):
+def install_python_packages(group: str) -> None:
     """Make the venv and install the lock file, unless that was done for these very files."""
     lock = ROOT / "requirements" / f"{group}.txt"
     stamp = VENV / f"installed-{group}"
@@ -87,19 +87,19 @@ def install_python_packages(group):
     stamp.write_text(wanted)
 
 
-def make_venv():
+def make_venv() -> None:
     """Create the venv; Debian ships venv apart from python3, so it may have to be fetched."""
     if (VENV / "bin" / "python").exists():
         return
     try:
-        import ensurepip  # noqa: F401
+        import ensurepip  # noqa: F401, PLC0415 - Debian ships it apart
     except ImportError:
         install_system_packages(["python3-venv"])
     say("making .venv")
     quiet([sys.executable, "-m", "venv", str(VENV)], {**os.environ})
 
 
-def point_at_checkout():
+def point_at_checkout() -> None:
     """Make the checkout importable in the venv and put the `spoold` command into it."""
     for site in (VENV / "lib").glob("python3.*/site-packages"):
         (site / "spoold-checkout.pth").write_text(f"{ROOT}\n")
@@ -108,7 +108,7 @@ def point_at_checkout():
     launcher.chmod(0o755)
 
 
-def quiet(command, environment):
+def quiet(command: list[str], environment: dict[str, str]) -> None:
     """Run a command; its output is shown only when it fails."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -117,7 +117,7 @@ def quiet(command, environment):
         raise SystemExit(1)
 
 
-def say(words):
+def say(words: str) -> None:
     """Tell the person what is taking so long."""
     print(f"bootstrap: {words}", file=sys.stderr, flush=True)
 
