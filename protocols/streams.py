@@ -11,6 +11,7 @@ scope around every operation.
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 
 import trio
 
@@ -27,6 +28,9 @@ LINGER_MAX_BYTES = 64 * MIB
 # OpenSSL hands out one record (16 KiB) per read, whatever the buffer.
 _TLS_RECORD_BYTES = 16 * KIB
 _DISCARD_BYTES = 256 * KIB
+
+# Gives the context for the next connection, so that a certificate can be renewed while others are open.
+TlsContextSource = Callable[[], ssl.SSLContext]
 
 
 class DisconnectedError(RemoteProtocolError):

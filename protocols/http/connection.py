@@ -7,7 +7,6 @@ cancelled.
 """
 
 import contextlib
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -19,7 +18,7 @@ from protocols.http.message import CONTINUE, Address, Handler, Request, Response
 from protocols.http.parser import RequestParser
 from protocols.http.statistics import HttpStatistics
 from protocols.limits import KIB, HttpLimits
-from protocols.streams import DisconnectedError, PlainStream, SocketStream
+from protocols.streams import DisconnectedError, PlainStream, SocketStream, TlsContextSource
 
 REQUEST_TIMEOUT = 408
 MISDIRECTED_REQUEST = 421
@@ -51,7 +50,7 @@ class Rules:
 
     handler: Handler
     limits: HttpLimits
-    tls_context: Callable[[], ssl.SSLContext] | None
+    tls_context: TlsContextSource | None
     allowed_hosts: Callable[[str], bool]
     statistics: HttpStatistics
     on_error: Callable[[Exception, Request], None]

@@ -11,7 +11,6 @@ sessions and no log; it tells its owner about bugs through `on_error` and about 
 import errno
 import ipaddress
 import socket
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from protocols.http.connection import Connection, Rules
 from protocols.http.message import Address, Handler, Request, Response
 from protocols.http.statistics import HttpSnapshot, HttpStatistics
 from protocols.limits import HttpLimits
-from protocols.streams import PlainStream
+from protocols.streams import PlainStream, TlsContextSource
 
 __all__ = ["Handler", "HttpServer", "HttpSnapshot", "HttpStatistics", "Request", "Response"]
 
@@ -76,7 +75,7 @@ class HttpServer:
         handler: Handler,
         *,
         limits: HttpLimits | None = None,
-        tls_context: Callable[[], ssl.SSLContext] | None = None,
+        tls_context: TlsContextSource | None = None,
         allowed_hosts: Callable[[str], bool] = lambda _host: True,
         statistics: HttpStatistics | None = None,
         on_error: Callable[[Exception, Request], None] = lambda _error, _request: None,
