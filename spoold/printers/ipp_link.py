@@ -33,7 +33,7 @@ CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 # Whoever sends a document watches its progress and stops it the right way (Cancel-Job first);
 # these only bound a sender that does not.
-STALL_TIMEOUT_S = 180.0
+STALL_TIMEOUT_S = 2400.0
 # The fullest honest answer is 60 KiB; a printer that says more than this says nothing.
 ANSWER_LIMITS = IppLimits(max_message_bytes=1024 * 1024)
 MAX_REQUEST_ID = 2**31 - 1

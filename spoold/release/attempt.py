@@ -71,6 +71,7 @@ class Attempt:
         sent_bytes: document bytes handed to the printer's connection; 0 means none can have arrived.
         all_bytes: whether "all bytes" is durable: the printer took everything and said so.
         progress_at_s: when the document last moved on (trio's clock).
+        handed_over_at_s: when the last byte of the last document was handed to the connection.
     """
 
     job: Job
@@ -87,6 +88,7 @@ class Attempt:
     all_bytes: bool = False
     impressions: int | None = None
     progress_at_s: float = 0.0
+    handed_over_at_s: float | None = None
 
     @property
     def halted(self) -> bool:

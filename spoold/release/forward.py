@@ -255,14 +255,14 @@ class Forwarder:
         )
         attempt.progress_at_s = trio.current_time()
         try:
-            async with aclosing(self._content(attempt, reader)) as content:
+            async with aclosing(self._content(attempt, reader, last=outgoing.last)) as content:
                 return await attempt.adapter.send(attempt.ticket, attempt.remote_id, outgoing, content)
         except PrinterUnreachable as problem:
             if not problem.document_sent:
                 attempt.sent_bytes = sent_before
             raise
 
-    async def _content(self, attempt: Attempt, reader: SealedReader) -> AsyncGenerator[bytes]:
+    async def _content(self, attempt: Attempt, reader: SealedReader, *, last: bool) -> AsyncGenerator[bytes]:
         """Hand over a document piece by piece; when the attempt is decided, wait to be closed.
 
         Waiting keeps the connection open while the printer is told to cancel.
@@ -276,6 +276,8 @@ class Forwarder:
                 self.ledger.metrics.bytes_forwarded(attempt.adapter.name, len(piece))
                 yield piece
         await self._before_piece(attempt)
+        if last:
+            attempt.handed_over_at_s = trio.current_time()
 
     async def _next_chunk(self, attempt: Attempt, chunks: AsyncIterator[bytes]) -> bytes | None:
         try:

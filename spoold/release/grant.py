@@ -88,8 +88,8 @@ class GrantBook:
         job = jobs.job_by_id(connection, grant.job_id)
         if row is None or job is None:
             raise GrantVoid("There is no such grant.", grant=grant.id)
-        stated = (row.job_id, row.user_id, row.printer, row.boot_id)
-        if stated != (grant.job_id, grant.user_id, grant.printer, self._boot_id):
+        stated = (row.job_id, row.user_id, row.printer, row.boot_id, grant.boot_id)
+        if stated != (grant.job_id, grant.user_id, grant.printer, self._boot_id, self._boot_id):
             raise GrantVoid("The grant was given for something else.", grant=grant.id)
         expected = (JobState.RELEASING, grant.attempt, grant.token, grant.printer)
         if (job.state, job.attempt, job.token, job.printer) != expected:

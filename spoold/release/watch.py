@@ -3,7 +3,7 @@
 import trio
 
 from spoold.model.printer import PrinterStatus
-from spoold.printers.base import PrinterProblem
+from spoold.printers.base import PrinterProblem, RemoteJob, RemoteState
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.attempt import Attempt, Cause, Trouble
 
@@ -12,6 +12,8 @@ LOOK_S = 1.0
 UNKNOWN_FOR_S = 15.0
 # With a healthy status: longer than this no printer makes a sender wait that still wants the document.
 STALLED_FOR_S = 120.0
+# All of it was handed over and the printer prints, but has not answered: a long job, not a longer one.
+UNANSWERED_FOR_S = 1800.0
 
 
 async def watch(attempt: Attempt, printers: PrinterDirectory) -> None:
@@ -19,7 +21,7 @@ async def watch(attempt: Attempt, printers: PrinterDirectory) -> None:
     known_s = trio.current_time()
     while not attempt.halted:
         await trio.sleep(LOOK_S)
-        if not attempt.all_bytes and trio.current_time() - attempt.progress_at_s >= STALLED_FOR_S:
+        if await _is_stalled(attempt):
             attempt.control.stop(Trouble(Cause.STALLED, "The printer stopped taking the document."))
             return
         status = await printers.status(attempt.adapter.name)
@@ -33,17 +35,39 @@ async def watch(attempt: Attempt, printers: PrinterDirectory) -> None:
             attempt.control.stop(Trouble(Cause.PRINTER, status.why))
 
 
+async def _is_stalled(attempt: Attempt) -> bool:
+    now_s = trio.current_time()
+    if attempt.all_bytes or now_s - attempt.progress_at_s < STALLED_FOR_S:
+        return False
+    if attempt.handed_over_at_s is None or now_s - attempt.handed_over_at_s >= UNANSWERED_FOR_S:
+        return True
+    # Some printers answer when the last page is out. While they say that they print, they are not stalled.
+    remote = await _ask(attempt)
+    if remote is None or remote.state is not RemoteState.PROCESSING:
+        return True
+    attempt.progress_at_s = now_s
+    return False
+
+
+async def _ask(attempt: Attempt) -> RemoteJob | None:
+    if attempt.remote_id is None:
+        return None
+    try:
+        return await attempt.adapter.progress(attempt.ticket, attempt.remote_id)
+    except PrinterProblem:
+        return None
+
+
 async def _is_past_caring(attempt: Attempt, status: PrinterStatus) -> bool:
     """Tell whether the job needs nothing more of the printer: all of it is on paper, or it has ended.
 
     The last sheet may be what emptied the tray. Taking the job back then would call printed what is
     printed, but tell its owner otherwise.
     """
-    if not attempt.all_bytes or attempt.remote_id is None or status.state == "unknown":
+    if not attempt.all_bytes or status.state == "unknown":
         return False
-    try:
-        remote = await attempt.adapter.progress(attempt.ticket, attempt.remote_id)
-    except PrinterProblem:
+    remote = await _ask(attempt)
+    if remote is None:
         return False
     if remote.state.final:
         return True

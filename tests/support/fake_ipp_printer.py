@@ -146,7 +146,6 @@ class FakeIppPrinter:
 
     async def _connection(self, stream: trio.SocketStream) -> None:
         self.connections += 1
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire = _Wire(self, stream)
         try:
             async with stream:
