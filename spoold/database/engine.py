@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from spoold.database.prepared import driver_of
 from spoold.model.errors import SpoolError, Unavailable
 
 T = TypeVar("T")
@@ -196,15 +197,14 @@ class Database:
 
     def _commit(self, connection: Connection, writes: list[_Work]) -> None:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            sqlite = driver_of(connection)
+            sqlite.execute("BEGIN IMMEDIATE")
             for work in writes:
-                connection.exec_driver_sql("SAVEPOINT work")
-                if self._try(connection, work):
-                    connection.exec_driver_sql("RELEASE work")
-                else:
-                    connection.exec_driver_sql("ROLLBACK TO work")
-                    connection.exec_driver_sql("RELEASE work")
-            connection.exec_driver_sql("COMMIT")
+                sqlite.execute("SAVEPOINT work")
+                if not self._try(connection, work):
+                    sqlite.execute("ROLLBACK TO work")
+                sqlite.execute("RELEASE work")
+            sqlite.execute("COMMIT")
         except (SQLAlchemyError, sqlite3.Error) as error:
             if _is_full(error):
                 self._roll_back(connection)

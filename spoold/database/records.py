@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from spoold.database.prepared import Prepared
 from spoold.database.schema import audit, facts, grants, job_events
 from spoold.database.times import from_us, to_us
 from spoold.model.ids import JobId, UserId
 
-_LAST_AUDIT = select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1)
-_INSERT_AUDIT = insert(audit)
-_INSERT_EVENT = insert(job_events)
+_LAST_AUDIT = Prepared(select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1))
+_INSERT_AUDIT = Prepared(insert(audit))
+_INSERT_EVENT = Prepared(insert(job_events), ("job_id", "at_us", "event", "words"))
 _EVENTS = (
     select(job_events.c.at_us, job_events.c.event, job_events.c.words)
     .where(job_events.c.job_id == bindparam("of_job"))
@@ -56,13 +57,13 @@ class GrantRow:
 
 def last_audit(connection: Connection) -> tuple[int, bytes] | None:
     """Return the number and hash of the newest link."""
-    row = connection.execute(_LAST_AUDIT).one_or_none()
-    return None if row is None else (row.seq, row.chain_hash)
+    row = _LAST_AUDIT.run(connection).fetchone()
+    return None if row is None else (row[0], row[1])
 
 
 def insert_audit(connection: Connection, row: AuditRow) -> None:
     """Append a link."""
-    connection.execute(_INSERT_AUDIT, {"seq": row.seq, "entry": row.entry, "chain_hash": row.chain_hash})
+    _INSERT_AUDIT.run(connection, {"seq": row.seq, "entry": row.entry, "chain_hash": row.chain_hash})
 
 
 def audit_rows(connection: Connection, after_seq: int = 0, limit: int = 1000) -> list[AuditRow]:
@@ -74,7 +75,7 @@ def audit_rows(connection: Connection, after_seq: int = 0, limit: int = 1000) ->
 def insert_event(connection: Connection, job_id: JobId, at: datetime, event: str, words: str) -> None:
     """Add a line to a job's time line."""
     row = {"job_id": job_id.bytes, "at_us": to_us(at), "event": event, "words": words}
-    connection.execute(_INSERT_EVENT, row)
+    _INSERT_EVENT.run(connection, row)
 
 
 def events_of(connection: Connection, job_id: UUID) -> list[JobEventRow]:
