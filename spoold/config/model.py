@@ -270,6 +270,8 @@ class Config(Section):
             authentication=settings.authentication,
             release=settings.release,
             expires_after=settings.expires_after or self.hold.expires_after,
+            description=settings.description,
+            formats=None if settings.formats is None else frozenset(settings.formats),
         )
 
     def lpr_refusal(self, *, activated: bool) -> str | None:

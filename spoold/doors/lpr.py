@@ -112,7 +112,7 @@ class _IncomingJob:
         number = len(self._documents) + 1
         try:
             incoming = Incoming(_pieces(receive), protocol=PROTOCOL)
-            sealed = await self._door.intake.receive_loose(self._job_id, number, incoming)
+            sealed = await self._door.intake.receive_loose(self._job_id, number, incoming, self._queue)
         except SpoolError as error:
             raise self._refused(error) from error
         self._documents.append(sealed)

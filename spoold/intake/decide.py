@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from policy.decision import AttributeValue, Decision
 from policy.engine import PolicyEngine
+from policy.facts import Facts
 from protocols.ipp.encoder import encode_group
 from protocols.ipp.message import Attribute, Group
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import integer, keyword
 from spoold.intake.submission import Submission
+from spoold.model.errors import RefusedByPolicy
 from spoold.model.job import Document
 from spoold.model.jobstate import JobEvent
 from spoold.model.policy_facts import facts_for
@@ -48,16 +50,7 @@ def decide(
     on_arrival: bool,
 ) -> Acceptance:
     """Ask the policy about a job at acceptance; never raises for a failing rule (it denies and says so)."""
-    facts = facts_for(
-        queue=submission.queue.name,
-        principal=submission.principal,
-        claimed_name=submission.claimed_name,
-        template=submission.template,
-        documents=documents,
-        peer=submission.peer,
-        protocol=submission.protocol,
-    )
-    decision = engine.decide("accept", facts, now)
+    decision = engine.decide("accept", _facts(submission, documents), now)
     held = HELD_WORDS if submission.principal else CLAIM_WORDS
     if on_arrival:
         held = ON_ARRIVAL_WORDS
@@ -67,6 +60,29 @@ def decide(
         template=encode_template(with_set(submission.template, decision.set_attributes)),
         expires_at=now + _hold(submission, decision),
         rule=decision.rule,
+    )
+
+
+def refuse_early(engine: PolicyEngine, submission: Submission, now: datetime) -> None:
+    """Refuse before the document arrives what no document could change.
+
+    Raises:
+        RefusedByPolicy: a rule that asks nothing of the document says no.
+    """
+    decision = engine.decide_early(_facts(submission, ()), now)
+    if decision.verdict == "deny":
+        raise RefusedByPolicy(decision.message, rule=decision.rule)
+
+
+def _facts(submission: Submission, documents: Sequence[Document]) -> Facts:
+    return facts_for(
+        queue=submission.queue.name,
+        principal=submission.principal,
+        claimed_name=submission.claimed_name,
+        template=submission.template,
+        documents=documents,
+        peer=submission.peer,
+        protocol=submission.protocol,
     )
 
 

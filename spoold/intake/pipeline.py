@@ -13,7 +13,7 @@ from holdstore.store import HoldStore
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.admission import Admission
-from spoold.intake.decide import Acceptance, decide, encode_template
+from spoold.intake.decide import Acceptance, decide, encode_template, refuse_early
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
 from spoold.intake.rows import insert_next, seal_job, summary, template_of
@@ -23,7 +23,7 @@ from spoold.model.errors import Busy, NotFound, NotPossible, RefusedByPolicy, Sp
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
-from spoold.model.queue import Release
+from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
 from spoold.records import transitions
 from spoold.runtime.clock import Clock
@@ -75,12 +75,7 @@ class Intake:
         """
         parts = self._parts
         parts.admission.check(submission)
-        engine = parts.site().policy
-        if engine.uses_document("accept"):
-            return
-        acceptance = decide(engine, submission, (), parts.clock.now(), on_arrival=False)
-        if acceptance.event is JobEvent.REFUSED:
-            raise RefusedByPolicy(acceptance.words, rule=acceptance.rule)
+        refuse_early(parts.site().policy, submission, parts.clock.now())
 
     async def submit(self, submission: Submission, incoming: Incoming) -> Job:
         """Take a job with its only document ("Print-Job", LPR).
@@ -95,20 +90,20 @@ class Intake:
         job_id = new_job_id()
         async with self._body(submission.queue.name, job_id):
             try:
-                received = await self._receive(job_id, 1, incoming)
+                received = await self._receive(job_id, 1, incoming, submission.queue)
             except SpoolError as error:
                 await self._note_refusal(submission, job_id, error)
                 raise
         return await self.deliver(submission, job_id, [received])
 
-    async def receive_loose(self, job_id: JobId, number: int, incoming: Incoming) -> Document:
+    async def receive_loose(self, job_id: JobId, number: int, incoming: Incoming, queue: Queue) -> Document:
         """Seal a document whose sender is not known yet; it belongs to no job until `deliver`.
 
         Raises:
             SpoolError: a refusal; nothing of this document was kept.
         """
         async with self._parts.admission.body():
-            return await self._receive(job_id, number, incoming)
+            return await self._receive(job_id, number, incoming, queue)
 
     async def drop_loose(self, job_id: JobId, documents: Sequence[Document]) -> None:
         """Destroy loose documents; nothing but their containers ever existed."""
@@ -266,7 +261,7 @@ class Intake:
             words = f"A job may have {parts.limits.max_documents_per_job} documents, not more."
             return await self._abort(job.id, submission.actor, words)
         try:
-            document = await self._receive(job.id, number, incoming)
+            document = await self._receive(job.id, number, incoming, submission.queue)
         except (TooLarge, NotPossible) as error:
             return await self._abort(job.id, submission.actor, error.public)
         except SpoolError as error:
@@ -286,7 +281,7 @@ class Intake:
             raise NotPossible("The job has ended while its document was arriving.", job=str(job.id))
         return added
 
-    async def _receive(self, job_id: JobId, number: int, incoming: Incoming) -> Document:
+    async def _receive(self, job_id: JobId, number: int, incoming: Incoming, queue: Queue) -> Document:
         site = self._parts.site()
         received = await receive(
             self._parts.store,
@@ -294,7 +289,7 @@ class Intake:
             number,
             incoming,
             max_bytes=site.max_document_bytes,
-            formats=self._parts.formats,
+            formats=self._parts.formats if queue.formats is None else self._parts.formats & queue.formats,
         )
         self._parts.metrics.bytes_received(incoming.protocol, received.sealed.size_bytes)
         return received.document()

@@ -21,7 +21,13 @@ class Release(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A configured queue; `printers` are names of printers, the first is the preferred one."""
+    """A configured queue.
+
+    Args:
+        printers: names of printers, the first is the preferred one.
+        description: what people read when they add the queue.
+        formats: MIME types accepted here; None means all that spoold takes.
+    """
 
     name: str
     printers: tuple[str, ...]
@@ -29,3 +35,5 @@ class Queue:
     authentication: Authentication
     release: Release
     expires_after: timedelta
+    description: str = ""
+    formats: frozenset[str] | None = None

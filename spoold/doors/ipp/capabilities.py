@@ -22,6 +22,7 @@ from protocols.ipp.values import (
     resolution,
     text,
 )
+from spoold.model.queue import Queue
 
 # Decided by magic bytes on arrival; a printer that cannot take one of them says so at release.
 FORMATS = (
@@ -74,6 +75,13 @@ JOB_TEMPLATE = (
 OPERATION_CREATION = ("document-format", "document-name", "ipp-attribute-fidelity", "job-name")
 
 
+def formats_of(queue: Queue) -> tuple[str, ...]:
+    """Return the formats a client may declare for a queue; octet-stream means "look for yourself"."""
+    if queue.formats is None:
+        return FORMATS
+    return tuple(one for one in FORMATS if one == "application/octet-stream" or one in queue.formats)
+
+
 def media_col(media: str) -> Collection:
     """Return the `media-col` value of a named size."""
     width, height = MEDIA[media]
@@ -108,7 +116,6 @@ def _protocol(operations: tuple[Operation, ...]) -> tuple[Attribute, ...]:
         keyword("ipp-features-supported", "ipp-everywhere-server", "job-release"),
         enum("operations-supported", *operations),
         keyword("compression-supported", "none"),
-        mime("document-format-supported", *FORMATS),
         mime("document-format-default", "application/octet-stream"),
         mime("document-format-preferred", "application/pdf"),
         keyword("pdl-override-supported", "attempted"),
@@ -205,6 +212,7 @@ def _media() -> tuple[Attribute, ...]:
         integer("media-left-margin-supported", _MARGIN),
         integer("media-right-margin-supported", _MARGIN),
         integer("media-top-margin-supported", _MARGIN),
+        keyword("media-key-supported", *MEDIA),
         keyword("media-source-supported", "auto"),
         keyword("media-type-supported", "stationery"),
     )

@@ -8,8 +8,8 @@ import structlog
 
 from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
-from protocols.ipp.values import boolean, date_time, enum, integer, keyword, name_, text, uri
-from spoold.doors.ipp.capabilities import static_attributes
+from protocols.ipp.values import boolean, date_time, enum, integer, keyword, mime, name_, text, uri
+from spoold.doors.ipp.capabilities import formats_of, static_attributes
 from spoold.doors.ipp.context import IppRequest
 from spoold.model.queue import Authentication, Queue
 
@@ -68,7 +68,8 @@ class QueueAttributes:
             keyword("uri-authentication-supported", proof, proof),
             name_("printer-name", queue.name),
             name_("printer-dns-sd-name", f"{queue.name} @ {self._server_name}"),
-            text("printer-info", queue.name),
+            text("printer-info", queue.description or queue.name),
+            mime("document-format-supported", *formats_of(queue)),
             text("printer-location", ""),
             text("printer-organization", ""),
             text("printer-organizational-unit", ""),

@@ -5,7 +5,7 @@ from protocols.ipp.message import Attribute, Group, Message
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import keyword, mime
-from spoold.doors.ipp.capabilities import FORMATS
+from spoold.doors.ipp.capabilities import formats_of
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.job_attributes import creation_answer
@@ -103,7 +103,7 @@ def _checked(door: Door, request: IppRequest) -> Checked | Message:
 
 def _refuse_format(request: IppRequest) -> Message | None:
     declared = request.operation.string("document-format")
-    if declared is not None and declared.lower() not in FORMATS:
+    if declared is not None and declared.lower() not in formats_of(request.queue):
         return answer(
             request.message,
             Status.CLIENT_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
