@@ -1,5 +1,6 @@
 """Logging: structlog to the journal, as JSON, or readable on a terminal; secrets masked on the way."""
 
+import functools
 import json
 import logging as stdlib_logging
 import os
@@ -101,6 +102,8 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: _redacted(key, value, 0) for key, value in event.items()}
 
 
+# The same few names come with every event.
+@functools.lru_cache(maxsize=1024)
 def is_private(key: str) -> bool:
     """Return whether a field of this name must not be logged in clear."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key).lower().strip("_")
