@@ -67,6 +67,7 @@ class Attempt:
     Args:
         title: for "document-name"; empty while names are masked.
         status_at_s: when the printer was last known to be ready (trio's clock).
+        created: whether the printer may know the job.
         first_byte: whether "first byte" is durable: from then on paper is possible.
         sent_bytes: document bytes handed to the printer's connection; 0 means none can have arrived.
         all_bytes: whether "all bytes" is durable: the printer took everything and said so.
@@ -86,8 +87,7 @@ class Attempt:
     first_byte: bool = False
     sent_bytes: int = 0
     all_bytes: bool = False
-    impressions: int | None = None
-    progress_at_s: float = 0.0
+    progress_at_s: float = field(default_factory=trio.current_time)
     handed_over_at_s: float | None = None
 
     @property

@@ -48,15 +48,12 @@ async def follow(attempt: Attempt, remote: RemoteJob | None = None) -> None:
 
 async def _ask(attempt: Attempt) -> RemoteJob:
     if attempt.remote_id is not None:
-        remote = await attempt.adapter.progress(attempt.ticket, attempt.remote_id)
-    else:
-        found = await attempt.adapter.find(attempt.ticket)
-        if found is None:
-            raise NoSuchRemoteJob("The printer does not know the job.")
-        remote = found
-        attempt.remote_id = found.remote_id
-    attempt.impressions = remote.impressions
-    return remote
+        return await attempt.adapter.progress(attempt.ticket, attempt.remote_id)
+    found = await attempt.adapter.find(attempt.ticket)
+    if found is None:
+        raise NoSuchRemoteJob("The printer does not know the job.")
+    attempt.remote_id = found.remote_id
+    return found
 
 
 def _concluded(attempt: Attempt, remote: RemoteJob, unchanged_s: float) -> bool:

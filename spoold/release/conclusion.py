@@ -43,7 +43,8 @@ class Conclusions:
         """
         trouble = attempt.control.trouble
         if trouble is None:
-            return await self._completed(attempt, attempt.impressions)
+            ending = attempt.control.ending
+            return await self._completed(attempt, None if ending is None else ending.impressions)
         if not attempt.first_byte:
             return await self._before_paper(attempt, trouble)
         if trouble.cause is Cause.SHUTDOWN and attempt.all_bytes:
