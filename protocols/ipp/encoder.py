@@ -41,8 +41,12 @@ _MEMBER_START = bytes((_MEMBER_NAME, 0, 0))
 _COLLECTION_END = bytes((_END_COLLECTION, 0, 0, 0, 0))
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message, *encoded_groups: bytes) -> bytes:
     """Return a message's octets, up to and including the end-of-attributes tag.
+
+    Args:
+        message: its groups come first.
+        encoded_groups: groups that follow, as `encode_group` made them some time ago.
 
     Raises:
         LocalProtocolError: a value does not fit its syntax, or is longer than its length field can say.
@@ -54,6 +58,7 @@ def encode(message: Message) -> bytes:
         raise LocalProtocolError(f"message header out of range: {error}") from error
     for group in message.groups:
         _append_group(pieces, group)
+    pieces.extend(encoded_groups)
     pieces.append(bytes((_END_OF_ATTRIBUTES,)))
     return b"".join(pieces)
 

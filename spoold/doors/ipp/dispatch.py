@@ -32,7 +32,8 @@ CONTENT_TYPE = "application/ipp"
 REALM = "spoold"
 OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
 
-Handler = Callable[[Door, IppRequest], Awaitable[Message]]
+# An answer that is made again and again comes encoded.
+Handler = Callable[[Door, IppRequest], Awaitable[Message | bytes]]
 
 
 class Object(Enum):
@@ -276,8 +277,9 @@ def _authority(request: Request) -> str:
     return host if request.port is None else f"{host}:{request.port}"
 
 
-def _ipp(message: Message) -> Response:
-    return Response(200, [("Content-Type", CONTENT_TYPE)], encode(message))
+def _ipp(message: Message | bytes) -> Response:
+    body = message if isinstance(message, bytes) else encode(message)
+    return Response(200, [("Content-Type", CONTENT_TYPE)], body)
 
 
 def _plain(status: int, words: str) -> Response:

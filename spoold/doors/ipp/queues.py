@@ -2,20 +2,17 @@
 
 import structlog
 
-from protocols.ipp.message import Group, Message
-from protocols.ipp.selection import printer_selection
-from protocols.ipp.tags import GroupTag
+from protocols.ipp.encoder import encode
+from protocols.ipp.message import Message
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door
 
 log = structlog.get_logger()
 
 
-async def get_printer_attributes(door: Door, request: IppRequest) -> Message:
+async def get_printer_attributes(door: Door, request: IppRequest) -> bytes:
     """Answer Get-Printer-Attributes; open to everybody, because clients ask before they can sign in."""
-    selection = printer_selection(request.operation.strings("requested-attributes"))
-    chosen = selection.of(door.attributes.of(request, door.clock.now()))
-    return answer(request.message, groups=[Group(GroupTag.PRINTER, chosen)])
+    return encode(answer(request.message), door.attributes.encoded(request, door.clock.now()))
 
 
 async def identify_printer(_door: Door, request: IppRequest) -> Message:

@@ -161,3 +161,13 @@ def test_groups_need_a_groups_tag(tag: int) -> None:
 def test_headers_out_of_range(message: Message) -> None:
     with pytest.raises(LocalProtocolError, match="header"):
         encode(message)
+
+
+def test_groups_that_are_encoded_already_follow() -> None:
+    operation = Group(GroupTag.OPERATION, (charset("attributes-charset", "utf-8"),))
+    printer = Group(GroupTag.PRINTER, (integer("queued-job-count", 3),))
+    later = Group(GroupTag.JOB, (integer("job-id", 7),))
+
+    joined = encode(Message((2, 0), 0, 1, (operation,)), encode_group(printer), encode_group(later))
+
+    assert joined == encode(Message((2, 0), 0, 1, (operation, printer, later)))
