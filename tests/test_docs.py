@@ -11,10 +11,12 @@ from spoold.cli.main import COMMANDS
 from spoold.doors.ipp.dispatch import OPERATIONS
 from spoold.model import errors
 from spoold.model.errors import SpoolError
+from spoold.model.jobstate import TRANSITIONS, JobEvent, JobState
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)\s]*)?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE = re.compile(r"`([^`\n]+)`|^    (.+)$", re.MULTILINE)
 MAKE = re.compile(r"^make ([a-z][a-z-]*)", re.MULTILINE)
 
@@ -25,6 +27,52 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target, _ in LINK.findall(page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), f"{target} is not there"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_headings(page: Path) -> None:
+    """Every link to a place within a page names one of its headings, as renderers make anchors of them."""
+    for target, place in LINK.findall(page.read_text()):
+        if place and "://" not in target:
+            linked = page.parent / target if target else page
+            anchors = {
+                re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                for heading in HEADING.findall(linked.read_text())
+            }
+            assert place[1:] in anchors, f"{target}{place}"
+
+
+def test_the_code_refers_to_sections_that_exist() -> None:
+    """A comment like "docs/design.md, recall" names a heading or a paragraph that begins in bold."""
+    found = {
+        (page, " ".join(words.split()))
+        for package in ("spoold", "protocols", "holdstore", "policy")
+        for path in (ROOT / package).rglob("*.py")
+        for page, words in re.findall(r"docs/([a-z-]+\.md), ([a-z][a-z0-9 ]+)", path.read_text())
+    }
+    assert len(found) > 5
+    for page, words in sorted(found):
+        begins = rf"^(?:#+ .*|\*\*)\b{re.escape(words)}\b"
+        assert re.search(begins, (ROOT / "docs" / page).read_text(), re.MULTILINE | re.IGNORECASE), (
+            page,
+            words,
+        )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_files_exist(page: Path) -> None:
+    """Tests and modules that a page names in code are there, and so are the functions after "::"."""
+    names = re.findall(
+        r"`((?:tests|spoold|protocols|holdstore|policy|systemd|bench)/[\w./-]+)(?:::(\w+))?", page.read_text()
+    )
+    for name, function in names:
+        path = ROOT / name
+        assert path.exists(), name
+        if function:
+            assert re.search(rf"^(?:async )?def {function}\(", path.read_text(), re.MULTILINE), (
+                name,
+                function,
+            )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -82,3 +130,47 @@ def test_the_systemd_pages_name_the_shipped_units() -> None:
     page = (ROOT / "docs" / "running.md").read_text()
     for unit in (ROOT / "systemd").iterdir():
         assert unit.name in page, unit.name
+
+
+def test_every_room_stands_on_the_plan() -> None:
+    """docs/architecture.md has a line for each package, and no line for one that is gone."""
+    plan = re.findall(r"^ +((?:protocols|holdstore|policy|spoold)\S*)  *\S", architecture(), re.MULTILINE)
+    rooms = {
+        str(path.parent.relative_to(ROOT))
+        for package in ("protocols", "holdstore", "policy", "spoold")
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert {*plan} - {"spoold/__main__"} == rooms - {"spoold"}
+
+
+def test_the_state_table_is_the_code_s() -> None:
+    """docs/architecture.md shows every state with every event and the state after it, in the code's order."""
+    rows = re.findall(r"^\| ([a-z-]+) \| [^|]+ \|(.*)\|$", section_of(architecture(), "States"), re.MULTILINE)
+    shown = {state: ending.strip() for state, ending in rows[1:]}
+    written = {
+        state.value: ", ".join(
+            f"{event} → {TRANSITIONS[state, event]}" for event in JobEvent if (state, event) in TRANSITIONS
+        )
+        for state in JobState
+    }
+    assert shown == written
+
+
+def test_every_service_is_on_the_page() -> None:
+    """docs/architecture.md lists the services that are started, in their order."""
+    source = (ROOT / "spoold" / "app" / "services.py").read_text()
+    started = re.findall(r"""(?:Service|_gentle)\(\s*"([a-z-]+)\"""", source)
+    rows = re.findall(r"^\| ([a-z, -]+) \| ", section_of(architecture(), "Starting"), re.MULTILINE)
+    shown = [name for row in rows for name in row.split(", ")]
+    assert sorted(shown) == sorted({*started, "service"})
+    order = re.findall(r"""Service\("([a-z-]+)\"""", source.partition("services = [")[2].partition("]\n")[0])
+    assert [name for name in shown if name in order] == order
+
+
+def architecture() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text()
+
+
+def section_of(page: str, heading: str) -> str:
+    """Return what stands under a heading of the second level."""
+    return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
