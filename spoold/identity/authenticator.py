@@ -315,6 +315,7 @@ class Identity:
     async def _record_failure(self, claim: _Claim, finding: Finding) -> None:
         known = finding.account_id if isinstance(finding, Rejected) else None
         why = finding.why if isinstance(finding, Rejected) else "unknown-name"
+        tag = self._name_tag(claim.name)
 
         def work(connection: Connection) -> None:
             now = self._clock.now()
@@ -326,7 +327,7 @@ class Identity:
                 kind="sign-in-failed",
                 actor=f"unproven:{claim.peer}",
                 user=known,
-                name_tag=None if known is not None else self._name_tag(claim.name),
+                name_tag=None if known is not None else tag,
                 method=claim.method.value,
                 why=why,
             )

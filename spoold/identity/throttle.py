@@ -23,6 +23,7 @@ from spoold.model.ids import UserId
 from spoold.runtime.clock import Clock
 
 _LOCAL = "local"
+_NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,10 @@ class Throttle:
                 window.checking -= 1
 
     def rows(self, name: str, peer: str, user_id: UserId | None) -> list[FailureRow]:
-        """Return what is to be stored after a check: counts of the place, and of the person if there is one.
+        """Return what is to be stored after a check: counts of the place and of the person.
 
-        A name that nobody has is not stored: people type passwords into name fields.
+        A name that nobody has is not stored: people type passwords into name fields. Its count goes to a
+        row that stands for all such names and is never read, so that storing takes the same time.
         """
         now = self._clock.monotonic_s()
         found = []
@@ -164,8 +166,9 @@ class Throttle:
             if window is not None and (times := window.recent(now)):
                 found.append(self._row(subject, times, 0.0))
         person = self._people.get(name)
-        if user_id is not None and person is not None and (times := person.recent(now)):
-            found.append(self._row(f"user:{user_id}", times, person.locked_until))
+        if person is not None and (times := person.recent(now)):
+            subject = _NOBODY if user_id is None else f"user:{user_id}"
+            found.append(self._row(subject, times, person.locked_until))
         return found
 
     def restore(self, rows: Iterable[FailureRow], names: Mapping[str, str]) -> None:

@@ -295,4 +295,4 @@ async def test_a_name_nobody_has_is_not_stored(guesser: Guesser) -> None:
     await guesser.guess("my secret password")
     rows = guesser.throttle.rows("my secret password", HERE, None)
     assert "secret" not in repr(rows)
-    assert [row.subject.partition(":")[0] for row in rows] == ["address", "network"]
+    assert [row.subject.partition(":")[0] for row in rows] == ["address", "network", "nobody"]
