@@ -66,6 +66,9 @@ async def _is_past_caring(attempt: Attempt, status: PrinterStatus) -> bool:
     """
     if not attempt.all_bytes or status.state == "unknown":
         return False
+    if not status.blocking and status.state != "stopped":
+        # It takes no new jobs; ours it has.
+        return True
     remote = await _ask(attempt)
     if remote is None:
         return False
