@@ -100,7 +100,8 @@ def test_never_more_than_five_checks_in_fifteen_minutes(steps: list[tuple[float,
             await guesser.guess(peer=f"10.20.{address}.7")
             if owner_too:
                 await guesser.sign_in(peer=ELSEWHERE)
-            assert await guesser.wait_s(peer="203.0.113.5") <= 900
+            # Sums of floats are a hair off.
+            assert await guesser.wait_s(peer="203.0.113.5") <= 900 + 1e-6
 
     trio.run(main)
     assert not guesser.checked or most_within(guesser.checked, 900 - 1e-6) <= 5
