@@ -127,7 +127,7 @@ def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
 
 
 def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
-    # Starlette and hypercorn are 40 MiB: a daemon without a portal does not load them.
+    # A daemon without a portal does not load Starlette and Jinja.
     from spoold.doors.web.app import build_web_app, serve_web  # noqa: PLC0415
 
     app = build_web_app(
@@ -138,6 +138,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         metrics=parts.metrics,
         health=parts.health,
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
+        trusted_certificate=lambda: parts.config.tls.certificate != "auto",
     )
     stop = trio.Event()
 

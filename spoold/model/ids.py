@@ -28,6 +28,8 @@ def canonical_name(name: str) -> str:
     Two names that differ only in case or in compatibility characters are the same person; the
     result is stable: `canonical_name(canonical_name(x)) == canonical_name(x)`.
     """
+    # What no UTF-8 can say can be nobody's name, and must not reach a database or a log.
+    name = name.encode("utf-8", "replace").decode("utf-8")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name.strip()).casefold())
     return folded.strip()[:MAX_NAME_CHARACTERS].strip()
 
