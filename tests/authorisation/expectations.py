@@ -1,0 +1,162 @@
+"""How every declared call is used in the matrix, and what it does when the caller may."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocols.ipp.message import Attribute
+from protocols.ipp.operations import Operation
+from protocols.ipp.values import boolean, keyword, name_
+from spoold.model.access import Action
+from spoold.model.jobstate import JobState
+from tests.authorisation.spooler import DOCUMENT, Spooler, Target, Who
+from tests.integration.daemon import CANARY_PASSWORD
+
+
+@dataclass(frozen=True)
+class IppCase:
+    """One way to use an operation.
+
+    Args:
+        action: what decides, where it is not the declared one alone.
+        arriving: the job is still arriving, with `documents` sent; else it is held.
+        becomes: the job's state when the caller may; None: nothing changes.
+        makes_job: a job of the caller's is made.
+        shows: the answer tells the job's name to whoever may read it.
+    """
+
+    attributes: tuple[Attribute, ...] = ()
+    document: bytes = b""
+    action: Action | None = None
+    arriving: bool = False
+    documents: int = 0
+    becomes: JobState | None = None
+    makes_job: bool = False
+    shows: bool = False
+
+
+_ALL = keyword("requested-attributes", "all")
+_CLAIM = name_("requesting-user-name", "alice")
+# More than one where the state of the job decides.
+IPP: Mapping[Operation, tuple[IppCase, ...]] = {
+    Operation.PRINT_JOB: (IppCase((_CLAIM,), DOCUMENT, makes_job=True),),
+    Operation.VALIDATE_JOB: (IppCase((_CLAIM,)),),
+    Operation.CREATE_JOB: (IppCase((_CLAIM,), makes_job=True),),
+    Operation.SEND_DOCUMENT: (
+        IppCase((boolean("last-document", True),), DOCUMENT, arriving=True, becomes=JobState.HELD),
+    ),
+    Operation.CLOSE_JOB: (IppCase(arriving=True, documents=1, becomes=JobState.HELD),),
+    Operation.CANCEL_JOB: (
+        IppCase((_CLAIM,), action=Action.CANCEL, becomes=JobState.CANCELED),
+        IppCase((_CLAIM,), action=Action.CANCEL_INCOMING, arriving=True, becomes=JobState.CANCELED),
+    ),
+    Operation.GET_JOB_ATTRIBUTES: (IppCase((_ALL, _CLAIM), shows=True),),
+    Operation.GET_JOBS: (IppCase((_ALL, _CLAIM), shows=True),),
+    Operation.CANCEL_MY_JOBS: (IppCase((_CLAIM,), becomes=JobState.CANCELED),),
+    Operation.HOLD_JOB: (IppCase((_CLAIM,)),),
+    Operation.RELEASE_JOB: (IppCase((_CLAIM,), becomes=JobState.COMPLETED),),
+    Operation.GET_PRINTER_ATTRIBUTES: (IppCase((_ALL,)),),
+    Operation.IDENTIFY_PRINTER: (IppCase((_CLAIM,)),),
+}
+
+
+def _json(_spooler: Spooler, _who: Who, _target: Target) -> bytes:
+    return b'{"printer": "out"}'
+
+
+def _release_form(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
+    return {"printer": "out", "password": CANARY_PASSWORD}
+
+
+def _no_fields(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
+    return {}
+
+
+def _sign_in_form(spooler: Spooler, who: Who, _target: Target) -> dict[str, str]:
+    name = spooler.people.get(who, spooler.people[Who.OTHER]).name
+    return {"name": name, "password": CANARY_PASSWORD}
+
+
+@dataclass(frozen=True)
+class WebCase:
+    """How a route is used.
+
+    Args:
+        answers: statuses of an answer to whoever may; 409: allowed, but the job is in no state for it.
+        form, body: what is posted.
+        becomes, shows: as for `IppCase`.
+        ends_session: the caller has to sign in again afterwards.
+    """
+
+    answers: frozenset[int] = frozenset({200})
+    form: Callable[[Spooler, Who, Target], dict[str, str]] | None = None
+    body: Callable[[Spooler, Who, Target], bytes] | None = None
+    becomes: JobState | None = None
+    shows: bool = False
+    ends_session: bool = False
+
+
+_MOVED = frozenset({303})
+WEB: Mapping[tuple[str, str], WebCase] = {
+    ("GET", "/sign-in"): WebCase(frozenset({200, 303})),
+    ("POST", "/sign-in"): WebCase(_MOVED, form=_sign_in_form),
+    ("POST", "/sign-out"): WebCase(_MOVED, form=_no_fields, ends_session=True),
+    ("GET", "/"): WebCase(shows=True),
+    ("GET", "/jobs/{job_id}"): WebCase(shows=True),
+    ("GET", "/jobs/{job_id}/release"): WebCase(shows=True),
+    ("POST", "/jobs/{job_id}/release"): WebCase(_MOVED, form=_release_form, becomes=JobState.COMPLETED),
+    ("GET", "/jobs/{job_id}/delete"): WebCase(shows=True),
+    ("POST", "/jobs/{job_id}/delete"): WebCase(_MOVED, form=_no_fields, becomes=JobState.CANCELED),
+    ("POST", "/jobs/{job_id}/take-back"): WebCase(frozenset({409}), form=_no_fields),
+    ("GET", "/printers"): WebCase(),
+    ("GET", "/api/v1/jobs"): WebCase(shows=True),
+    ("GET", "/api/v1/jobs/{job_id}"): WebCase(shows=True),
+    ("POST", "/api/v1/jobs/{job_id}/release"): WebCase(
+        frozenset({202}), body=_json, becomes=JobState.COMPLETED, shows=True
+    ),
+    ("DELETE", "/api/v1/jobs/{job_id}"): WebCase(becomes=JobState.CANCELED),
+    ("GET", "/api/v1/printers"): WebCase(),
+    ("GET", "/healthz"): WebCase(),
+    ("GET", "/metrics"): WebCase(),
+    ("GET", "/static/portal.css"): WebCase(),
+    ("GET", "/static/refresh.js"): WebCase(),
+    ("GET", "/static/icon.svg"): WebCase(),
+}
+
+
+@dataclass(frozen=True)
+class ControlCase:
+    """How a command is used.
+
+    Args:
+        job: whether it is about one job.
+        refused_in_state: whoever may do it hears that the job is in no state for it.
+        accounts: rows of accounts that change.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    job: bool = False
+    refused_in_state: bool = False
+    becomes: JobState | None = None
+    shows: bool = False
+    accounts: int = 0
+
+
+CONTROL: Mapping[str, ControlCase] = {
+    "jobs": ControlCase(shows=True),
+    "job": ControlCase(job=True, shows=True),
+    "release": ControlCase(
+        {"printer": "out", "wait_s": 30}, job=True, becomes=JobState.COMPLETED, shows=False
+    ),
+    "cancel": ControlCase(job=True, becomes=JobState.CANCELED),
+    "take-back": ControlCase(job=True, refused_in_state=True),
+    "printers": ControlCase(),
+    "user-add": ControlCase({"name": "new-{who}", "new_password": CANARY_PASSWORD}, accounts=1),
+    "user-password": ControlCase({"name": "spare", "new_password": CANARY_PASSWORD}, accounts=2),
+    "user-disable": ControlCase({"name": "spare"}, accounts=2),
+    "user-enable": ControlCase({"name": "spare"}, accounts=2),
+    "user-list": ControlCase(),
+    "audit-verify": ControlCase(),
+    "store-check": ControlCase({"read_fraction": 1.0}),
+    "status": ControlCase(),
+}
