@@ -1,7 +1,7 @@
 """Expiry: jobs that nobody fetched are destroyed in time, and the traces of ended ones are forgotten."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 import trio
@@ -36,25 +36,29 @@ class Expiry:
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
+        # Jobs up to `settled` are surely older than any step that the next look can find.
+        settled = latest = await self._newest()
         detector = ClockStepDetector(self.ledger.clock)
-        newest = await self._newest()
         while True:
+            # Read before the detector looks: a step in between then only makes this moment early, never late.
+            now = self.ledger.clock.now()
+            step_s = detector.observe()
             try:
-                step_s = detector.observe()
                 if step_s:
-                    await self.clock_stepped(step_s, newest)
-                newest = await self._newest()
-                await self.expire()
-                await self.forget()
+                    await self.clock_stepped(step_s, settled)
+                else:
+                    settled = latest
+                    await self.expire(now)
+                    await self.forget(now)
+                latest = await self._newest()
                 await self._count()
             except SpoolError as error:
                 # The records are closed for now; what is due stays due.
                 log.warning("expiry-waits", error=error.public, **error.fields)
             await trio.sleep(LOOK_S)
 
-    async def expire(self) -> int:
+    async def expire(self, now: datetime) -> int:
         """Destroy every job whose time has passed; returns how many."""
-        now = self.ledger.clock.now()
         due = await self.ledger.database.read(lambda connection: jobs.expired_jobs(connection, now, EXPIRING))
         for job in due:
             try:
@@ -64,9 +68,9 @@ class Expiry:
                 continue
         return len(due)
 
-    async def forget(self) -> int:
+    async def forget(self, now: datetime) -> int:
         """Delete the rows of jobs that ended long ago; returns how many."""
-        before = self.ledger.clock.now() - self.site().forget_after
+        before = now - self.site().forget_after
         total = 0
         while True:
             count = await self.ledger.database.write(
@@ -76,20 +80,20 @@ class Expiry:
             if count < FORGET_BATCH:
                 return total
 
-    async def clock_stepped(self, step_s: float, newest: int) -> None:
+    async def clock_stepped(self, step_s: float, settled: int) -> None:
         """Move the end of every waiting job with the wall clock, so that none ends early or late.
 
         Args:
             step_s: how far the clock was set.
-            newest: highest job number before. Younger jobs came within the last look; on which side of
-                the step nobody knows, so they get their full time from now.
+            settled: highest number of a job that is surely older than the step. Younger ones came within
+                the last two looks; on which side of the step nobody knows, so they get their full time.
         """
         now = self.ledger.clock.now()
         step = timedelta(seconds=step_s)
 
         def work(connection: Connection) -> None:
             for job in jobs.list_jobs(connection, states=WAITING):
-                known = job.number <= newest
+                known = job.number <= settled
                 end = job.expires_at + step if known else now + (job.expires_at - job.created_at)
                 jobs.update_job(connection, job.id, [job.state], expires_at=end)
             audit.append(connection, at=now, kind="clock-step", actor=SPOOLER, seconds=round(step_s, 3))

@@ -152,7 +152,7 @@ class ReleaseService:
         return await self.ledger.job(job_id)
 
     async def _run_arrivals(self) -> None:
-        with self._running.arriving:
+        with trio.CancelScope() as self._running.arriving:
             await self.arrivals.run()
 
     async def _all_ended(self) -> None:

@@ -1,0 +1,118 @@
+"""Expiry: on time by the clock that nobody sets, shredded, remembered for a while, then forgotten."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from spoold.database import jobs, records
+from spoold.model.job import Job
+from spoold.model.jobstate import JobState
+from spoold.release.expiry import LOOK_S
+from tests.support.release_house import House, open_house
+
+# How long the jobs of these tests are held.
+HOLD_S = 600
+
+
+async def held_job(house: House, state: JobState = JobState.HELD) -> Job:
+    """A job that expires in `HOLD_S`."""
+    end = house.clock.now() + timedelta(seconds=HOLD_S)
+    return await house.add_job(house.person("ana"), state=state, expires_at=end)
+
+
+async def state_of(house: House, job: Job) -> JobState:
+    return (await house.job(job)).state
+
+
+@pytest.mark.parametrize(
+    "state",
+    [JobState.HELD, JobState.WAITING_APPROVAL, JobState.UNKNOWN, JobState.QUARANTINED, JobState.RECEIVING],
+)
+async def test_a_job_expires_on_time_and_is_shredded(
+    state: JobState, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path) as house:
+        job = await held_job(house, state)
+        await trio.sleep(HOLD_S - 2 * LOOK_S)
+        assert await state_of(house, job) is state
+        await trio.sleep(3 * LOOK_S)
+        ended = await house.job(job)
+        assert ended.state is JobState.EXPIRED
+        assert "Nobody released the job in time" in ended.reason
+        assert (ended.wrapped_key, ended.private) == (None, None)
+        assert (await house.service.ledger.documents(job.id))[0].wrapped_key is None
+
+
+async def test_a_job_at_a_printer_does_not_expire(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path) as house:
+        ana = house.person("ana")
+        house.memory("lobby").prints = False
+        soon = house.clock.now() + timedelta(seconds=20)
+        job = await house.add_job(ana, expires_at=soon)
+        await house.desk.release(ana, job.id, "lobby")
+        await trio.sleep(60)
+        assert await state_of(house, job) is JobState.PRINTING
+        house.memory("lobby").reasons = ("media-jam",)
+        assert (await house.settled(job)).state is JobState.HELD
+        await trio.sleep(2 * LOOK_S)
+        assert await state_of(house, job) is JobState.EXPIRED
+
+
+async def test_the_trace_stays_and_is_forgotten(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path) as house:
+        house.change_site(forget_after=timedelta(minutes=10))
+        job = await house.add_job(house.person("ana"), expires_at=house.clock.now())
+        await trio.sleep(60)
+        assert await state_of(house, job) is JobState.EXPIRED
+        await trio.sleep(600)
+        gone = await house.database.read(lambda connection: jobs.job_by_id(connection, job.id))
+        assert gone is None
+        # Evidence outlives the row.
+        audit = await house.database.read(records.audit_rows)
+        assert any(str(job.id) in row.entry for row in audit)
+
+
+@pytest.mark.parametrize("step_s", [20 * 86400, -20 * 86400, 2000 * 86400, -30])
+async def test_setting_the_wall_clock_moves_no_end(
+    step_s: float, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path) as house:
+        old = await held_job(house)
+        await trio.sleep(200)
+        house.clock.step_wall(step_s)
+        # Arrives before anybody has noticed the step.
+        young = await held_job(house)
+        await trio.sleep(2 * LOOK_S)
+        assert await state_of(house, old) is JobState.HELD
+        assert await state_of(house, young) is JobState.HELD
+        await trio.sleep(HOLD_S - 200 - 4 * LOOK_S)
+        assert await state_of(house, old) is JobState.HELD
+        await trio.sleep(4 * LOOK_S)
+        assert await state_of(house, old) is JobState.EXPIRED
+        assert await state_of(house, young) is JobState.HELD
+        await trio.sleep(200)
+        assert await state_of(house, young) is JobState.EXPIRED
+        audit = await house.database.read(records.audit_rows)
+        assert sum('"kind":"clock-step"' in row.entry for row in audit) == 1
+
+
+async def test_expiry_goes_on_after_the_records_were_closed(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"), expires_at=house.clock.now() + timedelta(seconds=30))
+        await trio.sleep(28)
+        house.database.refusing = 5  # type: ignore[attr-defined]
+        await trio.sleep(10 * LOOK_S)
+        assert await state_of(house, job) is JobState.EXPIRED
+
+
+async def test_held_jobs_are_counted(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path) as house:
+        for _ in range(3):
+            await house.add_job(house.person("ana"))
+        await trio.sleep(2 * LOOK_S)
+        assert b"spoold_jobs_held 3.0" in house.metrics.render()
