@@ -1,10 +1,12 @@
 """The writer thread: durable on return, batches, isolation of errors, migrations, no residue."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -52,6 +54,37 @@ async def test_an_error_rolls_back_its_own_work_only(database: Database) -> None
         lambda connection: list(connection.execute(text("SELECT name FROM facts")).scalars())
     )
     assert sorted(names) == sorted(f"good-{number}" for number in range(20))
+
+
+async def test_cancelled_work_is_waited_for_and_told_of(database: Database) -> None:
+    """Whoever asked learns what happened, even if nobody wants the rest of what they were doing."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> str:
+        begun.set()
+        may_end.wait(10)
+        records.set_fact(connection, "slow", "1")
+        return "written"
+
+    results: list[str] = []
+
+    async def write(*, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        with trio.CancelScope() as scope:
+            task_status.started(scope)
+            results.append(await database.write(slow))
+            await trio.lowlevel.checkpoint()
+            results.append("went on")
+
+    async with trio.open_nursery() as nursery:
+        scope: trio.CancelScope = await nursery.start(write)
+        await trio.to_thread.run_sync(begun.wait)
+        scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        assert results == []
+        may_end.set()
+
+    assert results == ["written"]
+    assert await database.read(lambda connection: records.get_fact(connection, "slow")) == "1"
 
 
 async def test_waiting_work_shares_a_transaction(database: Database) -> None:
