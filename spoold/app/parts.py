@@ -112,9 +112,10 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     """
     limits = DaemonLimits(**config.limits.overrides())
     clock, metrics = SystemClock(), Metrics()
+    # Before anything is made: without its key the daemon leaves nothing behind.
+    keyring = load_keyring(config.store.key)
     state = StateDirectory.prepare(config.server.state_dir, reserve_bytes=limits.reserve_bytes)
     stack.callback(state.lock().release)
-    keyring = load_keyring(config.store.key)
     site = SiteHolder(build_site(config, limits))
     tls = prepare_tls(config, state.tls, clock)
     failures: list[Callable[[str], None]] = []
