@@ -12,6 +12,7 @@ a directory. The same harness must catch three daemons that were made wrong on p
 import contextlib
 import enum
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -40,6 +41,9 @@ FS_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 IMAGE_BYTES = 192 * 1024 * 1024
 CLIENTS = 4
+# With documents on a disk of their own, another client's fsync there would sync a directory by chance.
+CLIENTS_APART = 1
+FREEZE_TIMEOUT_S = 10.0
 
 
 class Mutant(enum.StrEnum):
@@ -129,7 +133,8 @@ def run(
     for number in range(runs):
         separate = number % 2 == 1 if apart is None else apart
         with _house(directory / f"run-{number}", apart=separate) as (place, systems):
-            lines = _accept_until_dark(place, systems[-1:] if separate else systems, mutant, chance)
+            dark, clients = (systems[-1:], CLIENTS_APART) if separate else (systems, CLIENTS)
+            lines = _accept_until_dark(place, dark, mutant, chance, clients)
             for system in reversed(systems):
                 system.unmount()
             for system in systems:
@@ -164,7 +169,7 @@ def _open_and_sync(place: Place) -> None:
 
 
 def _accept_until_dark(
-    place: Place, dark: list[LoopFileSystem], mutant: Mutant, chance: random.Random
+    place: Place, dark: list[LoopFileSystem], mutant: Mutant, chance: random.Random, clients: int
 ) -> list[dict[str, str]]:
     reading, writing = os.pipe()
     child = os.fork()
@@ -172,7 +177,7 @@ def _accept_until_dark(
         try:
             _sabotage(mutant)
             os.close(reading)
-            run_life(place, writing, _accept_for_ever)
+            run_life(place, writing, functools.partial(_accept_for_ever, clients))
         except BaseException:  # noqa: BLE001 - the disk is gone under it: every error is possible
             pass
         finally:
@@ -181,6 +186,7 @@ def _accept_until_dark(
     with os.fdopen(reading, "rb", buffering=0) as told:
         first = told.read(1)
         time.sleep(chance.uniform(0.15, 0.6))
+        _freeze(child)
         for system in reversed(dark):
             system.cut_power()
         os.kill(child, signal.SIGKILL)
@@ -189,7 +195,21 @@ def _accept_until_dark(
     return [json.loads(line) for line in rest.splitlines() if line.endswith(b"}")]
 
 
-async def _accept_for_ever(parts: Parts, acks: Acks) -> None:
+def _freeze(child: int) -> None:
+    """Stop every thread of the child; what the kernel was doing for it is finished then.
+
+    A power cut does not let a running fsync answer. The shutdown of the emulation does: ext4 gives up its
+    journal under an fsync that waits for it, which then finds nothing left to wait for and says it is fine.
+    """
+    os.kill(child, signal.SIGSTOP)
+    deadline = time.monotonic() + FREEZE_TIMEOUT_S
+    while any("State:\tT" not in task.read_text() for task in Path(f"/proc/{child}/task").glob("*/status")):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the child does not stop")
+        time.sleep(0.001)
+
+
+async def _accept_for_ever(clients: int, parts: Parts, acks: Acks) -> None:
     numbers = itertools.count(1)
 
     async def client() -> None:
@@ -199,7 +219,7 @@ async def _accept_for_ever(parts: Parts, acks: Acks) -> None:
             acks.say("held", await submit(parts, content), digest(content))
 
     async with trio.open_nursery() as nursery:
-        for _ in range(CLIENTS):
+        for _ in range(clients):
             nursery.start_soon(client)
 
 
