@@ -32,17 +32,21 @@ class Inspector:
         """What is known of the sandbox without asking again; None before the first worker has started."""
         return self._pool.last_state
 
+    def at_a_glance(self, mime: str, size_bytes: int = 0) -> Inspection | None:
+        """Return what format and size alone tell, or None when the document has to be read."""
+        if mime in _PDF_FORMATS:
+            return self._pool.too_large(mime, size_bytes)
+        if mime in _ONE_PAGE_FORMATS:
+            return Inspection(format=mime, pages=1, encrypted=False, known=True)
+        return unknown(mime, "pages of this format are not counted")
+
     async def inspect(self, mime: str, chunks: AsyncIterator[bytes]) -> Inspection:
         """Inspect one document of the format `mime`.
 
         `chunks` is read for PDF only, and closed by then; other formats leave it untouched. Raises nothing
         but what `chunks` raises.
         """
-        if mime in _PDF_FORMATS:
-            return await self._pool.inspect(chunks, mime)
-        if mime in _ONE_PAGE_FORMATS:
-            return Inspection(format=mime, pages=1, encrypted=False, known=True)
-        return unknown(mime, "pages of this format are not counted")
+        return self.at_a_glance(mime) or await self._pool.inspect(chunks, mime)
 
     async def probe(self) -> SandboxState:
         """Find out whether documents can be inspected: lock a worker in and let it read a harmless PDF.

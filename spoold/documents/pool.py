@@ -101,6 +101,15 @@ class WorkerPool:
             if (close := getattr(chunks, "aclose", None)) is not None:
                 await close()
 
+    def too_large(self, mime: str, size_bytes: int) -> Inspection | None:
+        """Return the answer about a document that no worker reads to its end, None for any other.
+
+        Who knows the size can ask here first and need not open hundreds of megabytes for nothing.
+        """
+        return (
+            unknown(mime, _TEXTS[Reason.TOO_LARGE]) if size_bytes > self._limits.max_document_bytes else None
+        )
+
     async def state(self) -> SandboxState:
         """Start a worker and hear whether it could lock itself in. It reads nothing."""
         started = await self._start()

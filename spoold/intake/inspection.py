@@ -44,24 +44,30 @@ class Inspections:
         try:
             self._send.send_nowait(job_id)
         except trio.WouldBlock:
-            log.info("inspection-postponed", job=str(job_id))
+            log.debug("inspection-postponed", job=str(job_id))
 
     async def inspect(self, document: Document) -> Document:
         """Return the document with what was found; *unknown* is an answer, never an error."""
+        document = self.at_a_glance(document)
         if document.inspected:
             return document
         started = trio.current_time()
         found = await self._look(document)
         self._metrics.inspected("known" if found.known else "unknown", trio.current_time() - started)
-        return replace(
-            document,
-            inspected=True,
-            pages=found.pages if found.known else None,
-            encrypted=found.encrypted,
-            broken=found.broken,
-            why_unknown=found.reason or "",
-            page_sizes=found.page_sizes,
-        )
+        return _with(document, found)
+
+    def at_a_glance(self, document: Document) -> Document:
+        """Return the document with what its format and size alone tell; one that must be read stays as it is.
+
+        It spares pictures, raster and text the way through the background and a transaction of their own.
+        """
+        if document.inspected:
+            return document
+        found = self._inspector.at_a_glance(document.format, document.size_bytes)
+        if found is None:
+            return document
+        self._metrics.inspected("known" if found.known else "unknown", 0.0)
+        return _with(document, found)
 
     async def run(self) -> None:
         """Look at what waits, and from time to time at what was postponed or left by a crash."""
@@ -93,6 +99,18 @@ class Inspections:
             # Damage is dealt with where it matters, at release: nothing is printed from this container.
             log.error("inspection-failed", job=str(document.job_id), error=type(error).__name__)
             return Inspection(document.format, reason="the stored document is damaged")
+
+
+def _with(document: Document, found: Inspection) -> Document:
+    return replace(
+        document,
+        inspected=True,
+        pages=found.pages if found.known else None,
+        encrypted=found.encrypted,
+        broken=found.broken,
+        why_unknown=found.reason or "",
+        page_sizes=found.page_sizes,
+    )
 
 
 def sealed(document: Document) -> SealedDocument:

@@ -193,7 +193,7 @@ class Intake:
                 **changes,
             )
 
-        return await self._settled(await parts.database.write(write), documents, acceptance)
+        return await self._settled(await parts.database.write(write), inspected, acceptance)
 
     # -- one document at once --
 
@@ -232,7 +232,7 @@ class Intake:
         except BaseException:
             await self.drop_loose(job_id, documents)
             raise
-        settled = await self._settled(created, documents, acceptance)
+        settled = await self._settled(created, inspected, acceptance)
         if acceptance.event is JobEvent.REFUSED:
             raise RefusedByPolicy(acceptance.words, rule=acceptance.rule, job=str(job.id))
         return settled
@@ -247,7 +247,8 @@ class Intake:
             parts.database.shred_soon()
             return job
         parts.admission.count(job)
-        parts.inspections.later(job.id)
+        if not all(document.inspected for document in documents):
+            parts.inspections.later(job.id)
         if job.on_arrival and job.state is JobState.HELD:
             await self._on_held(job)
         return job
@@ -365,9 +366,9 @@ class Intake:
         )
 
     async def _inspect_if_asked(self, documents: Sequence[Document]) -> list[Document]:
-        """Inspect before deciding only if a rule asks about the inside; else it is done afterwards."""
+        """Inspect before deciding only if a rule asks about the inside; else what takes time comes later."""
         if not self._parts.site().policy.uses_document("accept"):
-            return list(documents)
+            return [self._parts.inspections.at_a_glance(document) for document in documents]
         return [await self._parts.inspections.inspect(document) for document in documents]
 
     async def _note_refusal(self, submission: Submission, job_id: JobId, error: SpoolError) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from spoold.documents.inspection import Inspection, unknown
 from spoold.documents.inspector import Inspector
-from spoold.documents.pool import WorkerPool
+from spoold.documents.pool import PoolLimits, WorkerPool
 from spoold.documents.process import worker_command
 from tests.support import hostile_workers as hostile
 
@@ -60,6 +60,14 @@ async def test_a_picture_is_one_page_unread(mime: str) -> None:
 async def test_other_formats_are_not_counted_and_not_read(mime: str) -> None:
     found = await Inspector(WorkerPool()).inspect(mime, never())
     assert found == unknown(mime, "pages of this format are not counted")
+
+
+@pytest.mark.parametrize("mime", ["application/pdf", "application/PCLm"])
+def test_a_pdf_that_no_worker_reads_is_known_to_be_too_large(mime: str) -> None:
+    inspector = Inspector(WorkerPool(PoolLimits(max_document_bytes=1000)))
+
+    assert inspector.at_a_glance(mime, 1000) is None
+    assert inspector.at_a_glance(mime, 1001) == unknown(mime, "the document is too large to be inspected")
 
 
 async def test_the_probe_is_fine_where_documents_can_be_inspected() -> None:
