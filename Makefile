@@ -41,6 +41,7 @@ power-loss:      ## Cut the power under the store, many times (needs root)
 kill-points:     ## Kill the daemon at every system call of a job's life
 	@$(PYTHON) .ci/bootstrap.py dev --system
 	@$(VENV)/python -m tests.fault.kill_points $(POINTS)
+	@$(VENV)/python -m tests.fault.kill_points $(POINTS) --ipp
 
 format:          ## Put the sources into shape
 	@$(VENV)/ruff format .

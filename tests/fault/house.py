@@ -59,10 +59,12 @@ class Place:
     Args:
         outside: survives whatever happens to the state: configuration, key, printed documents.
         state: the state directory.
+        printer: URI of the printer; None for a folder in `outside`.
     """
 
     outside: Path
     state: Path
+    printer: str | None = None
 
     @property
     def config(self) -> Path:
@@ -72,15 +74,23 @@ class Place:
     def printed(self) -> Path:
         return self.outside / "printed"
 
-    def prepare(self, printer: str | None = None) -> None:
+    def prepare(self) -> None:
         self.outside.mkdir(parents=True, exist_ok=True)
         self.printed.mkdir(exist_ok=True)
         key = self.outside / "store.key"
         if not key.exists():
             key.write_bytes(os.urandom(32))
             key.chmod(0o600)
-        uri = printer or f"folder:{self.printed}"
+        uri = self.printer or f"folder:{self.printed}"
         self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A document that came out, and the token of the job it belongs to."""
+
+    token: str
+    content: bytes
 
 
 @dataclass
@@ -194,10 +204,19 @@ def run_life(
         trio.run(main, open_parts(place, stack))
 
 
+def paper_in(folder: Path) -> list[Sheet]:
+    """Return what a folder printer put out: its files are named by the jobs' tokens."""
+    return [Sheet(path.name.split("-")[0], path.read_bytes()) for path in sorted(folder.glob("*.txt"))]
+
+
 def inspect(
-    place: Place, acknowledged: list[dict[str, str]], *, printed: list[Path] | None = None
+    place: Place, acknowledged: list[dict[str, str]], printed: Callable[[], list[Sheet]] | None = None
 ) -> Verdict:
-    """Open the house again as after a crash and compare it with what clients were told."""
+    """Open the house again as after a crash and compare it with what clients were told.
+
+    Args:
+        printed: what came out of the printer; asked after everything is resolved.
+    """
     verdict = Verdict(acknowledged=len(acknowledged))
     verdict.plaintext = [
         str(path) for path in place.state.rglob("*") if path.is_file() and _holds_marker(path)
@@ -207,9 +226,7 @@ def inspect(
         await recover(parts)
         await _resolve(parts)
         await _compare(parts, acknowledged, verdict)
-        await _check_paper(
-            parts, sorted(place.printed.glob("*.txt")) if printed is None else printed, verdict
-        )
+        await _check_paper(parts, paper_in(place.printed) if printed is None else printed(), verdict)
         report = await parts.database.read(verify_chain)
         if report.broken_at is not None:
             verdict.broken.append(f"audit: {report.why}")
@@ -227,7 +244,7 @@ def inspect(
 def copy_of(template: Place, outside: Path) -> Place:
     """Return a house that is like the template was when it was prepared."""
     shutil.copytree(template.outside, outside)
-    place = Place(outside, outside / "state")
+    place = Place(outside, outside / "state", template.printer)
     place.prepare()
     return place
 
@@ -280,19 +297,19 @@ async def _content(parts: Parts, job: Job) -> str:
     return digest(*found)
 
 
-async def _check_paper(parts: Parts, printed: list[Path], verdict: Verdict) -> None:
+async def _check_paper(parts: Parts, printed: list[Sheet], verdict: Verdict) -> None:
     """Every sheet needs a consumed grant, and every document comes out once at most."""
     found = await parts.database.read(jobs.list_jobs)
     by_token = {job.token: job for job in found if job.token}
-    for path in printed:
-        job = by_token.get(path.name.split("-")[0])
+    for sheet in printed:
+        job = by_token.get(sheet.token)
         if job is None:
-            verdict.printed_without_grant.append(path.name)
+            verdict.printed_without_grant.append(sheet.token)
             continue
         grants = await parts.database.read(partial(records.grants_of, job_id=job.id))
         if not any(grant.consumed_at is not None for grant in grants):
-            verdict.printed_without_grant.append(path.name)
+            verdict.printed_without_grant.append(sheet.token)
         if len(grants) > 1:
-            verdict.printed_twice.append(path.name)
-    contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in printed]
+            verdict.printed_twice.append(sheet.token)
+    contents = [hashlib.sha256(sheet.content).hexdigest() for sheet in printed]
     verdict.printed_twice += [one for one in set(contents) if contents.count(one) > 1]

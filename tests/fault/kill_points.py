@@ -1,6 +1,8 @@
 """Kills the daemon's parts at system calls all over a job's life, restarts them, and compares.
 
-usage: python -m tests.fault.kill_points [POINTS]
+usage: python -m tests.fault.kill_points [POINTS] [--ipp]
+
+With --ipp the jobs go to a real IPP printer instead of a folder.
 
 A child process lives the life of `tests.fault.house` under strace, which sends SIGKILL on entry to the
 n-th call of one kind; another child opens the same state again and inspects it. Kill -9 does not show a
@@ -18,10 +20,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.fault.house import Place, Verdict, copy_of, inspect, open_parts, run_life
+from tests.fault.house import Place, Sheet, Verdict, copy_of, inspect, open_parts, run_life
+from tests.integration.eve import Bus, EvePrinter
 
 # Everything that changes what is on disk or at a printer, and what hands bytes on.
 SYSCALLS = (
@@ -40,6 +45,10 @@ SYSCALLS = (
     "unlinkat",
     "ftruncate",
     "sync_file_range",
+    "connect",
+    "sendto",
+    "sendmsg",
+    "recvfrom",
 )
 RUN_TIMEOUT_S = 120.0
 STRACE_STARTS_S = 10.0
@@ -68,24 +77,42 @@ class Report:
         )
 
 
-def run(points: int, directory: Path, tell: Callable[[str], None] = lambda _words: None) -> Report:
-    """Kill at `points` calls spread evenly over the life."""
-    template = make_template(directory / "template")
+def run(
+    points: int,
+    directory: Path,
+    tell: Callable[[str], None] = lambda _words: None,
+    *,
+    printer: EvePrinter | None = None,
+) -> Report:
+    """Kill at `points` calls spread evenly over the life.
+
+    Args:
+        printer: a real IPP printer that all runs share; None for folders.
+    """
+    template = make_template(directory / "template", None if printer is None else printer.uri())
     calls = count_calls(template, directory / "count")
     report = Report()
     for number, (syscall, nth) in enumerate(spread(calls, points)):
         place = copy_of(template, directory / f"run-{number}")
+        before = 0 if printer is None else len(printer.printed())
         lines, killed = live(place, f"{syscall}:signal=KILL:when={nth}")
-        verdict = inspect_in_child(place, lines)
+        verdict = inspect_in_child(
+            place, lines, None if printer is None else partial(_sheets, printer, before)
+        )
         report.add(f"{syscall} {nth}", verdict, killed=killed)
         tell(f"{number + 1}/{points} {syscall} {nth}: {'clean' if verdict.clean else verdict}")
         shutil.rmtree(place.outside)
     return report
 
 
-def make_template(outside: Path) -> Place:
+def _sheets(printer: EvePrinter, before: int) -> list[Sheet]:
+    """Return what came out of the printer since; it is told the jobs' tokens as their names."""
+    return [Sheet(page.settings["IPP_JOB_NAME"], page.content) for page in printer.printed()[before:]]
+
+
+def make_template(outside: Path, printer: str | None = None) -> Place:
     """Prepare a house once: certificate, tables and directories are not what is under test."""
-    place = Place(outside, outside / "state")
+    place = Place(outside, outside / "state", printer)
     place.prepare()
     in_child(lambda: _open_once(place))
     return place
@@ -137,14 +164,16 @@ def live(place: Place, inject: str | None, *, trace: Path | None = None) -> tupl
     return lines, os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-def inspect_in_child(place: Place, acknowledged: list[dict[str, str]]) -> Verdict:
+def inspect_in_child(
+    place: Place, acknowledged: list[dict[str, str]], printed: Callable[[], list[Sheet]] | None = None
+) -> Verdict:
     """Inspect in a process of its own, as a restarted daemon is one."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
 
         def work() -> None:
-            verdict = inspect(place, acknowledged)
+            verdict = inspect(place, acknowledged, printed)
             os.write(writing, json.dumps(verdict.__dict__).encode())
 
         _child(work)
@@ -167,6 +196,20 @@ def in_child(work: Callable[[], None]) -> None:
         raise RuntimeError(f"a child ended with {status}")
 
 
+@contextmanager
+def ipp_printer() -> Iterator[EvePrinter]:
+    """Run a real printer simulator on loopback."""
+    bus = Bus()
+    bus.start()
+    printer = EvePrinter("fault", bus)
+    try:
+        printer.start()
+        yield printer
+    finally:
+        printer.stop()
+        bus.stop()
+
+
 def _child(work: Callable[[], None]) -> None:
     status = 1
     try:
@@ -181,8 +224,6 @@ def _child(work: Callable[[], None]) -> None:
 
 
 def _open_once(place: Place) -> None:
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         open_parts(place, stack)
 
@@ -211,12 +252,13 @@ def _attach(child: int, inject: str | None, trace: Path | None) -> "subprocess.P
 
 
 def main() -> int:
-    points = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    points = numbers[0] if numbers else 200
     directory = Path(tempfile.mkdtemp(prefix="kill-points-"))
-    try:
-        report = run(points, directory, lambda words: print(words, flush=True))
-    finally:
-        shutil.rmtree(directory)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory)
+        printer = stack.enter_context(ipp_printer()) if "--ipp" in sys.argv else None
+        report = run(points, directory, lambda words: print(words, flush=True), printer=printer)
     print(report)
     for line in report.bad:
         print(line)
