@@ -19,7 +19,7 @@ def test_a_kill_at_any_call_loses_nothing_and_prints_nothing_twice(tmp_path: Pat
 
 
 def test_a_kill_while_printing_over_ipp_prints_nothing_twice(tmp_path: Path) -> None:
-    """With a real printer at the other end of the line the same holds: what it put out had its grant, once."""
+    """With a real printer at the other end the same holds: what it put out had its grant, once."""
     need_program("ippeveprinter")
     need_program("dbus-daemon")
     with ipp_printer() as printer:
