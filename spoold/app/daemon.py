@@ -36,18 +36,18 @@ def run_daemon(config_path: Path, environ: MutableMapping[str, str] | None = Non
     """
     environment = os.environ if environ is None else environ
     harden_process()
-    activated = listen_fds(environment)
-    notifier = Notifier.from_environment(environment)
-    config = load(config_path)
-    configure_logging(
-        environ=environment,
-        level=config.log.level,
-        log_format=None if config.log.format == "auto" else config.log.format,
-    )
     with ExitStack() as stack:
-        sockets = open_listeners(config, activated)
-        for listening in itertools.chain.from_iterable(sockets.values()):
-            stack.callback(listening.close)
+        activated = listen_fds(environment)
+        for listening in itertools.chain.from_iterable(activated.values()):
+            stack.enter_context(listening)
+        notifier = Notifier.from_environment(environment)
+        config = load(config_path)
+        configure_logging(
+            environ=environment,
+            level=config.log.level,
+            log_format=None if config.log.format == "auto" else config.log.format,
+        )
+        sockets = open_listeners(config, activated, stack)
         parts = build_parts(config, stack)
         return trio.run(_main, config_path, parts, sockets, notifier)
 

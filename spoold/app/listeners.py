@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from spoold.config.model import Config
 from spoold.config.values import ListenAddress
@@ -12,9 +13,12 @@ DOORS = ("ipp", "web", "lpr")
 
 
 def open_listeners(
-    config: Config, activated: Mapping[str, Sequence[socket.socket]]
+    config: Config, activated: Mapping[str, Sequence[socket.socket]], stack: ExitStack
 ) -> dict[str, list[socket.socket]]:
     """Return the listening sockets of each door; those passed by systemd take precedence.
+
+    Args:
+        stack: closes what is opened here, also when a later address cannot be listened on.
 
     Raises:
         ConfigurationError: an address cannot be listened on, or LPR would listen without an allow-list.
@@ -29,7 +33,9 @@ def open_listeners(
         )
     wanted = {"ipp": config.listen.ipp, "web": config.listen.web, "lpr": config.listen.lpr}
     return {
-        door: list(activated[door]) if door in activated else [_listen(address) for address in wanted[door]]
+        door: list(activated[door])
+        if door in activated
+        else [stack.enter_context(_listen(address)) for address in wanted[door]]
         for door in DOORS
     }
 
