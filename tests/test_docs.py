@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from spoold.doors.ipp.dispatch import OPERATIONS
 from spoold.model import errors
 from spoold.model.errors import SpoolError
 from spoold.model.jobstate import TRANSITIONS, JobEvent, JobState
+from spoold.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -174,3 +176,29 @@ def architecture() -> str:
 def section_of(page: str, heading: str) -> str:
     """Return what stands under a heading of the second level."""
     return page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_running_page_names_every_refusal_and_metrics_that_exist() -> None:
+    """docs/running.md tells what to look at for each kind of refusal; what it watches is really measured."""
+    page = (ROOT / "docs" / "running.md").read_text()
+    kinds = {
+        one.kind for one in vars(errors).values() if isinstance(one, type) and issubclass(one, SpoolError)
+    }
+    assert kinds == set(
+        re.findall(r"^\| `([a-z-]+)` \| ", section_of(page, "When something is refused"), re.MULTILINE)
+    )
+    measured = {
+        name for family in Metrics().registry.collect() for name in (family.name, f"{family.name}_total")
+    }
+    named = set(re.findall(r"`(spoold_[a-z_]+)", page))
+    assert named
+    assert named <= measured
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """docs/design.md says what each dependency is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    design = (ROOT / "docs" / "design.md").read_text().partition("\n## Dependencies\n")[2]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[\[<>=~! ]", requirement, maxsplit=1)[0]
+        assert re.search(rf"[|`,] ?{re.escape(name)}[`,| ]", design), name
