@@ -16,7 +16,6 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 # Filters and a backend per job, on a machine that does other things too.
 JOB_TIMEOUT_S = 60.0
-BACKENDS = Path("/usr/lib/cups/backend")
 
 _FILES = """
 ServerRoot {root}/etc
@@ -146,6 +145,10 @@ class Cups:
         """Make a driverless queue, as people do."""
         self.run("lpadmin", "-p", name, "-E", "-m", "everywhere", "-v", uri)
 
+    def add_raw_queue(self, name: str, uri: str) -> None:
+        """Make a queue that sends documents as they are."""
+        self.run("lpadmin", "-p", name, "-E", "-m", "raw", "-v", uri)
+
     def lp(self, queue: str, path: Path, *, user: str, copies: int = 1, **options: str) -> int:
         """Print a file; returns the number of the local job. Options have "_" for "-"."""
         chosen = [f"-o{name.replace('_', '-')}={value}" for name, value in options.items()]
@@ -180,16 +183,3 @@ class Cups:
         _, _, answer = done.stdout.partition("status-code = ")
         # A collection's value may have line ends in it; nothing here asks for one.
         return dict(re.findall(r"^ +([a-z0-9-]+) \([^)]*\) = (.*)$", answer, re.MULTILINE))
-
-
-def backend(name: str, uri: str, *arguments: str, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run a backend as cupsd does (backend(7)): JOB USER TITLE COPIES OPTIONS FILE; its status and words."""
-    done = subprocess.run(
-        [str(BACKENDS / name), *arguments],
-        env={**environment, "DEVICE_URI": uri},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stderr
