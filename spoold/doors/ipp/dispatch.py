@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 CONTENT_TYPE = "application/ipp"
 REALM = "spoold"
+# Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
+FIRST_IPP_ERROR = 0x0400
 OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
 
 # An answer that is made again and again comes encoded.
@@ -159,7 +161,10 @@ class IppDispatcher:
         except SpoolError as error:
             return _ipp(self._refuse(ipp, error))
         except RemoteProtocolError as error:
-            return _ipp(answer(ipp.message, _ipp_status(error), words=str(error)))
+            if error.status_hint < FIRST_IPP_ERROR:
+                # The body broke: an IPP error would tell clients that the job is done with.
+                raise
+            return _ipp(answer(ipp.message, error.status_hint, words=str(error)))
 
     async def _authenticate(self, request: Request, *, fresh: bool) -> Principal | None:
         """Return who the request proves; None when it proves nobody.
@@ -250,8 +255,7 @@ def _protocol_answer(decoder: Decoder, error: RemoteProtocolError) -> Message:
 
 
 def _ipp_status(error: RemoteProtocolError) -> int:
-    # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
-    return error.status_hint if error.status_hint >= 0x0400 else Status.CLIENT_ERROR_BAD_REQUEST
+    return error.status_hint if error.status_hint >= FIRST_IPP_ERROR else Status.CLIENT_ERROR_BAD_REQUEST
 
 
 def _require_tls(ipp: IppRequest) -> None:
