@@ -1,5 +1,6 @@
 """Takes one document in: sealed from its first byte, its format decided by what it is."""
 
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from holdstore.errors import HoldStoreError, StoreFull
@@ -64,6 +65,10 @@ async def receive(
         raise Unavailable("The spooler's disk is full; your job waits on your computer.") from error
     except HoldStoreError as error:
         raise _unavailable(error) from error
+    finally:
+        # A refusal leaves the rest of the document unread, and the generator that reads it unfinished.
+        if isinstance(incoming.chunks, AsyncGenerator):
+            await incoming.chunks.aclose()
 
 
 def check_format(head: bytes, declared: str | None, formats: frozenset[str]) -> str:
