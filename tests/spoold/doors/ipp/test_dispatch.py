@@ -136,9 +136,7 @@ async def test_a_queue_that_asks_at_release_challenges_nobody(door: IppHouse, op
 )
 async def test_credentials_that_prove_nobody_are_challenged(door: IppHouse, authorization: str) -> None:
     """Also where nobody had to be proven: whoever tried to sign in did not mean to be anonymous."""
-    reply = await door.ask(
-        Operation.PRINT_JOB, document=[TEXT], headers={"authorization": authorization}
-    )
+    reply = await door.ask(Operation.PRINT_JOB, document=[TEXT], headers={"authorization": authorization})
     assert reply.http == 401
     assert await door.jobs() == []
 
@@ -251,9 +249,7 @@ async def test_an_open_line_is_good_enough_where_nobody_signs_in(door: IppHouse)
         ("", False),
     ],
 )
-async def test_only_this_machine_may_sign_in_without_tls(
-    door: IppHouse, peer: str, is_private: bool
-) -> None:
+async def test_only_this_machine_may_sign_in_without_tls(door: IppHouse, peer: str, is_private: bool) -> None:
     reply = await door.ask(
         Operation.PRINT_JOB, queue="secure", user="ana", tls=False, peer=peer, document=[TEXT]
     )
