@@ -214,16 +214,16 @@ class IppHouse:
 
     async def held(self, *, user: str | None = None, queue: str = "open", **how: Any) -> int:
         """Print a short text and return the number of the held job."""
-        said = name_("requesting-user-name", "ana"), name_("job-name", "Salaries 2026")
-        reply = await self.ask(Operation.PRINT_JOB, *said, queue=queue, document=[TEXT], user=user, **how)
+        title = name_("job-name", "Salaries 2026")
+        reply = await self.ask(Operation.PRINT_JOB, title, queue=queue, document=[TEXT], user=user, **how)
         number = reply.job.integer("job-id")
         assert number is not None
         return number
 
     async def opened(self, *, user: str | None = None, queue: str = "open", **how: Any) -> int:
         """Open a job without documents and return its number."""
-        said = name_("requesting-user-name", "ana"), name_("job-name", "Salaries 2026")
-        reply = await self.ask(Operation.CREATE_JOB, *said, queue=queue, user=user, **how)
+        title = name_("job-name", "Salaries 2026")
+        reply = await self.ask(Operation.CREATE_JOB, title, queue=queue, user=user, **how)
         number = reply.job.integer("job-id")
         assert number is not None
         return number
@@ -236,11 +236,14 @@ def request_for(
     template: Sequence[Attribute] = (),
     version: tuple[int, int] = (2, 0),
     request_id: int = 7,
+    user_name: str = "ana",
 ) -> Message:
-    """A request with what every request begins with."""
+    """A request with what every request begins with; an empty `user_name` names nobody."""
     target = uri("printer-uri", f"ipps://print.example.org/ipp/print/{queue}")
     spoken = charset("attributes-charset", "utf-8"), natural_language("attributes-natural-language", "en")
-    groups = [Group(GroupTag.OPERATION, (*spoken, target, *attributes))]
+    is_named = not user_name or any(one.name == "requesting-user-name" for one in attributes)
+    claim = () if is_named else (name_("requesting-user-name", user_name),)
+    groups = [Group(GroupTag.OPERATION, (*spoken, target, *claim, *attributes))]
     if template:
         groups.append(Group(GroupTag.JOB, tuple(template)))
     return Message(version, operation, request_id, tuple(groups))

@@ -5,7 +5,7 @@ from protocols.http.message import Address, Request
 from protocols.ipp.message import Group
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
-from protocols.ipp.values import integer, keyword
+from protocols.ipp.values import keyword
 from spoold.doors.ipp.context import MAX_STATUS_MESSAGE_OCTETS, IppRequest, answer, answer_version
 from tests.support.ipp_door import MemoryBody, request_for
 from tests.support.release_house import queue
@@ -61,12 +61,10 @@ async def test_looking_for_a_document_loses_nothing_of_it() -> None:
     assert not await request().has_document()
 
 
-def test_a_request_without_a_name_is_anonymous() -> None:
-    found = request()
-    assert found.requesting_user_name == "anonymous"
-    assert found.protocol == "ipps"
+def test_a_request_says_how_it_came() -> None:
+    assert request().requesting_user_name == "ana"
+    assert request().protocol == "ipps"
     assert request(tls=False).protocol == "ipp"
-    assert integer("job-id", 1) not in found.operation.attributes
 
 
 def test_a_document_is_not_shown_by_repr() -> None:

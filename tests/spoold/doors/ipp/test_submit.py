@@ -123,6 +123,17 @@ async def test_unsupported_options_are_left_out_and_named(door: IppHouse) -> Non
 
 
 @pytest.mark.parametrize("operation", CREATIONS)
+@pytest.mark.parametrize("name", ["", "anonymous", " ANONYMOUS "])
+async def test_a_job_of_nobody_is_challenged(door: IppHouse, operation: Operation, name: str) -> None:
+    """Nobody could ever release it; an account of the name clients use for nobody must not own it."""
+    body = MemoryBody([encode(request_for(operation, user_name=name)), TEXT])
+    assert (await door.send(body)).http == 401
+    assert body.left == [TEXT]
+    assert await door.jobs() == []
+    assert (await door.ask(operation, user="ana", document=[TEXT])).status == 0
+
+
+@pytest.mark.parametrize("operation", CREATIONS)
 async def test_a_client_that_insists_on_its_options_is_refused(door: IppHouse, operation: Operation) -> None:
     asked = collection("sides", (keyword("x", "y"),))
     body = MemoryBody(
