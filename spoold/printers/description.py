@@ -1,12 +1,17 @@
 """What a printer is and how full its supplies are, read by pyipp from an answer that we have decoded."""
 
+import structlog
+
 from protocols.ipp.message import Group
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Attribute, text_of
 from spoold.printers.base import PrinterDescription, Supply
 
-# What pyipp's models read, by the type they take for granted. Nothing else is handed over.
-_TEXTS = frozenset({"printer-make-and-model", "printer-device-id", "printer-name", "printer-info"})
+log = structlog.get_logger()
+
+# What pyipp's models read, by the type they take for granted. Nothing else is handed over: its reading of
+# printer-device-id and of URIs fails on odd ones, and nobody is shown them.
+_TEXTS = frozenset({"printer-make-and-model", "printer-name", "printer-info"})
 _TEXT_LISTS = frozenset({"marker-names", "marker-colors", "marker-types"})
 _NUMBER_LISTS = frozenset({"marker-levels", "marker-high-levels", "marker-low-levels"})
 
@@ -23,7 +28,12 @@ def describe(group: Group) -> PrinterDescription:
     # pyipp brings an HTTP client that is never used; it is loaded when the first printer is described.
     from pyipp.models import Printer  # noqa: PLC0415
 
-    printer = Printer.from_dict(_plain(group))
+    try:
+        printer = Printer.from_dict(_plain(group))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # How a printer describes itself is for show; whatever pyipp makes of it must not cost more.
+        log.info("printer-not-described", error=repr(error))
+        return PrinterDescription()
     supplies = tuple(
         Supply(_clean(str(marker.name)), _percent(marker.level), 0 <= marker.level <= marker.low_level)
         for marker in printer.markers
