@@ -4,7 +4,6 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -16,8 +15,7 @@ from spoold.runtime.clock import Clock
 
 log = structlog.get_logger()
 
-# CUPS clients accept a new certificate only once the old one has ended, so it is kept as long as it is good.
-RENEW_BEFORE = timedelta(days=30)
+# CUPS clients accept a new certificate only once the old one has ended, so it is kept until then.
 
 
 @dataclass(slots=True)
@@ -52,7 +50,7 @@ def prepare_tls(config: Config, directory: Path, clock: Clock) -> ServerTls:
         key = config.tls.key or config.tls.certificate
         return ServerTls(config.tls.certificate, key, _context(config.tls.certificate, key))
     certificate, key = directory / "certificate.pem", directory / "key.pem"
-    if not (certificate.exists() and key.exists()) or _ends_soon(certificate, clock):
+    if not (certificate.exists() and key.exists()) or _has_ended(certificate, clock):
         _make(directory, certificate, key, config.server.name, clock)
     tls = ServerTls(certificate, key, _context(certificate, key))
     log.info("certificate", kind="self-signed", sha256=tls.fingerprint)
@@ -79,9 +77,21 @@ def _write(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def _ends_soon(certificate: Path, clock: Clock) -> bool:
-    facts = certificate_facts(certificate.read_text())
-    return facts.not_after - clock.now() < RENEW_BEFORE
+def renew_if_ended(tls: ServerTls, config: Config, clock: Clock) -> bool:
+    """Replace a self-made certificate that has ended, for new connections; returns whether it was.
+
+    Raises:
+        ConfigurationError: the new one cannot be used.
+    """
+    if config.tls.certificate != "auto" or not _has_ended(tls.certificate, clock):
+        return False
+    _make(tls.certificate.parent, tls.certificate, tls.key, config.server.name, clock)
+    tls.reload()
+    return True
+
+
+def _has_ended(certificate: Path, clock: Clock) -> bool:
+    return certificate_facts(certificate.read_text()).not_after <= clock.now()
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -7,6 +7,7 @@ import trio
 from sqlalchemy import Connection
 
 from holdstore.check import check
+from spoold.app.certificates import renew_if_ended
 from spoold.app.parts import Parts
 from spoold.database import jobs
 from spoold.database.engine import Database
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 HEALTH_EVERY_S = 10.0
 # Clients ask for "queued-job-count" far more often than it changes visibly.
 COUNT_EVERY_S = 1.0
-# A sandbox that failed is tried again, one that works is believed for longer: a probe costs a process.
+# What changes rarely is looked at every so many rounds: a probe of the sandbox costs a process.
 PROBE_EVERY = 30
 
 
@@ -59,6 +60,7 @@ async def keep_health(parts: Parts) -> None:
         _look_at_database(parts)
         if round_number % PROBE_EVERY == 0:
             await _look_at_sandbox(parts)
+            renew_if_ended(parts.tls, parts.config, parts.clock)
         step_s = steps.observe()
         if step_s:
             parts.metrics.clock_stepped()

@@ -150,6 +150,10 @@ def status(config_path: str, as_json: bool) -> int:
         click.echo(f"spoold is {found['state']}")
         for name, part in sorted(found["components"].items()):
             click.echo(f"  {name:<14} {part['state']:<9} {clean(part['reason'])}".rstrip())
+        for door, addresses in found["listening"].items():
+            if addresses:
+                click.echo(f"  {door:<14} {', '.join(addresses)}")
+        click.echo(f"  certificate    SHA-256 {found['fingerprint']}")
     return 0 if found["state"] != "failed" else 1
 
 

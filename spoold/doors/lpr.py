@@ -124,7 +124,9 @@ class _IncomingJob:
         if control is None or not self._documents:
             return False
         try:
-            await self._door.intake.deliver(self._submission(control), self._job_id, self._documents)
+            submission = self._submission(control)
+            self._door.intake.validate(submission)
+            await self._door.intake.deliver(submission, self._job_id, self._documents)
         except SpoolError as error:
             raise self._refused(error) from error
         return True

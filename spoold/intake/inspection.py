@@ -25,6 +25,10 @@ log = structlog.get_logger()
 # Jobs that wait for a look; when more come than can be looked at, the rest is found again by the sweep.
 MAX_WAITING = 1_000
 SWEEP_EVERY_S = 60.0
+# A burst of jobs is taken in before its documents are looked at: beside a busy worker, each of the daemon's
+# threads that woke up waited out the worker's time slice, and a job took 10 ms instead of 1 (Linux 6.18).
+QUIET_S = 0.25
+PATIENCE_S = 5.0
 
 
 class Inspections:
@@ -38,9 +42,11 @@ class Inspections:
         self._inspector = inspector
         self._metrics = metrics
         self._send, self._receive = trio.open_memory_channel[JobId](MAX_WAITING)
+        self._arrived_at_s = -math.inf
 
     def later(self, job_id: JobId) -> None:
-        """Have a job looked at when there is time."""
+        """Have a job that just arrived looked at when there is time."""
+        self._arrived_at_s = trio.current_time()
         try:
             self._send.send_nowait(job_id)
         except trio.WouldBlock:
@@ -74,7 +80,14 @@ class Inspections:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sweep)
             while True:
-                await self._inspect_job(await self._receive.receive())
+                job_id = await self._receive.receive()
+                await self._wait_for_quiet()
+                await self._inspect_job(job_id)
+
+    async def _wait_for_quiet(self) -> None:
+        with trio.move_on_after(PATIENCE_S):
+            while (left_s := self._arrived_at_s + QUIET_S - trio.current_time()) > 0:
+                await trio.sleep(left_s)
 
     async def _sweep(self) -> None:
         while True:

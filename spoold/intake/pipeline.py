@@ -19,7 +19,15 @@ from spoold.intake.receive import receive
 from spoold.intake.rows import insert_next, seal_job, summary, template_of
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import TITLE, PrivateWords
-from spoold.model.errors import Busy, NotFound, NotPossible, RefusedByPolicy, SpoolError, TooLarge
+from spoold.model.errors import (
+    Busy,
+    NotAuthenticated,
+    NotFound,
+    NotPossible,
+    RefusedByPolicy,
+    SpoolError,
+    TooLarge,
+)
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
@@ -70,10 +78,13 @@ class Intake:
         """Refuse now what would be refused later ("Validate-Job", RFC 8011 4.2.3).
 
         Raises:
+            NotAuthenticated: the client names nobody, so nobody could ever release the job.
             Unavailable, Busy: no room.
             RefusedByPolicy: a rule that needs no document says no.
         """
         parts = self._parts
+        if submission.principal is None and not submission.claimed_name:
+            raise NotAuthenticated("Your computer did not say whose job this is. Sign in to print.")
         parts.admission.check(submission)
         refuse_early(parts.site().policy, submission, parts.clock.now())
 

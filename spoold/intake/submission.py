@@ -9,6 +9,9 @@ from spoold.model.ids import canonical_name
 from spoold.model.principal import Principal
 from spoold.model.queue import Queue
 
+# What clients say when they name nobody (RFC 8011 9.3); an account of that name must not own their jobs.
+NOBODY = frozenset({"", "anonymous"})
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -34,7 +37,10 @@ class Submission:
     @property
     def claimed_name(self) -> str:
         """The name the job is kept under until somebody proves to be that person."""
-        return self.principal.name if self.principal else canonical_name(self.requesting_user_name)
+        if self.principal is not None:
+            return self.principal.name
+        claimed = canonical_name(self.requesting_user_name)
+        return "" if claimed in NOBODY else claimed
 
     @property
     def actor(self) -> str:
@@ -49,10 +55,8 @@ class Incoming:
     Args:
         declared: MIME type the client states, None when it states none.
         chunks: plaintext as it arrives.
-        name: "document-name"; sealed with the title.
     """
 
     chunks: AsyncIterator[bytes]
     declared: str | None = None
     protocol: Literal["ipp", "lpr"] = "ipp"
-    name: str = field(default="", repr=False)

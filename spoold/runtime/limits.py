@@ -40,25 +40,10 @@ class DaemonLimits:
     hash_queue: int = 64
     # Refused before hashing; no person types more, and hashing megabytes is work for free.
     max_password_bytes: int = 1_024
-    max_user_name_bytes: int = 255
 
     # --- documents looked at
-    # CPU and wall time the sandboxed worker may use before it is killed and the answer is "unknown".
-    inspection_cpu_s: int = 10
-    inspection_wall_s: float = 15.0
-    inspection_memory_bytes: int = 512 * MIB
-    # Workers at a time; each may take a core and the memory above.
+    # Workers at a time; each may take a core and 512 MiB (documents.pool has the worker's own bounds).
     inspection_workers: int = 2
-
-    # --- releasing
-    # A grant older than this is a stolen one: the person has left the printer.
-    grant_ttl_s: float = 120.0
-    # A printer's status older than this says nothing about the sheet about to be printed.
-    printer_status_max_age_s: float = 2.0
-    # One printer prints one document at a time; more tasks only queue inside the device.
-    forwards_per_printer: int = 1
-    # What the evidence-poor printer gets before a job is called unknown.
-    completion_timeout_s: float = 600.0
 
     # --- control socket
     max_control_request_bytes: int = 1 * MIB

@@ -50,7 +50,7 @@ class IppRequest:
     @property
     def requesting_user_name(self) -> str:
         """Who the client says it is; a claim."""
-        return self.operation.string("requesting-user-name") or "anonymous"
+        return self.operation.string("requesting-user-name") or ""
 
     def queue_uri(self, name: str | None = None, *, scheme: str | None = None) -> str:
         """Return the URI of a queue as this client reaches it."""

@@ -145,7 +145,6 @@ def _incoming(request: IppRequest) -> Incoming:
     return Incoming(
         chunks=request.document(),
         declared=None if declared in (None, OCTET_STREAM) else declared,
-        name=request.operation.string("document-name") or "",
     )
 
 

@@ -13,6 +13,7 @@ from spoold.intake.rows import template_of
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
     Busy,
+    NotAuthenticated,
     NotPossible,
     RefusedByPolicy,
     SpoolError,
@@ -65,6 +66,15 @@ async def test_a_job_without_proof_is_unclaimed() -> None:
     job = await house.intake.submit(house.submission(name=" ANA "), incoming(SMALL))
     assert (job.owner_id, job.claimed_name) == (None, "ana")
     assert "sign in" in job.reason
+
+
+@pytest.mark.parametrize("name", ["", "  ", "anonymous", "Anonymous"])
+async def test_a_job_of_nobody_is_not_taken(name: str) -> None:
+    """A name that any account could have would make that account the owner of strangers' jobs."""
+    house = IntakeHouse()
+    with pytest.raises(NotAuthenticated, match="Sign in"):
+        await house.intake.submit(house.submission(name=name), incoming(SMALL))
+    assert await _all_jobs(house) == []
 
 
 @pytest.mark.parametrize(
