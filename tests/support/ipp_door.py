@@ -35,6 +35,7 @@ from spoold.model.principal import Principal, Role
 from spoold.model.queue import Authentication
 from spoold.runtime.limits import DaemonLimits
 from tests.support.intake_house import CountingInspector
+from tests.support.memory_blobs import MemoryBlobStore
 from tests.support.release_house import House, open_house, queue
 
 PASSWORD = "right password"
@@ -274,7 +275,7 @@ async def open_ipp(
     )
     used = limits or DaemonLimits()
     free: list[int | None] = [None]
-    async with open_house(root, queues=both, rules=rules) as house:
+    async with open_house(root, queues=both, rules=rules, blobs=MemoryBlobStore()) as house:
         house.change_site(max_document_bytes=max_document_bytes)
         inspector = CountingInspector()
         inspections = Inspections(

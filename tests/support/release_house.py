@@ -9,6 +9,7 @@ from pathlib import Path
 import trio
 from sqlalchemy import Connection
 
+from holdstore.blobs.base import BlobStore
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from policy.engine import compile_rules
@@ -197,14 +198,19 @@ async def open_house(
     rules: Sequence[RuleSource] = (),
     make: MakePrinter = MemoryPrinter,
     database: Database | None = None,
+    blobs: BlobStore | None = None,
     running: bool = True,
 ) -> AsyncIterator[House]:
-    """A house whose service runs until the block ends."""
+    """A house whose service runs until the block ends.
+
+    Args:
+        blobs: where containers lie; in files below `root` by default, whose folders cost fsyncs to make.
+    """
     clock = TrioClock()
     metrics = Metrics()
     keyring = Keyring.from_bytes(KEK)
     words = PrivateWords(keyring)
-    store = HoldStore(root / "documents", keyring)
+    store = HoldStore(root / "documents", keyring) if blobs is None else HoldStore.over(blobs, keyring)
     kept = database if database is not None else InlineDatabase()
     named = queues if queues is not None else (queue("secure", *(one.name for one in printers)),)
     box: list[House] = []
