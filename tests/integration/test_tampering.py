@@ -93,7 +93,7 @@ CHANGES_OF_SEGMENTS = {
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
+def out(tmp_path: Path) -> Iterator[Path]:
     """The folder that stands for a printer; at the end of each test nothing has come out that was damaged."""
     folder = tmp_path / "out"
     folder.mkdir()
