@@ -50,4 +50,10 @@ def test_every_room_is_tested() -> None:
 
 
 # Migrations are compared with the tables in tests/spoold/database; the worker is tested from its room.
-_TESTED_ELSEWHERE = {Path("spoold/database/versions"), Path("spoold/documents/worker"), Path("spoold")}
+# Pages are tested through the application that serves them.
+_TESTED_ELSEWHERE = {
+    Path("spoold"),
+    Path("spoold/database/versions"),
+    Path("spoold/documents/worker"),
+    Path("spoold/doors/web/views"),
+}

@@ -23,7 +23,7 @@ def check_store_key(connection: Connection, keyring: Keyring) -> None:
         held = len(jobs.documents_with_keys(connection))
         if held:
             raise ConfigurationError(
-                f"{held} held documents were sealed under another store key ({known[:8]}, not {given[:8]}). "
+                f"{held} held document{'s were' if held > 1 else ' was'} sealed under another store key ({known[:8]}, not {given[:8]}). "
                 "Put that key back, or remove the state directory if the documents may be lost."
             )
     records.set_fact(connection, FACT, given)
