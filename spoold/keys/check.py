@@ -22,8 +22,9 @@ def check_store_key(connection: Connection, keyring: Keyring) -> None:
     if known is not None and known not in {one.hex() for one in keyring.kek_ids}:
         held = len(jobs.documents_with_keys(connection))
         if held:
+            documents = "document was" if held == 1 else "documents were"
             raise ConfigurationError(
-                f"{held} held document{'s were' if held > 1 else ' was'} sealed under another store key ({known[:8]}, not {given[:8]}). "
+                f"{held} held {documents} sealed under another store key ({known[:8]}, not {given[:8]}). "
                 "Put that key back, or remove the state directory if the documents may be lost."
             )
     records.set_fact(connection, FACT, given)
