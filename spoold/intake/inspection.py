@@ -43,10 +43,12 @@ class Inspections:
         self._metrics = metrics
         self._send, self._receive = trio.open_memory_channel[JobId](MAX_WAITING)
         self._arrived_at_s = -math.inf
+        self._quiet = trio.CancelScope()
 
     def later(self, job_id: JobId) -> None:
         """Have a job that just arrived looked at when there is time."""
         self._arrived_at_s = trio.current_time()
+        self._quiet.deadline = self._arrived_at_s + QUIET_S
         try:
             self._send.send_nowait(job_id)
         except trio.WouldBlock:
@@ -85,9 +87,9 @@ class Inspections:
                 await self._inspect_job(job_id)
 
     async def _wait_for_quiet(self) -> None:
-        with trio.move_on_after(PATIENCE_S):
-            while (left_s := self._arrived_at_s + QUIET_S - trio.current_time()) > 0:
-                await trio.sleep(left_s)
+        self._quiet = trio.CancelScope(deadline=self._arrived_at_s + QUIET_S)
+        with trio.move_on_after(PATIENCE_S), self._quiet:
+            await trio.sleep_forever()
 
     async def _sweep(self) -> None:
         while True:
