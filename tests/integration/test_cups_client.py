@@ -190,6 +190,24 @@ def test_a_queue_that_wants_a_password_keeps_the_job_on_the_client(
     assert [(job["user"], job["state"]) for job in daemon.jobs()] == [("alice", "held")]
 
 
+def test_a_wrong_password_keeps_the_job_and_locks_nobody_else_out(
+    daemon: Daemon, cups: Cups, tmp_path: Path
+) -> None:
+    path = documents(tmp_path)[1]
+    daemon.add_user("bob")
+    secure = f"localhost:{daemon.ports['ipp']}/ipp/print/secure"
+    cups.add_queue("secure", f"ipps://alice:an-old-password@{secure}")
+    cups.add_queue("bobs", f"ipps://bob:{CANARY_PASSWORD}@{secure}")
+    number = cups.lp("secure", path, user="alice")
+    cups.wait_for("pending-held", number)
+    assert cups.job(number).reasons == ("cups-held-for-authentication",)
+    assert_free(cups, "secure")
+    assert daemon.jobs() == []
+    # CUPS has tried the same password six times by now, from the address that Bob prints from, too.
+    cups.wait_for("completed", cups.lp("bobs", path, user="bob"))
+    assert [(job["user"], job["state"]) for job in daemon.jobs()] == [("bob", "held")]
+
+
 def test_a_job_canceled_while_it_is_sent_is_not_held(daemon: Daemon, cups: Cups, tmp_path: Path) -> None:
     recorder = Recorder(daemon.ports["ipp"])
     cups.add_queue("open", f"ipp://localhost:{recorder.port}/ipp/print/open")
