@@ -43,14 +43,14 @@ class LprDoor:
     metrics: Metrics
 
     async def queue_exists(self, queue: str) -> bool:
-        """Return whether LPR may print to the queue: it cannot sign in, so the queue must not require it."""
-        found = self.site().queues.get(queue)
-        return found is not None and found.authentication is Authentication.AT_RELEASE
+        """Return whether LPR may print to the queue."""
+        return self._queue(queue) is not None
 
     async def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
         """Begin a job."""
-        found = self.site().queues.get(queue)
+        found = self._queue(queue)
         if found is None:
+            # A reload came between the question whether the queue exists and the job.
             raise LprRefused
         return _IncomingJob(self, found, peer)
 
@@ -81,6 +81,11 @@ class LprDoor:
             if may(None, Action.REMOVE_UNCLAIMED, job, peer=peer.host) and _is_named(job, items)
         ]
         return any(job.state is JobState.CANCELED for job in removed)
+
+    def _queue(self, name: str) -> Queue | None:
+        """Return a queue for LPR: it cannot sign in, so the queue must not require it."""
+        found = self.site().queues.get(name)
+        return found if found is not None and found.authentication is Authentication.AT_RELEASE else None
 
 
 class _IncomingJob:
