@@ -17,6 +17,7 @@ from spoold.app.recovery import recover
 from spoold.app.reload import Reloader
 from spoold.app.services import Sockets, services_of
 from spoold.config.loader import load
+from spoold.runtime.descriptors import raise_descriptor_limit
 from spoold.runtime.hardening import harden_process
 from spoold.runtime.logging import configure_logging
 from spoold.runtime.supervisor import Supervisor
@@ -36,6 +37,7 @@ def run_daemon(config_path: Path, environ: MutableMapping[str, str] | None = Non
     """
     environment = os.environ if environ is None else environ
     harden_process()
+    raise_descriptor_limit()
     with ExitStack() as stack:
         activated = listen_fds(environment)
         for listening in itertools.chain.from_iterable(activated.values()):
