@@ -52,7 +52,7 @@ class Arrivals:
             try:
                 await self.look()
             except SpoolError as error:
-                log.warning("arrivals-wait", error=error.public, **error.fields)
+                log.warning("arrivals-wait", **(error.fields | {"error": error.public}))
             with trio.move_on_after(RETRY_S):
                 await self._wake.wait()
 

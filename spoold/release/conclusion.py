@@ -145,7 +145,7 @@ class Conclusions:
             try:
                 return await move()
             except Unavailable as error:
-                log.error("records-closed", job=str(job_id), **error.fields)
+                log.error("records-closed", **(error.fields | {"job": str(job_id)}))
                 if self.ledger.database.failed:
                     # Nothing can be written until the daemon starts anew; recovery then finds out.
                     return None

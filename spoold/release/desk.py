@@ -98,14 +98,14 @@ class Desk:
         job = await self._readable(principal, job_id)
         if not may(principal, Action.CANCEL, job):
             raise NotAuthorized("Only the owner of a job can cancel it.", job=str(job_id))
+        words = "Canceled by its owner." if job.owned_by(principal) else "Canceled by an operator."
         for _ in range(_CANCEL_TRIES):
             if job.state in FINAL:
                 raise NotPossible(f"The job has ended already: {job.reason}", job=str(job_id))
             if job.state in AT_PRINTER:
-                job = await self.service.cancel(job_id, actor=principal.id)
+                job = await self.service.cancel(job_id, actor=principal.id, words=words)
                 if job.state in FINAL | AT_PRINTER:
                     return self._view(job, principal)
-            words = "Canceled by its owner." if job.owned_by(principal) else "Canceled by an operator."
             try:
                 job = await self.service.ledger.move(
                     job_id, JobEvent.CANCELED, words=words, actor=principal.id

@@ -54,7 +54,7 @@ class Expiry:
                 await self._count()
             except SpoolError as error:
                 # The records are closed for now; what is due stays due.
-                log.warning("expiry-waits", error=error.public, **error.fields)
+                log.warning("expiry-waits", **(error.fields | {"error": error.public}))
             await trio.sleep(LOOK_S)
 
     async def expire(self, now: datetime) -> int:

@@ -121,6 +121,9 @@ class Forwarder:
             return None
         if attempt is None:
             await self.conclusions.give_back(job, "The printer is not configured any more.")
+        elif not attempt.documents:
+            await self.conclusions.give_back(job, "The job has no document.")
+            return None
         return attempt
 
     async def _see_through(self, attempt: Attempt, work: Callable[[], Awaitable[None]]) -> None:

@@ -134,8 +134,11 @@ class ReleaseService:
         if control is not None:
             await control.ended.wait()
 
-    async def cancel(self, job_id: JobId, *, actor: UserId) -> Job:
+    async def cancel(self, job_id: JobId, *, actor: UserId, words: str) -> Job:
         """Take a job back from its printer and destroy it; returns the job as it is then.
+
+        Args:
+            words: who canceled it, for its owner.
 
         Raises:
             NotPossible: nobody takes it to a printer just now; look again.
@@ -146,7 +149,7 @@ class ReleaseService:
             if job.state in AT_PRINTER:
                 raise NotPossible("The job is being sorted out; try again in a moment.", job=str(job_id))
             return job
-        control.stop(Trouble(Cause.USER, "Canceled by its owner.", actor))
+        control.stop(Trouble(Cause.USER, words, actor))
         with trio.move_on_after(CANCEL_WAIT_S):
             await control.ended.wait()
         return await self.ledger.job(job_id)

@@ -33,6 +33,7 @@ from spoold.release.template import encoded
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 from tests.support.inline_database import InlineDatabase
+from tests.support.memory_blobs import MemoryBlobStore
 from tests.support.memory_printer import MemoryPrinter
 from tests.support.trio_clock import TrioClock
 
@@ -199,18 +200,24 @@ async def open_house(
     make: MakePrinter = MemoryPrinter,
     database: Database | None = None,
     blobs: BlobStore | None = None,
+    files: bool = False,
     running: bool = True,
 ) -> AsyncIterator[House]:
     """A house whose service runs until the block ends.
 
     Args:
-        blobs: where containers lie; in files below `root` by default, whose folders cost fsyncs to make.
+        blobs: where containers lie; in memory by default, so that no thread is at work when a mocked
+            clock finds every task waiting.
+        files: they lie in files below `root`, as in the daemon.
     """
     clock = TrioClock()
     metrics = Metrics()
     keyring = Keyring.from_bytes(KEK)
     words = PrivateWords(keyring)
-    store = HoldStore(root / "documents", keyring) if blobs is None else HoldStore.over(blobs, keyring)
+    if files:
+        store = HoldStore(root / "documents", keyring)
+    else:
+        store = HoldStore.over(blobs if blobs is not None else MemoryBlobStore(), keyring)
     kept = database if database is not None else InlineDatabase()
     named = queues if queues is not None else (queue("secure", *(one.name for one in printers)),)
     box: list[House] = []

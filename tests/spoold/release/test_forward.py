@@ -53,7 +53,7 @@ async def test_a_released_job_comes_out_once(tmp_path: Path, autojump_clock: Moc
 
 async def test_a_completed_job_is_shredded(tmp_path: Path, autojump_clock: MockClock) -> None:
     autojump_clock.autojump_threshold = THREADS_S
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, files=True) as house:
         job = await house.add_job(house.person("ana"), documents=[LONG])
         blobs = house.store.blobs
         assert len(await blobs.names()) == 1
@@ -67,7 +67,6 @@ async def test_a_completed_job_is_shredded(tmp_path: Path, autojump_clock: MockC
 
 async def test_several_documents_go_in_order(tmp_path: Path, autojump_clock: MockClock) -> None:
     documents = [b"%PDF one", LONG, b"%PDF three"]
-    autojump_clock.autojump_threshold = THREADS_S
     async with open_house(tmp_path) as house:
         job = await house.add_job(house.person("ana"), documents=documents)
         ended = await released(house, job)
@@ -89,6 +88,15 @@ async def test_an_empty_document_is_a_document(tmp_path: Path, autojump_clock: M
         job = await house.add_job(house.person("ana"), documents=[b""])
         assert (await released(house, job)).state is JobState.COMPLETED
         assert house.memory("lobby").paper[0][1] == b""
+
+
+async def test_a_job_without_documents_goes_nowhere(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"), documents=[])
+        ended = await released(house, job)
+        assert ended.state is JobState.HELD
+        assert "no document" in ended.reason
+        assert house.memory("lobby").jobs == []
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -160,7 +168,7 @@ async def test_a_damaged_container_is_set_aside_before_anything_is_said(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     autojump_clock.autojump_threshold = THREADS_S
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, files=True) as house:
         job = await house.add_job(house.person("ana"), documents=[DOCUMENT, LONG])
         [blob] = (
             path for path in (tmp_path / "documents").rglob("*") if path.is_file() and "blobs" in str(path)
@@ -176,7 +184,6 @@ async def test_a_damaged_container_is_set_aside_before_anything_is_said(
 
 
 async def test_a_missing_container_is_damage(tmp_path: Path, autojump_clock: MockClock) -> None:
-    autojump_clock.autojump_threshold = THREADS_S
     async with open_house(tmp_path) as house:
         job = await house.add_job(house.person("ana"), documents=[LONG])
         await house.store.shred(job.id, [1])
@@ -362,7 +369,7 @@ async def test_a_store_that_fails_while_sending_takes_the_job_back(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     autojump_clock.autojump_threshold = THREADS_S
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, files=True) as house:
         job = await house.add_job(house.person("ana"), documents=[LONG * 3])
         printer = house.memory("lobby")
         count = 0
@@ -389,7 +396,6 @@ async def test_a_store_that_fails_while_sending_takes_the_job_back(
 async def test_a_stalled_printer_is_told_before_the_connection_closes(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    autojump_clock.autojump_threshold = THREADS_S
     async with open_house(tmp_path) as house:
         job = await house.add_job(house.person("ana"), documents=[LONG])
         house.memory("lobby").before["piece"] = for_ever

@@ -9,6 +9,7 @@ from trio.testing import MockClock
 
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
+from spoold.model.principal import Role
 from spoold.printers.base import (
     NoSuchRemoteJob,
     PrinterProblem,
@@ -278,6 +279,15 @@ async def test_the_owner_cancels_while_it_prints(tmp_path: Path, autojump_clock:
         assert printer.jobs[0].state is RemoteState.CANCELED
         assert view.job.wrapped_key is None
         await nothing_more_comes_out(house, printer)
+
+
+async def test_an_operator_cancels_while_it_prints(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path) as house:
+        job, printer = await printing(house)
+        view = await house.desk.cancel(house.person("olga", role=Role.OPERATOR), job.id)
+        assert view.job.state is JobState.CANCELED
+        assert view.job.reason == "Canceled by an operator. Nothing was printed."
+        assert printer.jobs[0].state is RemoteState.CANCELED
 
 
 async def test_the_owner_cancels_before_the_first_byte(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -62,7 +62,7 @@ async def floor(root: Path, *, secure: bool = False) -> AsyncIterator[Floor]:
         )
         database = stack.enter_context(open_database(root / "spoold.db"))
         house = await stack.enter_async_context(
-            open_house(root, printers=printers, make=make_adapter, database=database)
+            open_house(root, printers=printers, make=make_adapter, database=database, files=True)
         )
         yield Floor(house, lobby, upstairs)
 
