@@ -39,16 +39,19 @@ class Expiry:
         # Jobs up to `settled` are surely older than any step that the next look can find.
         settled = latest = await self._newest()
         detector = ClockStepDetector(self.ledger.clock)
+        step_s = 0.0
         while True:
-            # Read before the detector looks: a step in between then only makes this moment early, never late.
+            # Read before the detector looks: this moment then belongs to the time before any step it misses.
             now = self.ledger.clock.now()
-            step_s = detector.observe()
+            # A step that could not be recorded at once is still to be made good.
+            step_s += detector.observe()
             try:
                 if step_s:
                     await self.clock_stepped(step_s, settled)
+                    step_s = 0.0
                 else:
                     settled = latest
-                    await self.expire(now)
+                    await self.expire(now, settled)
                     await self.forget(now)
                 latest = await self._newest()
                 await self._count()
@@ -57,9 +60,17 @@ class Expiry:
                 log.warning("expiry-waits", **(error.fields | {"error": error.public}))
             await trio.sleep(LOOK_S)
 
-    async def expire(self, now: datetime) -> int:
-        """Destroy every job whose time has passed; returns how many."""
-        due = await self.ledger.database.read(lambda connection: jobs.expired_jobs(connection, now, EXPIRING))
+    async def expire(self, now: datetime, settled: int) -> int:
+        """Destroy the jobs whose time has passed; returns how many.
+
+        Args:
+            settled: only jobs up to this number. A younger one may have come after the wall clock was
+                set back a moment ago: its end then looks long past, measured by `now`.
+        """
+        found = await self.ledger.database.read(
+            lambda connection: jobs.expired_jobs(connection, now, EXPIRING)
+        )
+        due = [job for job in found if job.number <= settled]
         for job in due:
             try:
                 await self.ledger.move(job.id, JobEvent.EXPIRED, words=EXPIRED_WORDS)
@@ -70,12 +81,15 @@ class Expiry:
 
     async def forget(self, now: datetime) -> int:
         """Delete the rows of jobs that ended long ago; returns how many."""
-        before = now - self.site().forget_after
+        kept = self.site().forget_after
         total = 0
+
+        def work(connection: Connection) -> int:
+            # The earlier of the two, in case the wall clock was set since.
+            return jobs.forget_finished(connection, min(now, self.ledger.clock.now()) - kept, FORGET_BATCH)
+
         while True:
-            count = await self.ledger.database.write(
-                lambda connection: jobs.forget_finished(connection, before, FORGET_BATCH)
-            )
+            count = await self.ledger.database.write(work)
             total += count
             if count < FORGET_BATCH:
                 return total

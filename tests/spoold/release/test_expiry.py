@@ -99,6 +99,20 @@ async def test_setting_the_wall_clock_moves_no_end(
         assert sum('"kind":"clock-step"' in row.entry for row in audit) == 1
 
 
+async def test_a_step_that_cannot_be_recorded_at_once_is_not_lost(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path) as house:
+        job = await held_job(house)
+        await trio.sleep(102)
+        house.clock.step_wall(20 * 86400)
+        house.database.refusing = 2  # type: ignore[attr-defined]
+        await trio.sleep(10 * LOOK_S)
+        assert await state_of(house, job) is JobState.HELD
+        await trio.sleep(HOLD_S)
+        assert await state_of(house, job) is JobState.EXPIRED
+
+
 async def test_expiry_goes_on_after_the_records_were_closed(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
