@@ -268,12 +268,6 @@ async def test_a_thousand_slow_connections_stop_nobody_else(make_daemon: MakeDae
                 everybody.start_soon(trio.to_thread.run_sync, others.go_on)
             others.stop()
 
-        "p99 ms",
-        others.p99_s * 1000,
-        len(others.latencies_s),
-        others.printed,
-        {k: (min(c.lived_s), max(c.lived_s)) for k, c in slow.items()},
-    )
     for kind, clients in slow.items():
         assert len(clients.lived_s) == counts[kind]
         latest_s = clients.deadline_s + LATE_S
