@@ -12,7 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -104,13 +104,14 @@ async def run(directory: Path, rounds: int) -> None:
     await small(store, 10 * 1024, 5000)
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    """Run it; `words` stand for the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--directory", type=Path, default=None, help="where to write (default: a new one in /tmp)"
     )
     parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     directory = Path(tempfile.mkdtemp(prefix="bench-holdstore-", dir=arguments.directory))
     try:
         trio.run(functools.partial(run, directory, arguments.rounds))

@@ -1,0 +1,190 @@
+"""The client of the bench: one process that keeps some connections busy with one request made beforehand.
+
+Started by `bench.run` as `python -m bench.load` with a JSON object on standard input (see `Load`); prints
+what it measured as JSON. The same program talks to every server, over raw sockets and with as little work
+per answer as can be: it looks for the length and the IPP status, and for nothing else.
+"""
+
+import base64
+import json
+import re
+import select
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+RECEIVE_BYTES = 256 * 1024
+# A server that says nothing for this long has failed.
+ANSWER_TIMEOUT_S = 60.0
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: *([0-9]+)\r\n")
+_INTERIM = b"HTTP/1.1 100 "
+_FIRST_IPP_ERROR = 0x0100
+
+
+@dataclass(frozen=True)
+class Load:
+    """What to do.
+
+    Attributes:
+        connections: clients, each with one kept connection and one request under way.
+        request: all octets of one request, HTTP head included.
+        count: requests in all; 0 when `seconds` decides.
+        warm_up: requests on each connection that are not measured.
+        upload_bytes: further octets of the body, sent after `request` (one request, one connection).
+    """
+
+    host: str
+    port: int
+    connections: int
+    request: bytes
+    count: int = 0
+    seconds: float = 0.0
+    warm_up: int = 0
+    upload_bytes: int = 0
+
+
+class ServerFailedError(Exception):
+    """The server refused a request, broke the connection or said nothing."""
+
+
+class Client:
+    """One connection; `answer` is the body of the last one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.socket = socket.create_connection((host, port), timeout=ANSWER_TIMEOUT_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sent_at = 0.0
+        self.answer = b""
+        self._received = b""
+
+    def send(self, request: bytes) -> None:
+        """Send a request."""
+        self.sent_at = time.perf_counter()
+        self.socket.sendall(request)
+
+    def receive(self) -> bool:
+        """Take what is there; return whether the answer is complete.
+
+        Raises:
+            ServerFailedError: it is not a successful IPP answer.
+        """
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except TimeoutError:
+            raise ServerFailedError(f"no answer within {ANSWER_TIMEOUT_S:g} s") from None
+        if not data:
+            raise ServerFailedError("the server closed the connection")
+        if self._received:
+            data = self._received + data
+        if data.startswith(_INTERIM):
+            data = data.partition(b"\r\n\r\n")[2]
+        head_end = data.find(b"\r\n\r\n")
+        if head_end >= 0:
+            length = _LENGTH.search(data, 0, head_end + 2)
+            if length is None:
+                raise ServerFailedError(f"no length in {data[:head_end]!r}")
+            if len(data) >= head_end + 4 + int(length[1]):
+                self._received = b""
+                self.answer = data[head_end + 4 :]
+                _check(data, self.answer)
+                return True
+        self._received = data
+        return False
+
+    def ask(self, request: bytes) -> float:
+        """Send a request and wait for the answer; return the seconds that took."""
+        self.send(request)
+        while not self.receive():
+            pass
+        return time.perf_counter() - self.sent_at
+
+
+def _check(data: bytes, answer: bytes) -> None:
+    # RFC 8010 3.1.1: two octets of version, then the status.
+    status = int.from_bytes(answer[2:4])
+    if not data.startswith(b"HTTP/1.1 200") or status >= _FIRST_IPP_ERROR:
+        head = data[: data.find(b"\r\n")].decode("latin-1")
+        raise ServerFailedError(f"refused: {head}, IPP status {status:#06x}: {answer[:200]!r}")
+
+
+def run(load: Load) -> dict[str, Any]:
+    """Do it; returns "seconds" in all and the "latencies_s" of each request."""
+    if load.upload_bytes:
+        return _upload(load)
+    clients = [Client(load.host, load.port) for _ in range(load.connections)]
+    for client in clients:
+        for _ in range(load.warm_up):
+            client.ask(load.request)
+    began = time.perf_counter()
+    latencies = _one(clients[0], load, began) if len(clients) == 1 else _many(clients, load, began)
+    return {"seconds": time.perf_counter() - began, "latencies_s": latencies}
+
+
+def _one(client: Client, load: Load, began: float) -> list[float]:
+    latencies: list[float] = []
+    ends = began + load.seconds if load.seconds else float("inf")
+    while time.perf_counter() < ends and (not load.count or len(latencies) < load.count):
+        latencies.append(client.ask(load.request))
+    return latencies
+
+
+def _many(clients: list[Client], load: Load, began: float) -> list[float]:
+    """Keep one request under way on every connection; what is under way at the end is waited for."""
+    latencies: list[float] = []
+    ends = began + load.seconds if load.seconds else float("inf")
+    waiting = {client.socket.fileno(): client for client in clients}
+    with select.epoll() as poll:
+        for number, client in waiting.items():
+            poll.register(number, select.EPOLLIN)
+            client.send(load.request)
+        started, busy = len(clients), len(clients)
+        while busy:
+            ready = poll.poll(ANSWER_TIMEOUT_S)
+            if not ready:
+                raise ServerFailedError(f"no answer within {ANSWER_TIMEOUT_S:g} s")
+            for number, _ in ready:
+                client = waiting[number]
+                if not client.receive():
+                    continue
+                now = time.perf_counter()
+                latencies.append(now - client.sent_at)
+                if now < ends and (not load.count or started < load.count):
+                    client.send(load.request)
+                    started += 1
+                else:
+                    busy -= 1
+    return latencies
+
+
+def _upload(load: Load) -> dict[str, Any]:
+    client = Client(load.host, load.port)
+    block = memoryview(bytes(range(256)) * 1024)
+    began = time.perf_counter()
+    client.send(load.request)
+    left = load.upload_bytes
+    while left:
+        piece = block[: min(left, len(block))]
+        client.socket.sendall(piece)
+        left -= len(piece)
+    while not client.receive():
+        pass
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "latencies_s": [seconds]}
+
+
+def main() -> int:
+    """Read the load from standard input, print the result."""
+    fields = json.load(sys.stdin)
+    fields["request"] = base64.b64decode(fields["request"])
+    try:
+        result = run(Load(**fields))
+    except (ServerFailedError, OSError) as error:
+        result = {"error": f"{type(error).__name__}: {error}"}
+    json.dump(result, sys.stdout)
+    return 0 if "error" not in result else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""What is measured: each does one thing to one server and returns numbers by the names of its rows."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench import first_byte
+from bench.load import Client
+from bench.printer import Printer
+from bench.requests import KIB, POLLED, get_printer_attributes, pdf, print_job
+from bench.servers import Cupsd, Server, Spoold, cpu_s
+from protocols.ipp.decoder import decode
+from protocols.ipp.tags import GroupTag
+from protocols.limits import IppLimits
+
+MIB = 1024 * KIB
+LARGE_BYTES = 512 * MIB
+RELEASES = 5
+# A client that is not done by then never will be.
+CLIENT_TIMEOUT_S = 600.0
+HELD_TIMEOUT_S = 10.0
+_SMALL = pdf(10 * KIB)
+_MEDIUM = pdf(1 * MIB)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        lower: whether less is better.
+    """
+
+    name: str
+    unit: str
+    lower: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something to measure.
+
+    Attributes:
+        rows: what `run` returns numbers for.
+        synced: whether SyncOnClose can make a difference.
+    """
+
+    rows: tuple[Row, ...]
+    run: "Callable[[Server, Printer], dict[str, float]]"
+    synced: bool = True
+
+
+def _run_client(server: Server, request: bytes, **fields: Any) -> tuple[dict[str, Any], float]:
+    """Run the client process; return its result and the processor seconds the server used meanwhile."""
+    load = {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "request": base64.b64encode(request).decode(),
+        "connections": 1,
+        **fields,
+    }
+    before = cpu_s(server)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load"],
+        input=json.dumps(load),
+        capture_output=True,
+        text=True,
+        timeout=CLIENT_TIMEOUT_S,
+        check=False,
+    )
+    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr[-2000:]}
+    if "error" in result:
+        raise RuntimeError(f"{server.name}: {result['error']}")
+    return result, cpu_s(server) - before
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def _requests(name: str, clients: int, make: Callable[[Server], bytes], **fields: Any) -> Measure:
+    """Measure how many equal requests a second a server answers."""
+    rate = Row(name, "per second")
+    half, late = Row(f"{name}, p50", "ms", lower=True), Row(f"{name}, p99", "ms", lower=True)
+    cpu = Row(f"{name}, processor time", "us each", lower=True)
+
+    def run(server: Server, _printer: Printer) -> dict[str, float]:
+        queued = _queued(server)
+        request = make(server)
+        result, used_s = _run_client(server, request, connections=clients, warm_up=5, **fields)
+        ordered = sorted(result["latencies_s"])
+        if "count" in fields:
+            _check_held(server, queued + fields["count"] + 5 * clients)
+        return {
+            rate.name: len(ordered) / result["seconds"],
+            half.name: 1000 * _percentile(ordered, 0.5),
+            late.name: 1000 * _percentile(ordered, 0.99),
+            cpu.name: 1e6 * used_s / len(ordered),
+        }
+
+    return Measure((rate, half, late, cpu), run, synced="count" in fields)
+
+
+def _attributes(clients: int, seconds: float, kind: str, *requested: str) -> Measure:
+    return _requests(
+        f"Get-Printer-Attributes, {kind}, {_clients(clients)}",
+        clients,
+        lambda server: get_printer_attributes(f"localhost:{server.port}", server.path, *requested),
+        seconds=seconds,
+    )
+
+
+def _small_jobs(clients: int, count: int) -> Measure:
+    return _requests(
+        f"Print-Job 10 KiB, held, {_clients(clients)}",
+        clients,
+        lambda server: print_job(f"localhost:{server.port}", server.path, _SMALL),
+        count=count,
+    )
+
+
+def _clients(count: int) -> str:
+    return f"{count} client{'s' if count > 1 else ''}"
+
+
+def _large_job() -> Measure:
+    row = Row("Print-Job 512 MiB, held", "MB/s")
+    cpu = Row("Print-Job 512 MiB, held, processor time", "ms", lower=True)
+
+    def run(server: Server, _printer: Printer) -> dict[str, float]:
+        # What others have left to be written must not be waited for by this one.
+        os.sync()
+        further = LARGE_BYTES - len(_SMALL)
+        request = print_job(f"localhost:{server.port}", server.path, _SMALL, further_bytes=further)
+        result, used_s = _run_client(server, request, upload_bytes=further)
+        return {row.name: LARGE_BYTES / 1e6 / result["seconds"], cpu.name: 1000 * used_s}
+
+    return Measure((row, cpu), run)
+
+
+def _first_byte() -> Measure:
+    row = Row("First byte of 1 MiB at the printer after release", "ms", lower=True)
+
+    def run(server: Server, printer: Printer) -> dict[str, float]:
+        if isinstance(server, Cupsd):
+            found = [first_byte.at_cupsd(server, printer, _MEDIUM) for _ in range(RELEASES)]
+        elif isinstance(server, Spoold):
+            portal = first_byte.Portal(server)
+            found = [first_byte.at_spoold(server, printer, portal, _MEDIUM) for _ in range(RELEASES)]
+            portal.close()
+        else:
+            raise TypeError(f"nothing can be released at {server.name}")
+        return {row.name: 1000 * _percentile(sorted(found), 0.5)}
+
+    return Measure((row,), run, synced=False)
+
+
+def measures(*, quick: bool) -> list[Measure]:
+    """Return all measures in the order they are taken: what leaves work behind comes last."""
+    seconds = 0.5 if quick else 1.5
+    jobs = 100 if quick else 300
+    return [
+        _attributes(1, seconds, "all", "all"),
+        _attributes(8, seconds, "all", "all"),
+        _attributes(1, seconds, "polled", *POLLED),
+        _attributes(8, seconds, "polled", *POLLED),
+        _first_byte(),
+        _large_job(),
+        _small_jobs(1, jobs),
+        _small_jobs(8, 3 * jobs),
+    ]
+
+
+def _queued(server: Server) -> int:
+    request = get_printer_attributes(f"localhost:{server.port}", server.path, "queued-job-count")
+    client = Client("127.0.0.1", server.port)
+    client.ask(request)
+    client.socket.close()
+    message, _ = decode(client.answer, IppLimits(), lenient=True)
+    return message.group(GroupTag.PRINTER).integer("queued-job-count") or 0
+
+
+def _check_held(server: Server, expected: int) -> None:
+    """Make sure that no job which was counted is missing (spoold counts what is there once a second)."""
+    deadline = time.monotonic() + HELD_TIMEOUT_S
+    while (found := _queued(server)) < expected:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server.name} holds {found} jobs, not {expected}")
+        time.sleep(0.1)

@@ -1,0 +1,216 @@
+"""The servers that are measured, each started in a directory of its own on a loopback port of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tests.integration.daemon import Daemon
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 30.0
+QUEUE = "secure"
+USER = "bench"
+PASSWORD = "bench password"
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+# Everything that is not a bound of the bench itself is as config.example.toml has it.
+_SPOOLD = """\
+[printers.sink]
+uri = "{printer}"
+
+[queues.{queue}]
+printers = ["sink"]
+authentication = "at-release"
+
+[limits]
+max_held_jobs_per_user = 1000000
+max_unclaimed_jobs_per_address = 1000000
+"""
+# Debian's cupsd.conf without the web interface and browsing; everybody may do everything, so that no
+# password is checked (spoold's queue is "at-release"); no bound on the number of jobs.
+_CUPSD = """\
+LogLevel warn
+PageLogFormat
+MaxLogSize 0
+Listen 127.0.0.1:{port}
+Browsing No
+WebInterface No
+DefaultAuthType None
+MaxJobs 0
+<Location />
+  Order allow,deny
+  Allow from 127.0.0.1
+</Location>
+<Policy default>
+  JobPrivateAccess all
+  JobPrivateValues none
+  SubscriptionPrivateAccess all
+  SubscriptionPrivateValues none
+  <Limit All>
+    Order deny,allow
+  </Limit>
+</Policy>
+"""
+_CUPS_FILES = """\
+SyncOnClose {sync}
+FileDevice Yes
+ServerRoot {root}
+RequestRoot {root}/spool
+CacheDir {root}/cache
+StateDir {root}/run
+TempDir {root}/spool/tmp
+AccessLog {root}/access_log
+ErrorLog {root}/error_log
+PageLog {root}/page_log
+"""
+
+
+class Server(Protocol):
+    """One server under test."""
+
+    name: str
+
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1."""
+
+    @property
+    def path(self) -> str:
+        """The HTTP path of its queue."""
+
+    @property
+    def pid(self) -> int:
+        """Its main process."""
+
+
+@dataclass
+class Spoold:
+    """spoold with encryption and fsync, as it always is."""
+
+    daemon: Daemon
+    name: str = "spoold"
+
+    @property
+    def port(self) -> int:
+        """See `Server`."""
+        return self.daemon.ports["ipp"]
+
+    @property
+    def path(self) -> str:
+        """See `Server`."""
+        return f"/ipp/print/{QUEUE}"
+
+    @property
+    def pid(self) -> int:
+        """See `Server`."""
+        if self.daemon.process is None:
+            raise RuntimeError("spoold is not running")
+        return self.daemon.process.pid
+
+
+@dataclass
+class Cupsd:
+    """A cupsd of our own with one raw queue whose jobs are held."""
+
+    name: str
+    port: int
+    process: "subprocess.Popen[bytes]"
+    path: str = f"/printers/{QUEUE}"
+
+    @property
+    def pid(self) -> int:
+        """See `Server`."""
+        return self.process.pid
+
+
+@contextmanager
+def spoold(directory: Path, printer: str) -> Iterator[Spoold]:
+    """Run spoold with one queue that goes to `printer`."""
+    daemon = Daemon(directory, _SPOOLD.format(printer=printer, queue=QUEUE))
+    daemon.start()
+    try:
+        daemon.command("user-add", name=USER, new_password=PASSWORD)
+        yield Spoold(daemon)
+    finally:
+        daemon.stop()
+
+
+@contextmanager
+def cupsd(directory: Path, printer: str, *, sync: bool) -> Iterator[Cupsd]:
+    """Run cupsd with one raw queue that goes to `printer` and holds every job.
+
+    Raises:
+        RuntimeError: it does not start; with its log.
+    """
+    for part in ("spool/tmp", "cache", "run/certs"):
+        (directory / part).mkdir(parents=True)
+    port = _free_port()
+    configuration, files = directory / "cupsd.conf", directory / "cups-files.conf"
+    configuration.write_text(_CUPSD.format(port=port))
+    files.write_text(_CUPS_FILES.format(root=directory, sync="Yes" if sync else "No"))
+    process = subprocess.Popen(
+        ["/usr/sbin/cupsd", "-f", "-c", str(configuration), "-s", str(files)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for_port(process, port, directory / "error_log")
+        held = ("-o", "job-hold-until-default=indefinite", "-o", "printer-error-policy=retry-job")
+        subprocess.run(
+            ["/usr/sbin/lpadmin", "-h", f"127.0.0.1:{port}", "-p", QUEUE, "-E", "-v", printer, *held],
+            check=True,
+            capture_output=True,
+            timeout=START_TIMEOUT_S,
+        )
+        yield Cupsd("cupsd SyncOnClose" if sync else "cupsd", port, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def only(server: Server, among: list[Server]) -> Iterator[None]:
+    """Let the other servers stand still, so that their leftover work is not measured as this one's."""
+    others = [other for other in among if other is not server]
+    for other in others:
+        os.kill(other.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for other in others:
+            os.kill(other.pid, signal.SIGCONT)
+
+
+def cpu_s(server: Server) -> float:
+    """Processor time that the server's main process has used, in seconds."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for_port(process: "subprocess.Popen[bytes]", port: int, error_log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        except OSError:
+            time.sleep(0.05)
+            continue
+        return
+    log = error_log.read_text(errors="replace")[-2000:] if error_log.exists() else ""
+    raise RuntimeError(f"cupsd did not start: {log}")
