@@ -272,11 +272,6 @@ def called(printer: Printer) -> str:
     return f"{printer.name} ({printer.location})" if printer.location else printer.name
 
 
-def why_not_held(state: JobState) -> str:
-    """Return why a job in this state cannot be released, and what to do."""
-    return _WHY_NOT_HELD[state]
-
-
 def _check_permission(principal: Principal, job: Job) -> None:
     if may(principal, Action.RELEASE, job):
         return

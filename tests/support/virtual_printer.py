@@ -59,7 +59,6 @@ class VirtualPrinter:
     control: Path
     secure: bool
     process: subprocess.Popen[bytes]
-    name: str = "virtual"
 
     @property
     def uri(self) -> str:
@@ -152,11 +151,6 @@ def _request(operation: Operation, printer_uri: str, *attributes: Attribute) -> 
         uri("printer-uri", printer_uri),
     )
     return Message((2, 0), operation, 1, (Group(GroupTag.OPERATION, (*head, *attributes)),))
-
-
-def missing_tools() -> list[str]:
-    """The programs of the virtual printer that are not installed (packages cups-ipp-utils and dbus)."""
-    return [tool for tool in ("ippeveprinter", "dbus-daemon") if _tool(tool) is None]
 
 
 @asynccontextmanager
