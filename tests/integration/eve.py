@@ -153,7 +153,7 @@ class EvePrinter:
                 stdout=log,
                 stderr=log,
                 # Few variables: it has room for 400, and every attribute of a job is one.
-                env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **here},
+                env={"PATH": f"{os.environ['PATH']}:/usr/sbin", "LC_ALL": "C.UTF-8", **here},
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:

@@ -95,7 +95,9 @@ class Cups:
     def environment(self) -> dict[str, str]:
         """What points CUPS' commands at this cupsd, and keeps them out of the machine's own files."""
         here = {"CUPS_SERVER": f"127.0.0.1:{self.port}", "CUPS_SERVERROOT": str(self.root / "etc")}
-        return {**os.environ, **here, "HOME": str(self.root / "home"), "LC_ALL": "C.UTF-8"}
+        # lpadmin and cupsd are where only root's login shells look.
+        here |= {"PATH": f"{os.environ['PATH']}:/usr/sbin", "HOME": str(self.root / "home")}
+        return {**os.environ, **here, "LC_ALL": "C.UTF-8"}
 
     def start(self) -> None:
         """Start cupsd and wait until it answers."""
@@ -109,12 +111,13 @@ class Cups:
         with (self.root / "log/output").open("wb") as output:
             self.process = subprocess.Popen(
                 [
-                    *(shutil.which("cupsd", path="/usr/sbin:/usr/bin") or "cupsd", "-f"),
+                    *("cupsd", "-f"),
                     *("-c", str(self.root / "etc/cupsd.conf"), "-s", str(self.root / "etc/cups-files.conf")),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=self.environment,
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
