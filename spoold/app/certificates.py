@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from protocols.errors import RemoteProtocolError
 from protocols.tls import certificate_facts, create_self_signed, fingerprint_sha256, server_context
 from spoold.config.model import Config
 from spoold.model.errors import ConfigurationError
@@ -91,7 +92,10 @@ def renew_if_ended(tls: ServerTls, config: Config, clock: Clock) -> bool:
 
 
 def _has_ended(certificate: Path, clock: Clock) -> bool:
-    return certificate_facts(certificate.read_text()).not_after <= clock.now()
+    try:
+        return certificate_facts(certificate.read_text()).not_after <= clock.now()
+    except (OSError, ValueError, RemoteProtocolError) as error:
+        raise ConfigurationError(f"The certificate {certificate} cannot be used: {error}.") from error
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:
