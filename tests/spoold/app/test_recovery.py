@@ -14,7 +14,7 @@ from spoold.database import jobs, records
 from spoold.intake.submission import Submission
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
-from tests.fault.house import Place, open_parts, owner, submit, text
+from tests.fault.house import Place, open_parts, submit, text
 from tests.support.intake_house import incoming
 
 LARGE = text(1, 300_000)
