@@ -48,7 +48,7 @@ class Measure:
 
     Attributes:
         rows: what `run` returns numbers for.
-        synced: whether SyncOnClose can make a difference.
+        synced: whether it makes a difference how a server keeps what it accepts.
     """
 
     rows: tuple[Row, ...]

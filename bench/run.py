@@ -21,12 +21,14 @@ from pathlib import Path
 from bench.bench_holdstore import main as bench_holdstore
 from bench.measures import Measure, Row, measures
 from bench.printer import Printer, printer
-from bench.servers import Server, cupsd, only, spoold
+from bench.servers import CUPSD_KINDS, Server, cupsd, only, spoold
 from bench.table import table
 
 ROUNDS = 5
 QUICK_ROUNDS = 2
-SERVERS = ("spoold", "cupsd", "cupsd SyncOnClose")
+SERVERS = ("spoold", *CUPSD_KINDS)
+# These differ in nothing but in how jobs are kept.
+SYNCED = SERVERS[2:]
 _PROBES = 50
 # Numbers by row, server and round.
 Numbers = defaultdict[str, defaultdict[str, list[float]]]
@@ -72,8 +74,10 @@ def _round(root: Path, number: int, chosen: list[Measure], numbers: Numbers) -> 
         sink = stack.enter_context(printer())
         servers: list[Server] = [
             stack.enter_context(spoold(root / "spoold", sink.uri)),
-            stack.enter_context(cupsd(root / "cupsd", sink.uri, sync=False)),
-            stack.enter_context(cupsd(root / "cupsd-sync", sink.uri, sync=True)),
+            *(
+                stack.enter_context(cupsd(root / f"cupsd-{place}", sink.uri, kind))
+                for place, kind in enumerate(CUPSD_KINDS)
+            ),
         ]
         for measure in chosen:
             _take(measure, servers, number, sink, numbers)
@@ -82,7 +86,7 @@ def _round(root: Path, number: int, chosen: list[Measure], numbers: Numbers) -> 
 def _take(measure: Measure, servers: list[Server], number: int, sink: Printer, numbers: Numbers) -> None:
     turn = number % len(servers)
     for server in servers[turn:] + servers[:turn]:
-        if server.name == SERVERS[2] and not measure.synced:
+        if server.name in SYNCED and not measure.synced:
             continue
         with only(server, servers):
             found = measure.run(server, sink)
