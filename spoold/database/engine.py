@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 import trio
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from spoold.database.prepared import driver_of
@@ -26,6 +26,8 @@ MAX_BATCH = 256
 MAX_WAL_BYTES = 16 * 1024 * 1024
 # Pages that held shredded keys leave the WAL within this time (docs/formats.md, shredding).
 SHRED_WITHIN_S = 5.0
+_CLOSED = "The spooler's records are closed; nothing was changed."
+_REFUSED = "The spooler's records could not be read or written; nothing was changed."
 
 _PRAGMAS: tuple[str, ...] = (
     "PRAGMA journal_mode=WAL",
@@ -76,6 +78,8 @@ class Database:
             f"sqlite:///{path}",
             isolation_level="AUTOCOMMIT",
             poolclass=StaticPool,
+            # Parameters are keys, hashes and names: they must not reach a log through an exception's text.
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "cached_statements": 256},
         )
         event.listen(self._engine, "connect", _configure)
@@ -140,7 +144,7 @@ class Database:
 
     async def _submit(self, run: Callable[[Connection], T], *, writes: bool) -> T:
         if self._failed or self._closed:
-            raise Unavailable("The spooler's records are closed; nothing was changed.", cause=self._failed)
+            raise Unavailable(_CLOSED, cause=self._failed)
         work = _Work(run, writes, trio.lowlevel.current_trio_token())
         self._queue.put(work)
         with trio.CancelScope(shield=True):
@@ -164,9 +168,16 @@ class Database:
                 stop = first is None or self._collect(first, batch)
             except queue.Empty:
                 pass
-            if batch:
-                self._run_batch(connection, batch)
-            self._fold(connection, closing=stop)
+            try:
+                if batch:
+                    self._run_batch(connection, batch)
+                    batch = []
+                self._fold(connection, closing=stop)
+            except Exception as error:  # noqa: BLE001 - without this thread every caller would wait for ever
+                self._fail(connection, error)
+                for work in batch:
+                    work.result, work.error = None, Unavailable(_CLOSED, cause=self._failed)
+                self._tell(batch)
         connection.close()
 
     def _collect(self, first: _Work, batch: list[_Work]) -> bool:
@@ -183,11 +194,17 @@ class Database:
 
     def _run_batch(self, connection: Connection, batch: list[_Work]) -> None:
         writes = [work for work in batch if work.writes]
-        if writes:
+        if writes and not self._failed:
             self._commit(connection, writes)
         for work in batch:
-            if not work.writes:
+            if self._failed:
+                # Also what was queued before the failure: this connection is not trusted with anything more.
+                work.result, work.error = None, Unavailable(_CLOSED, cause=self._failed)
+            elif not work.writes:
                 self._try(connection, work)
+        self._tell(batch)
+
+    def _tell(self, batch: list[_Work]) -> None:
         for token, members in _by_token(batch).items():
             try:
                 token.run_sync_soon(_finish, members)
@@ -218,8 +235,14 @@ class Database:
     def _try(self, connection: Connection, work: _Work) -> bool:
         try:
             work.result = work.run(connection)
-        except (SpoolError, SQLAlchemyError, LookupError, ValueError, TypeError, ArithmeticError) as error:
+        except IntegrityError as error:
+            # Callers ask for uniqueness by trying.
             work.error = error
+            return False
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            # The driver's text may quote a statement; its kind is enough for the log.
+            log.warning("database-work-refused", error=type(error).__name__)
+            work.error = Unavailable(_REFUSED, cause=type(error).__name__)
             return False
         except BaseException as error:  # noqa: BLE001 - carried to the caller's task and raised there
             work.error = error
@@ -254,7 +277,12 @@ class Database:
         try:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         except (SQLAlchemyError, sqlite3.Error) as error:
-            self._fail(connection, error)
+            if not _is_full(error):
+                self._fail(connection, error)
+                return
+            # Nothing is lost: the WAL keeps what it has until there is room, and the shredding is still due.
+            self._shred_pending = True
+            log.warning("wal-not-folded", error="the disk is full")
 
 
 def _is_full(error: Exception) -> bool:

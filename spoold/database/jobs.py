@@ -7,7 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from spoold.database.prepared import Prepared
 from spoold.database.schema import documents, inline_containers, jobs
@@ -77,11 +89,15 @@ def list_jobs(
     states: Iterable[JobState] | None = None,
     owner_id: UserId | None = None,
     claimed_name: str | None = None,
+    peer: str | None = None,
     queue: str | None = None,
+    on_arrival: bool | None = None,
     newest_first: bool = False,
     limit: int | None = None,
 ) -> list[Job]:
     """Return jobs in order of arrival.
+
+    With `peer`, jobs that came from this address are taken as well as the person's own.
 
     With `owner_id` and `claimed_name`, a job is taken when its account is that one, or when it is
     unclaimed and was sent under that name: the SQL form of `Job.owned_by`.
@@ -89,13 +105,20 @@ def list_jobs(
     statement = select(jobs)
     if states is not None:
         statement = statement.where(jobs.c.state.in_([state.value for state in states]))
+    mine: list[ColumnElement[bool]] = []
     if owner_id is not None:
         unclaimed = and_(
             jobs.c.owner_id.is_(None), jobs.c.claimed_name == (claimed_name or ""), jobs.c.claimed_name != ""
         )
-        statement = statement.where(or_(jobs.c.owner_id == owner_id, unclaimed))
+        mine += [jobs.c.owner_id == owner_id, unclaimed]
     elif claimed_name is not None:
-        statement = statement.where(jobs.c.claimed_name == claimed_name)
+        mine.append(jobs.c.claimed_name == claimed_name)
+    if peer is not None:
+        mine.append(jobs.c.peer == peer)
+    if mine:
+        statement = statement.where(or_(*mine))
+    if on_arrival is not None:
+        statement = statement.where(jobs.c.on_arrival == int(on_arrival))
     if queue is not None:
         statement = statement.where(jobs.c.queue == queue)
     statement = statement.order_by(jobs.c.number.desc() if newest_first else jobs.c.number)
@@ -144,10 +167,18 @@ def count_by_queue(connection: Connection, states: Iterable[JobState] = LIVE) ->
 
 
 def forget_finished(connection: Connection, before: datetime, limit: int = 500) -> int:
-    """Delete rows of jobs that ended before this moment; returns how many."""
+    """Delete rows of jobs that ended before this moment; returns how many.
+
+    The newest row stays, whatever it is: the next "job-id" is counted on from it, and none is given twice.
+    """
+    newest = select(func.max(jobs.c.number)).scalar_subquery()
     old = (
         select(jobs.c.id)
-        .where(jobs.c.state.in_([state.value for state in FINAL]), jobs.c.finished_us < to_us(before))
+        .where(
+            jobs.c.state.in_([state.value for state in FINAL]),
+            jobs.c.finished_us < to_us(before),
+            jobs.c.number < newest,
+        )
         .limit(limit)
     )
     return int(connection.execute(delete(jobs).where(jobs.c.id.in_(old.scalar_subquery()))).rowcount)
@@ -201,6 +232,12 @@ def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:
         documents.c.in_file == 1, documents.c.wrapped_key.is_not(None)
     )
     return [(UUID(bytes=job_id), number) for job_id, number in connection.execute(statement)]
+
+
+def count_documents_with_keys(connection: Connection) -> int:
+    """Return how many documents can still be opened."""
+    statement = select(func.count()).select_from(documents).where(documents.c.wrapped_key.is_not(None))
+    return int(connection.execute(statement).scalar_one())
 
 
 def documents_with_keys(connection: Connection) -> list[Document]:

@@ -45,6 +45,7 @@ jobs = _table(
     Index("jobs_by_owner", "owner_id", "state"),
     Index("jobs_by_claimed_name", "claimed_name", "state"),
     Index("jobs_by_state", "state", "expires_us"),
+    Index("jobs_by_peer", "peer", "state"),
 )
 
 documents = _table(

@@ -54,6 +54,7 @@ def _create_jobs() -> None:
     op.create_index("jobs_by_owner", "jobs", ["owner_id", "state"])
     op.create_index("jobs_by_claimed_name", "jobs", ["claimed_name", "state"])
     op.create_index("jobs_by_state", "jobs", ["state", "expires_us"])
+    op.create_index("jobs_by_peer", "jobs", ["peer", "state"])
     op.create_table(
         "documents",
         Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),

@@ -1,5 +1,6 @@
 """The writer thread: durable on return, batches, isolation of errors, migrations, no residue."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,6 +117,63 @@ async def test_a_failing_commit_refuses_everything_from_then_on(database: Databa
     assert told == [database.failed]
     with pytest.raises(Unavailable):
         await database.write(_put("later", "1"))
+
+
+async def test_what_waited_behind_a_failed_commit_is_refused(database: Database) -> None:
+    """Work that was queued before the failure became known is not tried on the same connection either."""
+    go_on = threading.Event()
+    refused: list[str] = []
+
+    def sabotage(connection: Connection) -> None:
+        go_on.wait(10)
+        connection.exec_driver_sql("ROLLBACK")
+
+    async def expect_refusal(work: Callable[[Connection], None]) -> None:
+        with pytest.raises(Unavailable):
+            await database.write(work)
+        refused.append("refused")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(expect_refusal, sabotage)
+        await trio.testing.wait_all_tasks_blocked()
+        # The first is running by now, so this one is in the next batch.
+        nursery.start_soon(expect_refusal, _put("late", "1"))
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+    assert refused == ["refused", "refused"]
+
+
+async def test_a_full_disk_is_not_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A WAL that cannot be folded for want of room waits; the next commits go on."""
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    real = Connection.exec_driver_sql
+    tried = threading.Event()
+
+    def no_room(self: Connection, statement: str, *arguments: object) -> object:
+        if "wal_checkpoint" in statement:
+            tried.set()
+            raise full
+        return real(self, statement, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Connection, "exec_driver_sql", no_room)
+    database.shred_soon()
+    await database.write(_put("one", "1"))
+    assert await trio.to_thread.run_sync(tried.wait, 10)
+    await database.write(_put("two", "2"))
+    assert not database.failed
+    monkeypatch.undo()
+
+
+async def test_statements_never_reach_a_log(database: Database) -> None:
+    """An error of the driver becomes a refusal that names its kind only."""
+
+    def broken(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "wrapped-key"})
+
+    with pytest.raises(Unavailable) as caught:
+        await database.write(broken)
+    assert "wrapped-key" not in f"{caught.value.public} {caught.value.fields} {caught.value.__cause__}"
 
 
 async def test_deleted_secrets_leave_the_files(database: Database, tmp_path: Path) -> None:
