@@ -52,6 +52,12 @@ class LprDoor:
         if found is None:
             # A reload came between the question whether the queue exists and the job.
             raise LprRefused
+        try:
+            self.intake.check_room(peer.host)
+        except SpoolError as error:
+            self.metrics.refused(error)
+            log.info("lpr-refused", kind=error.kind, queue=queue, peer=peer.host, **error.fields)
+            raise LprRefused(error.kind) from error
         return _IncomingJob(self, found, peer)
 
     async def queue_state(

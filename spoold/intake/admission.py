@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from math import inf
 
+import structlog
 import trio
 from sqlalchemy import Connection
 
@@ -15,6 +16,10 @@ from spoold.model.errors import Busy, Unavailable
 from spoold.model.job import Job
 from spoold.runtime.limits import DaemonLimits
 
+log = structlog.get_logger()
+
+# Rows that refused strangers leave between two recounts: people learn why, and nobody fills the disk.
+MAX_NOTES_PER_ADDRESS = 20
 # Counting 50,000 rows takes 20 ms in the writer thread: often enough to be fair, rare enough not to be felt.
 RECOUNT_EVERY_S = 15.0
 # A disk does not fill up within a second as long as min_free is a gigabyte; under load it saves two system
@@ -37,6 +42,7 @@ class Admission:
         self._total_bytes = total_bytes
         self._held: Counter[tuple[str, str]] = Counter()
         self._bodies = trio.CapacityLimiter(limits.max_intake_bodies)
+        self._noted: Counter[str] = Counter()
         self._missing_bytes = 0
         self._space_known_at_s = -inf
 
@@ -47,12 +53,28 @@ class Admission:
             Unavailable: the disk is nearly full; clients keep their jobs and come again.
             Busy: this person or address holds too many jobs.
         """
+        if submission.principal is None:
+            self.check_address(submission.peer)
+        else:
+            self._check(("person", submission.principal.id), self._limits.max_held_jobs_per_user)
+
+    def check_address(self, peer: str) -> None:
+        """Raise if there is no room for a job from this address, whoever will be named in it; as `check`."""
+        self._check(("address", peer), self._limits.max_unclaimed_jobs_per_address)
+
+    def may_note(self, submission: Submission) -> bool:
+        """Tell whether a refusal of this sender may leave a row; strangers get few of them at a time."""
+        if submission.principal is not None:
+            return True
+        self._noted[submission.peer] += 1
+        return self._noted[submission.peer] <= MAX_NOTES_PER_ADDRESS
+
+    def _check(self, key: tuple[str, str], bound: int) -> None:
         missing = self._look_for_space()
         if missing > 0:
             raise Unavailable(
                 "The spooler's disk is nearly full; your job waits on your computer.", missing=missing
             )
-        key, bound = self._share_of(submission)
         if self._held[key] >= bound:
             raise Busy(
                 f"{self._held[key]} of your jobs are already waiting here; release or delete some of them.",
@@ -79,7 +101,11 @@ class Admission:
     async def run(self, database: Database) -> None:
         """Recount for ever."""
         while True:
-            self._held = await database.read(_held_jobs)
+            try:
+                self._held = await database.read(_held_jobs)
+                self._noted.clear()
+            except Unavailable as error:
+                log.warning("not-recounted", **error.fields)
             await trio.sleep(RECOUNT_EVERY_S)
 
     def _look_for_space(self) -> int:
@@ -91,11 +117,6 @@ class Admission:
             self._missing_bytes = 0 if free is None else required - free
             self._space_known_at_s = now_s
         return self._missing_bytes
-
-    def _share_of(self, submission: Submission) -> tuple[tuple[str, str], int]:
-        if submission.principal is not None:
-            return ("person", submission.principal.id), self._limits.max_held_jobs_per_user
-        return ("address", submission.peer), self._limits.max_unclaimed_jobs_per_address
 
 
 def _key_of(job: Job) -> tuple[str, str]:

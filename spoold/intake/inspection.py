@@ -15,6 +15,7 @@ from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.documents.inspection import Inspection
 from spoold.documents.inspector import Inspector
+from spoold.model.errors import SpoolError
 from spoold.model.ids import JobId
 from spoold.model.job import Document
 from spoold.model.jobstate import LIVE
@@ -93,7 +94,11 @@ class Inspections:
 
     async def _sweep(self) -> None:
         while True:
-            waiting = await self._database.read(jobs.not_inspected)
+            try:
+                waiting = await self._database.read(jobs.not_inspected)
+            except SpoolError as error:
+                log.warning("inspection-waits", **error.fields)
+                waiting = []
             for job_id in dict.fromkeys(job_id for job_id, _number in waiting):
                 await self._send.send(JobId(job_id))
             await trio.sleep(SWEEP_EVERY_S)

@@ -14,6 +14,7 @@ from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.admission import Admission
 from spoold.intake.decide import Acceptance, decide, encode_template, refuse_early
+from spoold.intake.ending import Endings
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
 from spoold.intake.rows import insert_next, seal_job, summary, template_of
@@ -22,7 +23,6 @@ from spoold.keys.words import TITLE, PrivateWords
 from spoold.model.errors import (
     Busy,
     NotAuthenticated,
-    NotFound,
     NotPossible,
     RefusedByPolicy,
     SpoolError,
@@ -30,7 +30,7 @@ from spoold.model.errors import (
 )
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
-from spoold.model.jobstate import JobEvent, JobState
+from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
 from spoold.records import transitions
@@ -71,7 +71,9 @@ class Intake:
     def __init__(self, parts: IntakeParts, *, on_held: OnHeld) -> None:
         self._parts = parts
         self._on_held = on_held
+        self._endings = Endings(parts.database, parts.store, parts.clock)
         self._arriving: set[JobId] = set()
+        self._finishing: set[JobId] = set()
         self._receiving: Counter[str] = Counter()
 
     def validate(self, submission: Submission) -> None:
@@ -107,6 +109,14 @@ class Intake:
                 raise
         return await self.deliver(submission, job_id, [received])
 
+    def check_room(self, peer: str) -> None:
+        """Refuse a sender who is not known yet before anything of it is written.
+
+        Raises:
+            Unavailable, Busy: no room for a job of this address.
+        """
+        self._parts.admission.check_address(peer)
+
     async def receive_loose(self, job_id: JobId, number: int, incoming: Incoming, queue: Queue) -> Document:
         """Seal a document whose sender is not known yet; it belongs to no job until `deliver`.
 
@@ -126,9 +136,11 @@ class Intake:
         """Open a job whose documents come later ("Create-Job", RFC 8011 4.2.4)."""
         self.validate(submission)
         job = self._new_job(submission, new_job_id())
-        return await self._parts.database.write(
+        created = await self._parts.database.write(
             lambda connection: transitions.begin(connection, job, actor=submission.actor)
         )
+        self._parts.admission.count(created)
+        return created
 
     async def add_document(
         self, job: Job, submission: Submission, incoming: Incoming | None, *, last: bool
@@ -163,15 +175,15 @@ class Intake:
 
     async def cancel_incoming(self, job_id: JobId, *, actor: str) -> Job:
         """Cancel a job whose documents are still arriving; what arrives later finds the job ended."""
-        return await self._end(job_id, JobEvent.CANCELED, "Cancelled while it was being sent.", actor)
+        return await self._endings.end(job_id, JobEvent.CANCELED, "Cancelled while it was being sent.", actor)
 
     async def abandon(self, job_id: JobId) -> Job:
         """Abort a job whose next document did not come in time."""
-        return await self._end(job_id, JobEvent.REFUSED, INTERRUPTED, "spoold")
+        return await self._endings.end(job_id, JobEvent.REFUSED, INTERRUPTED, "spoold")
 
-    def is_arriving(self, job_id: JobId) -> bool:
-        """Tell whether a document of this job is coming in right now."""
-        return job_id in self._arriving
+    def is_busy_with(self, job_id: JobId) -> bool:
+        """Tell whether a document of this job is coming in, or the job is being decided on, right now."""
+        return job_id in self._arriving or job_id in self._finishing
 
     def is_active(self, queue: str) -> bool:
         """Tell whether a document of this queue is coming in right now."""
@@ -179,10 +191,26 @@ class Intake:
 
     async def withdraw(self, job_id: JobId, *, actor: str) -> Job:
         """Cancel a job that its sender takes back before anybody claimed it (LPR's "remove jobs")."""
-        return await self._end(job_id, JobEvent.CANCELED, "Removed by its sender.", actor, states=WAITING)
+        return await self._endings.end(
+            job_id, JobEvent.CANCELED, "Removed by its sender.", actor, states=WAITING, unclaimed=True
+        )
 
     async def finish(self, job: Job, submission: Submission) -> Job:
-        """Decide on a job that is *inspecting*; also used for jobs a crash left there."""
+        """Decide on a job that is *inspecting*; also used for jobs that something left there.
+
+        Returns:
+            The job as it is then: its owner may have cancelled it while it was looked at.
+        """
+        self._finishing.add(job.id)
+        try:
+            return await self._finish(job, submission)
+        except IllegalTransition:
+            current = await self._parts.database.read(lambda connection: jobs.job_by_id(connection, job.id))
+            return job if current is None else current
+        finally:
+            self._finishing.discard(job.id)
+
+    async def _finish(self, job: Job, submission: Submission) -> Job:
         parts = self._parts
         documents = await parts.database.read(lambda connection: jobs.documents_of(connection, job.id))
         inspected = await self._inspect_if_asked(documents)
@@ -285,11 +313,15 @@ class Intake:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 5):
                 await self._abort(job.id, submission.actor, INTERRUPTED)
             raise
-        added = await parts.database.write(
-            lambda connection: insert_next(connection, job.id, document, parts.clock.now())
-        )
+        try:
+            added = await parts.database.write(
+                lambda connection: insert_next(connection, job.id, document, parts.clock.now())
+            )
+        except BaseException:
+            await self.drop_loose(job.id, [document])
+            raise
         if added is None:
-            await parts.store.shred(job.id, [number])
+            await self.drop_loose(job.id, [document])
             raise NotPossible("The job has ended while its document was arriving.", job=str(job.id))
         return added
 
@@ -307,34 +339,7 @@ class Intake:
         return received.document()
 
     async def _abort(self, job_id: JobId, actor: str, words: str) -> Job:
-        return await self._end(job_id, JobEvent.REFUSED, words, actor)
-
-    async def _end(
-        self,
-        job_id: JobId,
-        event: JobEvent,
-        words: str,
-        actor: str,
-        *,
-        states: frozenset[JobState] = frozenset({JobState.RECEIVING}),
-    ) -> Job:
-        """End a job that is in one of the states and destroy what came of it; others stay as they are."""
-        parts = self._parts
-        now = parts.clock.now()
-
-        def write(connection: Connection) -> tuple[Job, list[Document]]:
-            documents = jobs.documents_of(connection, job_id)
-            current = jobs.job_by_id(connection, job_id)
-            if current is None:
-                raise NotFound("There is no such job.")
-            if current.state not in states:
-                return current, []
-            return transitions.move(connection, job_id, event, words=words, actor=actor, now=now), documents
-
-        job, documents = await parts.database.write(write)
-        await parts.store.shred(job_id, [document.number for document in documents])
-        parts.database.shred_soon()
-        return job
+        return await self._endings.end(job_id, JobEvent.REFUSED, words, actor)
 
     # -- pieces --
 
@@ -384,7 +389,7 @@ class Intake:
 
     async def _note_refusal(self, submission: Submission, job_id: JobId, error: SpoolError) -> None:
         """Keep the reason for the person; what is only temporary is tried again by the client."""
-        if error.temporary:
+        if error.temporary or not self._parts.admission.may_note(submission):
             return
         job = self._new_job(submission, job_id)
         await self._parts.database.write(

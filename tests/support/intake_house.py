@@ -1,6 +1,6 @@
 """The intake on real parts where they are cheap (policy, sealing, tables) and on fakes for disk and time."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -40,12 +40,15 @@ class CountingInspector(Inspector):
         super().__init__(WorkerPool())
         self.pages = pages
         self.asked = 0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def inspect(self, mime: str, chunks: AsyncIterator[bytes]) -> Inspection:
         found = self.at_a_glance(mime)
         if found is not None:
             return found
         self.asked += 1
+        if self.meanwhile is not None:
+            await self.meanwhile()
         async for _ in chunks:
             pass
         return Inspection(mime, pages=self.pages, encrypted=False, broken=False, known=self.pages is not None)

@@ -23,8 +23,8 @@ from spoold.model.principal import Principal
 
 log = structlog.get_logger()
 
-# More is never answered at once; clients page with "limit" and "first-index".
-MAX_JOBS = 10_000
+# More is never answered at once: reading them would keep the records from everybody else.
+MAX_JOBS = 1_000
 # Interactive clients' words for what to list, and the states each means (PWG 5100.7).
 WHICH_JOBS = {
     "completed": FINAL | {JobState.QUARANTINED},
@@ -51,13 +51,10 @@ async def get_jobs(door: Door, request: IppRequest) -> Message:
             Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED,
             unsupported=[attribute] if attribute else [],
         )
-    limit = request.operation.integer("limit")
-    found = await _visible(door, request, which)
-    if request.operation.boolean("my-jobs"):
-        found = [job for job in found if _is_mine(request, job)]
+    limit = request.operation.integer("limit") or MAX_JOBS
+    found = await _visible(door, request, which, min(max(1, limit), MAX_JOBS))
     selection = job_selection(request.operation.strings("requested-attributes"), GET_JOBS_DEFAULT)
-    chosen = found[: limit if limit and limit > 0 else MAX_JOBS]
-    groups = [Group(GroupTag.JOB, selection.of(_shown(door, request, job))) for job in chosen]
+    groups = [Group(GroupTag.JOB, selection.of(_shown(door, request, job))) for job in found]
     return answer(request.message, groups=groups)
 
 
@@ -69,9 +66,11 @@ async def cancel_job(door: Door, request: IppRequest) -> Message:
     if job.state is JobState.RECEIVING and may(
         request.principal, Action.CANCEL_INCOMING, job, peer=request.http.peer_host
     ):
-        await door.intake.cancel_incoming(job.id, actor=_actor(request))
-    else:
-        await door.desk.cancel(_proven(request), job.id)
+        ended = await door.intake.cancel_incoming(job.id, actor=_actor(request))
+        if ended.state in FINAL:
+            return answer(request.message)
+        # Its last document has just come, so the job is held by now and needs somebody who may cancel it.
+    await door.desk.cancel(_proven(request), job.id)
     return answer(request.message)
 
 
@@ -121,18 +120,27 @@ async def release_job(door: Door, request: IppRequest) -> Message:
     )
 
 
-async def _visible(door: Door, request: IppRequest, which: str) -> list[Job]:
+async def _visible(door: Door, request: IppRequest, which: str, limit: int) -> list[Job]:
+    """Return the jobs the asker may know of; the database chooses, so other people's cost nothing."""
     principal, peer = request.principal, request.http.peer_host
-    states = WHICH_JOBS[which]
-    newest_first = which == "completed"
+    my_jobs = request.operation.boolean("my-jobs") is True
+    everybody = may(principal, Action.READ_STATE) and not my_jobs
 
     def read(connection: Connection) -> list[Job]:
         return jobs.list_jobs(
-            connection, states=states, queue=request.queue.name, newest_first=newest_first, limit=MAX_JOBS
+            connection,
+            states=WHICH_JOBS[which],
+            queue=request.queue.name,
+            owner_id=None if everybody or principal is None else principal.id,
+            claimed_name=None if everybody or principal is None else principal.name,
+            peer=None if everybody or (my_jobs and principal is not None) else peer,
+            newest_first=which == "completed",
+            limit=limit,
         )
 
     found = await door.database.read(read)
-    return [job for job in found if may(principal, Action.READ_STATE, job, peer=peer)]
+    seen = [job for job in found if may(principal, Action.READ_STATE, job, peer=peer)]
+    return [job for job in seen if _is_mine(request, job)] if my_jobs else seen
 
 
 def _shown(door: Door, request: IppRequest, job: Job) -> Iterable[Attribute]:

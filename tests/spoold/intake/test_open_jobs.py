@@ -15,8 +15,10 @@ from spoold.intake import open_jobs
 from spoold.intake.open_jobs import MULTIPLE_OPERATION_TIMEOUT, OpenJobs
 from spoold.intake.rows import seal_job, template_of
 from spoold.intake.submission import Incoming
+from spoold.model.ids import UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
+from spoold.model.principal import Principal
 from tests.support.intake_house import IntakeHouse, incoming
 from tests.support.release_house import person
 
@@ -24,8 +26,20 @@ LARGE = b"A line of a long letter.\n" * 8_000
 PATIENCE_S = MULTIPLE_OPERATION_TIMEOUT.total_seconds()
 
 
-def watcher(house: IntakeHouse) -> OpenJobs:
-    return OpenJobs(intake=house.intake, database=house.database, clock=house.clock, site=lambda: house.site)
+def watcher(house: IntakeHouse, *known: Principal) -> OpenJobs:
+    """Return a watcher in whose house these people have accounts; Ana if nobody is named."""
+    accounts = {one.id: one for one in known or (person("ana"),)}
+
+    async def people(user_id: UserId) -> Principal | None:
+        return accounts.get(user_id)
+
+    return OpenJobs(
+        intake=house.intake,
+        database=house.database,
+        clock=house.clock,
+        site=lambda: house.site,
+        people=people,
+    )
 
 
 async def row(house: IntakeHouse, job: Job) -> Job:
@@ -143,13 +157,31 @@ async def test_a_rule_s_no_counts_after_a_crash_too() -> None:
     assert len(house.blobs.contents) == 1
 
 
-async def test_nobody_is_proven_any_more_and_rules_get_to_know() -> None:
-    """In doubt it is no: a rule that wants a proven person does not take the row's word for it."""
-    rule = RuleSource("known people", "!user.authenticated", deny="Sign in to print.")
-    house = IntakeHouse(rules=[rule])
+async def test_rules_ask_about_the_owner_as_the_account_is_now() -> None:
+    """A crash makes nobody a stranger: what was sent by a member of the staff is still a member's."""
+    rule = RuleSource("known people", '!("staff" in user.groups)', deny="Only staff may print here.")
+    house = IntakeHouse()
     job = await sealed_by_a_crash(house)
-    await watcher(house).recover()
-    assert (await row(house, job)).reason == "Sign in to print."
+    house.site = replace(house.site, policy=compile_rules([rule], {}, "UTC"))
+    staff = replace(person("ana"), groups=frozenset({"staff"}))
+    await watcher(house, staff).recover()
+    assert (await row(house, job)).state is JobState.HELD
+
+
+async def test_without_its_owner_s_account_nothing_is_decided() -> None:
+    """Neither held nor destroyed on a guess: it waits for its expiry."""
+    house = IntakeHouse()
+    job = await sealed_by_a_crash(house)
+    await watcher(house, person("ben")).recover()
+    assert (await row(house, job)).state is JobState.INSPECTING
+
+
+async def test_a_job_left_undecided_is_found_by_the_sweep() -> None:
+    """Records that could not be written between sealing and deciding leave such a job without a crash."""
+    house = IntakeHouse()
+    job = await sealed_by_a_crash(house)
+    await watcher(house).sweep()
+    assert (await row(house, job)).state is JobState.HELD
 
 
 async def test_a_job_whose_queue_is_gone_stays_until_it_expires() -> None:

@@ -9,6 +9,7 @@ import trio
 from policy.rules import RuleSource
 from protocols.ipp.values import integer, keyword
 from spoold.database import jobs
+from spoold.intake.admission import MAX_NOTES_PER_ADDRESS
 from spoold.intake.rows import template_of
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
@@ -22,9 +23,10 @@ from spoold.model.errors import (
     UnsupportedDocument,
 )
 from spoold.model.job import Job
-from spoold.model.jobstate import JobState
+from spoold.model.jobstate import JobEvent, JobState
 from spoold.model.principal import Role
 from spoold.model.queue import Release
+from spoold.records import transitions
 from spoold.runtime.limits import DaemonLimits
 from tests.support.intake_house import IntakeHouse, incoming, pieces
 from tests.support.pdfs import pdf
@@ -194,12 +196,12 @@ async def test_two_documents_at_once_are_refused() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_add, house, job, Incoming(slow()))
         await reached.wait()
-        assert house.intake.is_arriving(job.id)
+        assert house.intake.is_busy_with(job.id)
         assert house.intake.is_active("q")
         with pytest.raises(Busy):
             await house.intake.add_document(job, submission, incoming(SMALL), last=True)
         go_on.set()
-    assert not house.intake.is_arriving(job.id)
+    assert not house.intake.is_busy_with(job.id)
     (held,) = await _all_jobs(house)
     assert (held.state, held.documents) == (JobState.HELD, 1)
 
@@ -223,6 +225,55 @@ async def test_a_cancel_during_the_upload_wins() -> None:
         await house.intake.add_document(job, submission, Incoming(cancelled_half_way()), last=True)
     (ended,) = await _all_jobs(house)
     assert ended.state is JobState.CANCELED
+    assert house.blobs.contents == {}
+
+
+async def test_a_cancel_while_the_document_is_looked_at_wins() -> None:
+    """The owner deletes the job in the portal; the client is told of a job that has ended."""
+    rule = RuleSource("Short", "document.known && document.pages > 200", deny="Too long.")
+    house = IntakeHouse(rules=[rule])
+    submission = house.submission(person("ana"))
+    job = await house.intake.create_job(submission)
+    now = house.clock.now()
+
+    async def cancel_meanwhile() -> None:
+        await house.database.write(
+            lambda connection: transitions.move(
+                connection, job.id, JobEvent.CANCELED, words="Deleted.", actor="ana", now=now
+            )
+        )
+
+    house.inspector.meanwhile = cancel_meanwhile
+    ended = await house.intake.add_document(job, submission, incoming(pdf(3)), last=True)
+    assert (ended.state, ended.reason) == (JobState.CANCELED, "Deleted.")
+
+
+async def test_open_jobs_count_against_the_share() -> None:
+    """Opening jobs without ever sending a document takes room like any other job."""
+    house = IntakeHouse(limits=DaemonLimits(max_unclaimed_jobs_per_address=3))
+    for _ in range(3):
+        await house.intake.create_job(house.submission())
+    with pytest.raises(Busy):
+        await house.intake.create_job(house.submission())
+
+
+async def test_refused_strangers_leave_few_rows() -> None:
+    """A loop of empty documents from one address does not fill the records."""
+    house = IntakeHouse()
+    for _ in range(MAX_NOTES_PER_ADDRESS + 30):
+        with pytest.raises(UnsupportedDocument):
+            await house.intake.submit(house.submission(), incoming(b""))
+    assert len(await _all_jobs(house)) == MAX_NOTES_PER_ADDRESS
+
+
+async def test_a_row_that_cannot_be_written_leaves_no_container() -> None:
+    """The document of an open job is destroyed again when its row is refused."""
+    house = IntakeHouse()
+    submission = house.submission()
+    job = await house.intake.create_job(submission)
+    house.database.refusing = 1
+    with pytest.raises(Unavailable):
+        await house.intake.add_document(job, submission, incoming(LARGE), last=True)
     assert house.blobs.contents == {}
 
 
