@@ -20,7 +20,7 @@ from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.lpr import LprDoor
-from spoold.records.verify import ChainReport, verify_chain
+from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.runtime.supervisor import Service
 from spoold.runtime.systemd import Notifier, keep_watchdog
 
@@ -152,7 +152,10 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
 
 def _control(parts: Parts) -> Service:
     async def verify_audit() -> ChainReport:
-        return await parts.database.read(verify_chain)
+        found: Progress | ChainReport = Progress()
+        while isinstance(found, Progress):
+            found = await parts.database.read(functools.partial(verify_next, progress=found))
+        return found
 
     control = ControlParts(
         identity=parts.identity,

@@ -7,11 +7,13 @@ import trio
 from sqlalchemy import Connection
 
 from holdstore.check import check
+from holdstore.errors import HoldStoreError
 from spoold.app.certificates import renew_if_ended
 from spoold.app.parts import Parts
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.inspection import sealed
+from spoold.model.errors import ConfigurationError, SpoolError
 from spoold.model.jobstate import AT_PRINTER, LIVE
 from spoold.runtime.clock import ClockStepDetector
 
@@ -43,7 +45,10 @@ class QueueCounts:
     async def run(self) -> None:
         """Count for ever."""
         while True:
-            self._live, self._at_printer = await self._database.read(_counts)
+            try:
+                self._live, self._at_printer = await self._database.read(_counts)
+            except SpoolError as error:
+                log.warning("not-counted", **error.fields)
             await trio.sleep(COUNT_EVERY_S)
 
 
@@ -52,7 +57,7 @@ def _counts(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
 
 
 async def keep_health(parts: Parts) -> None:
-    """Look at store, database, sandbox and clock, for ever."""
+    """Look at store, database, sandbox, certificate and clock, for ever."""
     steps = ClockStepDetector(parts.clock)
     round_number = 0
     while True:
@@ -60,7 +65,7 @@ async def keep_health(parts: Parts) -> None:
         _look_at_database(parts)
         if round_number % PROBE_EVERY == 0:
             await _look_at_sandbox(parts)
-            renew_if_ended(parts.tls, parts.config, parts.clock)
+            _look_at_certificate(parts)
         step_s = steps.observe()
         if step_s:
             parts.metrics.clock_stepped()
@@ -70,7 +75,11 @@ async def keep_health(parts: Parts) -> None:
 
 
 def _look_at_disk(parts: Parts) -> None:
-    free = parts.store.free_bytes()
+    try:
+        free = parts.store.free_bytes()
+    except HoldStoreError as error:
+        parts.health.failed("store", f"the documents cannot be looked at: {error}")
+        return
     if free is None:
         return
     parts.metrics.set_store_free(free)
@@ -96,6 +105,16 @@ async def _look_at_sandbox(parts: Parts) -> None:
         parts.health.ok("sandbox")
     else:
         parts.health.degraded("sandbox", f"documents are not inspected: {found.reason}")
+
+
+def _look_at_certificate(parts: Parts) -> None:
+    try:
+        renew_if_ended(parts.tls, parts.config, parts.clock)
+    except (ConfigurationError, OSError) as error:
+        # The one in use goes on being used: clients that know it still print.
+        parts.health.degraded("certificate", f"it cannot be renewed: {error}")
+    else:
+        parts.health.ok("certificate")
 
 
 async def check_store(parts: Parts, read_fraction: float) -> dict[str, Any]:

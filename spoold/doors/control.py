@@ -32,6 +32,7 @@ from spoold.runtime.limits import DaemonLimits
 log = structlog.get_logger()
 
 REQUEST_TIMEOUT_S = 30.0
+ACCEPT_PAUSE_S = 0.1
 # A release is waited for as long as a grant lives and a long document prints.
 MAX_WAIT_S = 900.0
 Arguments = Mapping[str, Any]
@@ -75,7 +76,13 @@ class ControlServer:
             async with trio.open_nursery() as connections:
                 task_status.started()
                 while True:
-                    accepted, _ = await listening.accept()
+                    try:
+                        accepted, _ = await listening.accept()
+                    except OSError as error:
+                        # Out of descriptors for a moment; whoever has some will give them back.
+                        log.warning("control-accept-waits", error=error.strerror)
+                        await trio.sleep(ACCEPT_PAUSE_S)
+                        continue
                     connections.start_soon(self._serve_one, trio.SocketStream(accepted))
         finally:
             listening.close()

@@ -20,7 +20,7 @@ def check_store_key(connection: Connection, keyring: Keyring) -> None:
     if known == given:
         return
     if known is not None and known not in {one.hex() for one in keyring.kek_ids}:
-        held = len(jobs.documents_with_keys(connection))
+        held = jobs.count_documents_with_keys(connection)
         if held:
             documents = "document was" if held == 1 else "documents were"
             raise ConfigurationError(

@@ -26,16 +26,35 @@ class ChainReport:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a check has come; the start when made without arguments."""
+
+    entries: int = 0
+    head: bytes = GENESIS
+
+
+def verify_next(connection: Connection, progress: Progress) -> Progress | ChainReport:
+    """Check the next links; returns a report once the chain has ended or does not fit.
+
+    A thousand at a time, so that others get their turn at the records in between.
+    """
+    previous, expected = progress.head, progress.entries + 1
+    rows = records.audit_rows(connection, after_seq=progress.entries)
+    for row in rows:
+        why = _fault(row, previous, expected)
+        if why:
+            return ChainReport(expected - 1, previous.hex(), expected, why)
+        previous, expected = row.chain_hash, expected + 1
+    return Progress(expected - 1, previous) if rows else ChainReport(expected - 1, previous.hex())
+
+
 def verify_chain(connection: Connection) -> ChainReport:
     """Read every link and compare; stops at the first that does not fit."""
-    previous, expected = GENESIS, 1
-    while rows := records.audit_rows(connection, after_seq=expected - 1):
-        for row in rows:
-            why = _fault(row, previous, expected)
-            if why:
-                return ChainReport(expected - 1, previous.hex(), expected, why)
-            previous, expected = row.chain_hash, expected + 1
-    return ChainReport(expected - 1, previous.hex())
+    found: Progress | ChainReport = Progress()
+    while isinstance(found, Progress):
+        found = verify_next(connection, found)
+    return found
 
 
 def _fault(row: records.AuditRow, previous: bytes, expected: int) -> str:

@@ -59,19 +59,19 @@ class Arrivals:
     async def look(self) -> int:
         """Try every waiting job once; returns how many were released."""
         held = await self.ledger.database.read(
-            lambda connection: jobs.list_jobs(connection, states=[JobState.HELD])
+            lambda connection: jobs.list_jobs(connection, states=[JobState.HELD], on_arrival=True)
         )
         # Two jobs for a printer that is not ready need not ask it twice.
         not_ready: set[str] = set()
         released = 0
         for job in held:
-            if job.on_arrival and job.first_byte_at is None and job.queue not in not_ready:
+            if job.first_byte_at is None and job.queue not in not_ready:
                 released += await self._try(job, not_ready)
         return released
 
     async def _try(self, job: Job, not_ready: set[str]) -> bool:
-        principal = None if job.owner_id is None else await self.people(job.owner_id)
         try:
+            principal = None if job.owner_id is None else await self.people(job.owner_id)
             grant = await self.gate.admit_on_arrival(job.id, principal)
         except PrinterNotReady as error:
             not_ready.add(job.queue)

@@ -144,7 +144,7 @@ async def submit(parts: Parts, content: bytes, *, declared: str | None = None) -
     return await parts.intake.submit(submission, Incoming(chunks(), declared))
 
 
-async def two_documents(parts: Parts, first: bytes, second: bytes) -> Job:
+async def two_documents(parts: Parts, acks: Acks, first: bytes, second: bytes) -> Job:
     """Print a job of two documents, each sent on its own."""
 
     async def one(content: bytes) -> AsyncIterator[bytes]:
@@ -154,6 +154,7 @@ async def two_documents(parts: Parts, first: bytes, second: bytes) -> Job:
     submission = Submission(queue, owner(), "ana", "127.0.0.1", "ipp", title="two")
     job = await parts.intake.create_job(submission)
     job = await parts.intake.add_document(job, submission, Incoming(one(first)), last=False)
+    acks.say("document", job)
     return await parts.intake.add_document(job, submission, Incoming(one(second)), last=True)
 
 
@@ -177,11 +178,12 @@ async def life(parts: Parts, acks: Acks) -> None:
         acks.say("held", first, digest(small))
         second = await submit(parts, large)
         acks.say("held", second, digest(large))
-        third = await two_documents(parts, *pair)
+        third = await two_documents(parts, acks, *pair)
         acks.say("held", third, digest(*pair))
         for job in (first, second):
             view = await parts.desk.release_and_wait(owner(), job.id, "out", 30)
             acks.say(view.job.state.value, job)
+        acks.say("cancelling", third)
         view = await parts.desk.cancel(owner(), third.id)
         acks.say(view.job.state.value, third)
         last = await submit(parts, small)
@@ -225,8 +227,9 @@ def inspect(
     async def main(parts: Parts) -> None:
         await recover(parts)
         await _resolve(parts)
-        await _compare(parts, acknowledged, verdict)
-        await _check_paper(parts, paper_in(place.printed) if printed is None else printed(), verdict)
+        sheets = paper_in(place.printed) if printed is None else printed()
+        await _compare(parts, acknowledged, sheets, verdict)
+        await _check_paper(parts, sheets, verdict)
         report = await parts.database.read(verify_chain)
         if report.broken_at is not None:
             verdict.broken.append(f"audit: {report.why}")
@@ -263,23 +266,38 @@ async def _resolve(parts: Parts) -> None:
             nursery.cancel_scope.cancel()
 
 
-async def _compare(parts: Parts, acknowledged: list[dict[str, str]], verdict: Verdict) -> None:
-    told: dict[str, list[str]] = {}
+async def _compare(
+    parts: Parts, acknowledged: list[dict[str, str]], sheets: list[Sheet], verdict: Verdict
+) -> None:
+    told: dict[str, set[str]] = {}
     digests: dict[str, str] = {}
     for ack in acknowledged:
-        told.setdefault(ack["job"], []).append(ack["what"])
-        digests.setdefault(ack["job"], ack["digest"])
+        told.setdefault(ack["job"], set()).add(ack["what"])
+        digests[ack["job"]] = digests.get(ack["job"]) or ack["digest"]
     for job_id, whats in told.items():
         job = await parts.database.read(partial(jobs.job_by_id, job_id=UUID(job_id)))
         if job is None:
             verdict.lost.append(f"{job_id}: no row, was told {whats}")
-        elif job.state in (JobState.HELD, JobState.UNKNOWN):
-            if {"completed", "canceled"} & set(whats):
-                verdict.lost.append(f"{job_id}: {job.state} although told {whats}")
-            elif (found := await _content(parts, job)) != digests[job_id]:
-                verdict.lost.append(f"{job_id}: cannot be opened as it was sent ({found})")
-        elif job.state is JobState.QUARANTINED:
-            verdict.lost.append(f"{job_id}: quarantined, {job.reason}")
+            continue
+        why = _why_wrong(job, whats, {sheet.token for sheet in sheets})
+        if not why and job.state in (JobState.HELD, JobState.UNKNOWN) and "held" in whats:
+            found = await _content(parts, job)
+            why = "" if found == digests[job_id] else f"cannot be opened as it was sent ({found})"
+        if why:
+            verdict.lost.append(f"{job_id}: {why}, was told {whats}")
+
+
+def _why_wrong(job: Job, whats: set[str], printed: set[str]) -> str:
+    """Return what is wrong with the state of a job whose sender was told these things."""
+    if job.state is JobState.RECEIVING:
+        return "" if whats == {"document"} else "still receiving"
+    if job.state in (JobState.HELD, JobState.UNKNOWN):
+        return f"{job.state} all the same" if {"completed", "canceled"} & whats else ""
+    if job.state is JobState.COMPLETED:
+        return "" if job.token in printed else "called printed without paper"
+    if job.state is JobState.CANCELED:
+        return "" if "cancelling" in whats else "canceled by nobody"
+    return f"{job.state}: {job.reason}"
 
 
 async def _content(parts: Parts, job: Job) -> str:

@@ -333,7 +333,7 @@ def test_another_store_key_is_refused_while_jobs_are_held(make_daemon: MakeDaemo
     key.write_bytes(os.urandom(32))
     done = daemon.cli("serve")
     assert done.returncode == 2
-    assert "1 held documents were sealed under another store key" in done.stderr
+    assert "1 held document was sealed under another store key" in done.stderr
     key.write_bytes(right)
     daemon.start()
     assert daemon.release(job, "alice")["state"] == "completed"
