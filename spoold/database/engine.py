@@ -3,6 +3,7 @@
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 MAX_BATCH = 256
 # A WAL larger than this is folded back between batches: it bounds recovery time and disk use.
 MAX_WAL_BYTES = 16 * 1024 * 1024
+# How often its size is looked at: at the highest rates it grows by a few MiB meanwhile.
+WAL_LOOK_S = 0.1
 # Pages that held shredded keys leave the WAL within this time (docs/formats.md, shredding).
 SHRED_WITHIN_S = 5.0
 _CLOSED = "The spooler's records are closed; nothing was changed."
@@ -74,6 +77,8 @@ class Database:
         self._failed = ""
         self._closed = False
         self._shred_pending = False
+        self._wal = path.with_name(f"{path.name}-wal")
+        self._looked_at_wal_s = 0.0
         self._engine = create_engine(
             f"sqlite:///{path}",
             isolation_level="AUTOCOMMIT",
@@ -265,11 +270,21 @@ class Database:
             # SQLite rolls back by itself on some errors; then there is no transaction left to end.
             log.info("database-rollback", error=str(error))
 
+    def _wal_is_large(self) -> bool:
+        # Looking costs two turns of the interpreter lock, more than a whole row does.
+        now_s = time.monotonic()
+        if now_s - self._looked_at_wal_s < WAL_LOOK_S:
+            return False
+        self._looked_at_wal_s = now_s
+        try:
+            return self._wal.stat().st_size > MAX_WAL_BYTES
+        except FileNotFoundError:
+            return False
+
     def _fold(self, connection: Connection, *, closing: bool) -> None:
         if self._failed:
             return
-        wal = self._path.with_name(self._path.name + "-wal")
-        large = wal.exists() and wal.stat().st_size > MAX_WAL_BYTES
+        large = self._wal_is_large()
         idle_shred = self._shred_pending and (closing or self._queue.empty())
         if not (large or idle_shred or closing):
             return

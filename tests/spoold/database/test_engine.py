@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from spoold.database import records, schema
+from spoold.database import engine, records, schema
 from spoold.database.engine import Database
 from spoold.database.migrations import HEAD, current_revision, known_revisions, migrate
 from spoold.model.errors import ConfigurationError, Unavailable
@@ -186,6 +186,22 @@ async def test_deleted_secrets_leave_the_files(database: Database, tmp_path: Pat
     with trio.fail_after(10):
         while any(marker.encode() in path.read_bytes() for path in tmp_path.iterdir()):
             await trio.sleep(0.05)
+
+
+async def test_a_large_wal_is_folded_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between batches, without anybody closing the database."""
+    monkeypatch.setattr(engine, "MAX_WAL_BYTES", 64 * 1024)
+    wal = tmp_path / "spoold.db-wal"
+    await database.write(_put("large", "x" * 1024 * 1024))
+    await database.write(_put("small", "y"))
+
+    with trio.fail_after(10):
+        while wal.stat().st_size > 64 * 1024:
+            await trio.sleep(0.05)
+    found = await database.read(lambda connection: records.get_fact(connection, "large"))
+    assert found == "x" * 1024 * 1024
 
 
 async def test_the_migrations_build_exactly_the_schema(database: Database) -> None:
