@@ -8,6 +8,7 @@ import pytest
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon
 
 MakeDaemon = Callable[..., Daemon]
+CANARIES = (CANARY_TITLE.encode(), CANARY_PASSWORD.encode(), CANARY_DOCUMENT)
 
 
 @pytest.fixture(name="make_daemon")
@@ -23,9 +24,18 @@ def _make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
         return daemon
 
     yield make
+    # While it runs there is a WAL and there are metrics; once it has stopped there are not.
+    for daemon in made:
+        _assert_clean(daemon)
+        metrics = daemon.metrics()
+        assert not [canary for canary in CANARIES if canary.decode() in metrics], metrics
     statuses = [daemon.stop() for daemon in made]
     for daemon in made:
-        left = daemon.files_with(CANARY_TITLE.encode(), CANARY_PASSWORD.encode(), CANARY_DOCUMENT)
-        assert left == [], f"canaries found in {left}"
+        _assert_clean(daemon)
         assert "Traceback" not in daemon.log, daemon.log[-6000:]
     assert all(status in (0, -9) for status in statuses), statuses
+
+
+def _assert_clean(daemon: Daemon) -> None:
+    left = daemon.files_with(*CANARIES)
+    assert left == [], f"canaries found in {left}"

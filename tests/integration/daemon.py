@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,12 +185,29 @@ class Daemon:
             self.kill()
             raise DaemonError(f"the daemon did not stop:\n{self.log[-4000:]}") from None
 
+    def metrics(self) -> str:
+        """Return what /metrics says; empty when the daemon is down, has no portal, or does not tell us."""
+        if "web" not in self.ports or self.process is None or self.process.poll() is not None:
+            return ""
+        context = ssl.create_default_context(cafile=str(self.state / "tls" / "certificate.pem"))
+        url = f"https://localhost:{self.ports['web']}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+                said: str = answer.read().decode()
+        except OSError:
+            return ""
+        return said
+
     def files_with(self, *markers: bytes) -> list[str]:
         """Return the files of this daemon (state, log) that hold one of the markers, in usual encodings."""
         wanted = {form for marker in markers for form in (marker, marker.decode().encode("utf-16-le"))}
         found = []
         for path in self.directory.rglob("*"):
-            if path.is_file() and path.name != "store.key":
-                content = path.read_bytes()
+            if path.is_file() and path.name not in ("store.key", "reserve"):
+                try:
+                    content = path.read_bytes()
+                except FileNotFoundError:
+                    # Between listing and reading, a running daemon may finish or shred a container.
+                    continue
                 found += [str(path) for form in wanted if form in content]
         return found
