@@ -130,7 +130,8 @@ def test_the_cups_lpd_backend_prints(daemon: Daemon, tray: Path, tmp_path: Path,
             sent.append(path.read_bytes())
     held = daemon.wait_for_job("held", count=len(sent))
     assert [job["user"] for job in held] == ["alice"] * len(sent)
-    assert released(daemon, tray) == sent
+    # With mode=stream the backend is done before the daemon has answered, so the next job may overtake it.
+    assert sorted(released(daemon, tray)) == sorted(sent)
 
 
 def test_a_queue_that_wants_proof_takes_nothing_from_lpr(daemon: Daemon, tmp_path: Path) -> None:

@@ -65,11 +65,16 @@ async def test_the_trace_stays_and_is_forgotten(tmp_path: Path, autojump_clock: 
     async with open_house(tmp_path) as house:
         house.change_site(forget_after=timedelta(minutes=10))
         job = await house.add_job(house.person("ana"), expires_at=house.clock.now())
+        newest = await house.add_job(house.person("ana"), expires_at=house.clock.now())
         await trio.sleep(60)
         assert await state_of(house, job) is JobState.EXPIRED
         await trio.sleep(600)
         gone = await house.database.read(lambda connection: jobs.job_by_id(connection, job.id))
         assert gone is None
+        # The newest row stays, so that no later job is given a number that a client still remembers.
+        assert await state_of(house, newest) is JobState.EXPIRED
+        later = await held_job(house)
+        assert later.number == newest.number + 1
         # Evidence outlives the row.
         audit = await house.database.read(records.audit_rows)
         assert any(str(job.id) in row.entry for row in audit)
