@@ -19,7 +19,7 @@ from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
 from spoold.intake.rows import insert_next, seal_job, summary, template_of
 from spoold.intake.submission import Incoming, Submission
-from spoold.keys.words import TITLE, PrivateWords
+from spoold.keys.words import PrivateWords
 from spoold.model.errors import (
     Busy,
     NotAuthenticated,
@@ -31,7 +31,7 @@ from spoold.model.errors import (
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
-from spoold.model.queue import Queue, Release
+from spoold.model.queue import Queue
 from spoold.model.site import CurrentSite
 from spoold.records import transitions
 from spoold.runtime.clock import Clock
@@ -360,7 +360,7 @@ class Intake:
     def _new_job(self, submission: Submission, job_id: JobId) -> Job:
         parts = self._parts
         now = parts.clock.now()
-        wrapped_key, private = parts.words.seal(job_id, {TITLE: submission.title})
+        wrapped_key, private = parts.words.seal(job_id, submission.words)
         principal = submission.principal
         return Job(
             id=job_id,
@@ -378,7 +378,7 @@ class Intake:
             template=encode_template(submission.template),
             private=private,
             wrapped_key=wrapped_key,
-            on_arrival=submission.queue.release is Release.ON_ARRIVAL,
+            on_arrival=submission.on_arrival,
         )
 
     async def _inspect_if_asked(self, documents: Sequence[Document]) -> list[Document]:

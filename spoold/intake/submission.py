@@ -1,13 +1,14 @@
 """What a door hands to the intake: who sends what to which queue, in every protocol alike."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from protocols.ipp.message import Attribute
+from spoold.keys.words import TITLE
 from spoold.model.ids import canonical_name
 from spoold.model.principal import Principal
-from spoold.model.queue import Queue
+from spoold.model.queue import Queue, Release
 
 # What clients say when they name nobody (RFC 8011 9.3); an account of that name must not own their jobs.
 NOBODY = frozenset({"", "anonymous"})
@@ -24,6 +25,8 @@ class Submission:
         protocol: "ipp", "ipps" or "lpr".
         template: Job Template attributes as asked ("sides", "copies", "media-col" ...).
         title: "job-name"; sealed at once, never logged.
+        private: further words that are sealed with the title: what is kept of a PIN, accounts to charge.
+        waits: the client asked for the job to be held, whatever the queue does with others.
     """
 
     queue: Queue
@@ -33,6 +36,18 @@ class Submission:
     protocol: str
     template: tuple[Attribute, ...] = ()
     title: str = field(default="", repr=False)
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
+    waits: bool = False
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Everything that is sealed under the job's own key."""
+        return {TITLE: self.title, **self.private}
+
+    @property
+    def on_arrival(self) -> bool:
+        """Whether the job goes to its printer without anybody asking for it."""
+        return self.queue.release is Release.ON_ARRIVAL and not self.waits
 
     @property
     def claimed_name(self) -> str:

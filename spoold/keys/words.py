@@ -1,4 +1,4 @@
-"""Private words: a job's title and document names, sealed under the job's own key (docs/formats.md)."""
+"""Private words: a job's title, its PIN's hash, its accounts; sealed under its own key (docs/formats.md)."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -12,6 +12,12 @@ from spoold.model.job import Job
 # The job's own key is number 0; documents are numbered from 1.
 JOB_KEY = 0
 TITLE = "title"
+# What is kept of the job's PIN (spoold.identity.pins), and how many wrong ones were tried.
+PIN = "pin"
+WRONG_PINS = "wrong-pins"
+# "job-account-id" and "job-accounting-user-id" (PWG 5100.11).
+ACCOUNT = "account"
+ACCOUNT_USER = "account-user"
 
 
 class PrivateWords:
@@ -24,6 +30,21 @@ class PrivateWords:
         """Return the wrapped job key and the sealed words of a new job."""
         key = new_key()
         return self._keyring.wrap(key, job_id, JOB_KEY), seal_private(key, words, job_id)
+
+    def seal_again(self, job: Job, words: Mapping[str, str]) -> bytes:
+        """Return new sealed words of a job that has some, under its own key.
+
+        Raises:
+            Unavailable: the key cannot be opened, or was shredded.
+        """
+        if job.wrapped_key is None:
+            raise Unavailable("What is known of this job was destroyed.", job=str(job.id))
+        try:
+            return seal_private(self._keyring.unwrap(job.wrapped_key, job.id, JOB_KEY), words, job.id)
+        except HoldStoreError as error:
+            raise Unavailable(
+                "What is known of this job cannot be read.", job=str(job.id), error=str(error)
+            ) from error
 
     def open(self, job: Job) -> dict[str, str]:
         """Return a job's words; nothing once they were shredded.
