@@ -91,6 +91,13 @@ class Lpr(Section):
         return _listed(host, self.allow)
 
 
+class DnsSd(Section):
+    """How clients on the local network find the queues: DNS-SD (Bonjour, AirPrint) through Avahi."""
+
+    advertise: StrictBool = True
+    """Announce the queues where avahi-daemon runs and the ipp listener can be reached from outside."""
+
+
 class Tls(Section):
     """The certificate of the ipp and web listeners."""
 
@@ -153,6 +160,8 @@ class QueueSettings(Section):
     """Nobody but the owner sees a document's name, and the printer is told "Job NUMBER"."""
     authentication: Authentication = Authentication.REQUIRED
     """"required": clients sign in to print; "at-release": jobs are held under a claimed name."""
+    advertise: StrictBool = True
+    """false: not announced on the local network, whatever [dns_sd] says."""
     release: Release = Release.BY_OWNER
     """"by-owner", or "on-arrival": as soon as printer and policy permit."""
     expires_after: Duration | None = None
@@ -248,6 +257,7 @@ class Config(Section):
     server: Server
     listen: Listen = Listen()
     lpr: Lpr = Lpr()
+    dns_sd: DnsSd = DnsSd()
     tls: Tls = Tls()
     store: Store
     hold: Hold = Hold()
@@ -272,6 +282,7 @@ class Config(Section):
             expires_after=settings.expires_after or self.hold.expires_after,
             description=settings.description,
             formats=None if settings.formats is None else frozenset(settings.formats),
+            advertise=settings.advertise,
         )
 
     def lpr_refusal(self, *, activated: bool) -> str | None:

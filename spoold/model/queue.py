@@ -27,6 +27,7 @@ class Queue:
         printers: names of printers, the first is the preferred one.
         description: what people read when they add the queue.
         formats: MIME types accepted here; None means all that spoold takes.
+        advertise: whether the local network is told of it.
     """
 
     name: str
@@ -37,3 +38,4 @@ class Queue:
     expires_after: timedelta
     description: str = ""
     formats: frozenset[str] | None = None
+    advertise: bool = True

@@ -1,0 +1,210 @@
+"""Speaks to avahi-daemon over the system's D-Bus, with jeepney.
+
+Signals are never read for what they say: each only makes us ask Avahi again how things are. So none can be
+missed, and none that another program forges can tell us anything.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+import trio
+from jeepney import (
+    DBusAddress,
+    DBusErrorResponse,
+    MatchRule,
+    SizeLimitError,
+    message_bus,
+    new_method_call,
+)
+from jeepney.auth import AuthenticationError
+from jeepney.io.common import RouterClosed
+from jeepney.io.trio import DBusRouter, open_dbus_connection
+from jeepney.wrappers import unwrap_msg
+
+from spoold.printers.advertise import AvahiError, EntryState, NameTakenError, RefusedError
+from spoold.printers.dns_sd import Service
+
+# Local calls that are answered in milliseconds; a bus or an Avahi that takes longer hangs.
+CALL_TIMEOUT_S = 10.0
+AVAHI = "org.freedesktop.Avahi"
+SERVER, ENTRY_GROUP = f"{AVAHI}.Server", f"{AVAHI}.EntryGroup"
+# avahi-common/defs.h: any interface, any protocol, no flags; a host name of "" is the machine's own.
+ANYWHERE, NO_FLAGS, OWN_HOST = (-1, -1), 0, ""
+DOMAIN = "local"
+SERVER_RUNNING = 2
+ENTRY_STATES = {2: EntryState.ESTABLISHED, 3: EntryState.COLLISION, 4: EntryState.FAILURE}
+NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
+COLLISION = f"{AVAHI}.CollisionError"
+# What ends a connection that was good.
+_BREAKS = (
+    AvahiError,
+    DBusErrorResponse,
+    OSError,
+    RouterClosed,
+    SizeLimitError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.EndOfChannel,
+    trio.TooSlowError,
+)
+# What also keeps one from being made: addresses in DBUS_SYSTEM_BUS_ADDRESS that jeepney cannot read.
+_NO_CONNECTION = (*_BREAKS, AuthenticationError, RuntimeError, ValueError)
+
+
+@asynccontextmanager
+async def open_avahi(on_change: Callable[[], None]) -> AsyncIterator["SystemAvahi"]:
+    """Connect to the system's bus; Avahi need not run.
+
+    Raises:
+        AvahiError: there is no bus, or the connection to it ended.
+    """
+    with _as_avahi_error(_NO_CONNECTION), trio.fail_after(CALL_TIMEOUT_S):
+        connection = await open_dbus_connection("SYSTEM")
+    with _as_avahi_error(_BREAKS):
+        async with connection, connection.router() as router, trio.open_nursery() as nursery:
+            async with AsyncExitStack() as stack:
+                await _subscribe(router, stack, nursery, on_change)
+                yield SystemAvahi(router)
+            nursery.cancel_scope.cancel()
+
+
+class SystemAvahi:
+    """`spoold.printers.advertise.Avahi` over D-Bus."""
+
+    def __init__(self, router: DBusRouter) -> None:
+        self._router = router
+        # Calls go to this very process: after a restart an old handle must not mean something else.
+        self._owner = AVAHI
+
+    async def owner(self) -> str | None:
+        """Return the unique bus name behind Avahi's."""
+        try:
+            (name,) = await _answer(self._router, message_bus.GetNameOwner(AVAHI))
+        except DBusErrorResponse as error:
+            if error.name == NO_OWNER:
+                return None
+            raise
+        self._owner = name
+        return self._owner
+
+    async def host_name(self) -> str | None:
+        """Return the host name in force."""
+        (state,) = await self._ask("GetState")
+        if state != SERVER_RUNNING:
+            return None
+        (name,) = await self._ask("GetHostNameFqdn")
+        return str(name)
+
+    async def register(self, name: str, services: Sequence[Service]) -> str:
+        """Register services in an entry group."""
+        (entry,) = await self._ask("EntryGroupNew")
+        try:
+            for one in services:
+                what = (*ANYWHERE, NO_FLAGS, name, one.type, DOMAIN)
+                there = (OWN_HOST, one.port, _strings(one))
+                await self._tell(entry, "AddService", "iiussssqaay", *what, *there)
+                for subtype in one.subtypes:
+                    full = f"{subtype}._sub.{one.type}"
+                    await self._tell(entry, "AddServiceSubtype", "iiussss", *what, full)
+            await self._tell(entry, "Commit")
+        except DBusErrorResponse as error:
+            await self.withdraw(entry)
+            if error.name == COLLISION:
+                raise NameTakenError from error
+            raise RefusedError(_words(error)) from error
+        return str(entry)
+
+    async def update(self, entry: str, name: str, services: Sequence[Service]) -> None:
+        """Replace TXT records in place."""
+        for one in services:
+            body = (*ANYWHERE, NO_FLAGS, name, one.type, DOMAIN, _strings(one))
+            await self._tell(entry, "UpdateServiceTxt", "iiusssaay", *body)
+
+    async def state(self, entry: str) -> EntryState:
+        """Return an entry group's state."""
+        state, _ = await self._tell(entry, "GetState")
+        return ENTRY_STATES.get(state, EntryState.UNDER_WAY)
+
+    async def withdraw(self, entry: str) -> None:
+        """Free an entry group, which says goodbye on the network."""
+        await self._tell(entry, "Free")
+
+    async def alternative(self, name: str) -> str:
+        """Return Avahi's next name."""
+        (other,) = await self._ask("GetAlternativeServiceName", "s", name)
+        return str(other)
+
+    async def _ask(self, method: str, signature: str | None = None, *body: object) -> tuple[Any, ...]:
+        return await self._call(DBusAddress("/", self._owner, SERVER), method, signature, body)
+
+    async def _tell(
+        self, entry: str, method: str, signature: str | None = None, *body: object
+    ) -> tuple[Any, ...]:
+        return await self._call(DBusAddress(entry, self._owner, ENTRY_GROUP), method, signature, body)
+
+    async def _call(
+        self, address: DBusAddress, method: str, signature: str | None, body: tuple[object, ...]
+    ) -> tuple[Any, ...]:
+        return await _answer(self._router, new_method_call(address, method, signature, body))
+
+
+async def _subscribe(
+    router: DBusRouter, stack: AsyncExitStack, nursery: trio.Nursery, on_change: Callable[[], None]
+) -> None:
+    owner = MatchRule(type="signal", interface="org.freedesktop.DBus", member="NameOwnerChanged")
+    owner.add_arg_condition(0, AVAHI)
+    server = MatchRule(type="signal", interface=SERVER, member="StateChanged")
+    entries = MatchRule(type="signal", interface=ENTRY_GROUP, member="StateChanged")
+    for rule in (owner, server, entries):
+        # Room for one is enough: a signal that finds another waiting would say nothing new.
+        signals = await stack.enter_async_context(router.filter(rule, bufsize=1))
+        nursery.start_soon(_pass_on, signals, on_change)
+        await _answer(router, message_bus.AddMatch(rule))
+
+
+async def _pass_on(signals: trio.MemoryReceiveChannel[Any], on_change: Callable[[], None]) -> None:
+    async for _ in signals:
+        on_change()
+
+
+async def _answer(router: DBusRouter, message: Any) -> tuple[Any, ...]:
+    with trio.fail_after(CALL_TIMEOUT_S):
+        reply = await router.send_and_get_reply(message)
+    body: tuple[Any, ...] = unwrap_msg(reply)
+    return body
+
+
+def _strings(service: Service) -> list[bytes]:
+    return list(service.txt)
+
+
+@contextmanager
+def _as_avahi_error(kinds: tuple[type[BaseException], ...]) -> Iterator[None]:
+    """Turn errors of these kinds into an AvahiError, out of the groups that nurseries make of them."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        expected, other = group.split(kinds)
+        # A cancellation goes its way, and so does a mistake of ours.
+        if other is not None or expected is None:
+            raise
+        raise AvahiError(_words(expected)) from group
+    except kinds as error:
+        raise AvahiError(_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    """Say in a line what is wrong."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case FileNotFoundError():
+            return "there is no system bus (D-Bus) to reach Avahi by"
+        case trio.TooSlowError():
+            return f"Avahi or the system bus does not answer within {CALL_TIMEOUT_S:g} s"
+        case trio.EndOfChannel() | RouterClosed():
+            return "the system bus has closed the connection"
+        case DBusErrorResponse():
+            return f"{error.name}: {error.data}"
+    return str(error) or type(error).__name__
