@@ -57,3 +57,13 @@ class LprLimits:
     max_data_bytes: int = 16 * 1024 * MIB
     idle_timeout_s: float = 60.0
     max_connections: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PjlLimits:
+    """Bounds on the PJL around one document."""
+
+    # Drivers write a job's whole ticket or a title in an 8-bit alphabet into one command.
+    max_line_bytes: int = 4 * KIB
+    # The wordiest driver seen writes 6 KiB before the document.
+    max_command_bytes: int = 64 * KIB
