@@ -1,84 +1,68 @@
-"""The database: one writer thread owns the only connection and commits all that waits as one transaction."""
+"""The database: one connection, used by one thread at a time, and one fsync for all that waits."""
 
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 import trio
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from spoold.database.prepared import driver_of
+from spoold.database.transaction import CLOSED, Work, is_full, roll_back, run_batch
+from spoold.database.wal import Wal
 from spoold.model.errors import SpoolError, Unavailable
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
-# One transaction holds at most this many pieces of work, so that the first client does not wait for the last.
-MAX_BATCH = 256
-# A WAL larger than this is folded back between batches: it bounds recovery time and disk use.
-MAX_WAL_BYTES = 16 * 1024 * 1024
-# How often its size is looked at: at the highest rates it grows by a few MiB meanwhile.
-WAL_LOOK_S = 0.1
+# One transaction holds at most this many pieces of work, so that the first client does not wait for the last,
+# and the event loop is not kept for more than about 20 ms.
+MAX_BATCH = 128
 # Pages that held shredded keys leave the WAL within this time (docs/formats.md, shredding).
 SHRED_WITHIN_S = 5.0
-_CLOSED = "The spooler's records are closed; nothing was changed."
-_REFUSED = "The spooler's records could not be read or written; nothing was changed."
 
 _PRAGMAS: tuple[str, ...] = (
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
+    # Commits are synced by `Wal.sync`, in a thread of its own and before anybody hears of them.
+    "PRAGMA synchronous=NORMAL",
     "PRAGMA secure_delete=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=2000",
-    # The writer thread folds the WAL itself, between batches: a commit never waits for a checkpoint.
+    # The WAL is folded between batches: a commit never waits for a checkpoint.
     "PRAGMA wal_autocheckpoint=0",
     "PRAGMA cache_size=-16384",
 )
 
 
-@dataclass(slots=True, eq=False)
-class _Work:
-    run: Callable[[Connection], Any]
-    writes: bool
-    token: trio.lowlevel.TrioToken
-    done: trio.Event = field(default_factory=trio.Event)
-    result: Any = None
-    error: BaseException | None = None
-
-
 class Database:
     """SQLite through SQLAlchemy Core, with group commit.
 
-    One thread owns the only connection: SQLite's WAL then has a single writer and a single
-    checkpointer, and as many clients as are waiting share one fsync.
+    There is one connection, so that SQLite's WAL has a single writer and a single checkpointer. *Short* work
+    (a few rows by their keys) runs in the event loop's thread as soon as the connection is free: two threads
+    that hand each other the interpreter lock at every statement cost more than the statements. Everything
+    else runs in the database's own thread, and so do syncs and checkpoints: the loop never waits for the
+    disk. What arrives during a sync is the next batch.
 
-    Resource handling: `open` starts the thread, `close` finishes what is queued and stops it.
+    Resource handling: `open` starts the thread, `close` finishes what waits and stops it.
     Error handling: an error inside one piece of work rolls back that piece alone and is raised to
-    its caller; an error of the commit itself fails every piece of the batch and puts the database
+    its caller; an error of the commit or of the sync fails every piece of the batch and puts the database
     into the failed state, in which everything is refused until the daemon starts anew.
     """
 
     def __init__(self, path: Path, *, on_failure: Callable[[str], None] | None = None) -> None:
         self._path = path
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._on_failure = on_failure
-        self._thread: threading.Thread | None = None
-        self._failed = ""
-        self._closed = False
-        self._shred_pending = False
-        self._wal = path.with_name(f"{path.name}-wal")
-        self._looked_at_wal_s = 0.0
         self._engine = create_engine(
             f"sqlite:///{path}",
             isolation_level="AUTOCOMMIT",
@@ -88,7 +72,19 @@ class Database:
             connect_args={"check_same_thread": False, "cached_statements": 256},
         )
         event.listen(self._engine, "connect", _configure)
-        self._connection: Connection | None = None
+        self._opened: tuple[Connection, Wal] | None = None
+        self._thread: threading.Thread | None = None
+        self._orders: queue.SimpleQueue[Callable[[Connection, Wal], None] | None] = queue.SimpleQueue()
+        self._short: deque[Work] = deque()
+        self._long: deque[Work] = deque()
+        # Whether the thread has an order, and with it the connection.
+        self._busy = False
+        self._long_is_next = False
+        self._fold_is_due = False
+        self._shred_since_s: float | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._failed = ""
+        self._closed = False
 
     @property
     def failed(self) -> str:
@@ -96,7 +92,7 @@ class Database:
         return self._failed
 
     def open(self, migrate: Callable[[Connection], None]) -> None:
-        """Connect, check the file, bring the tables up to date, and start the writer thread.
+        """Connect, check the file, bring the tables up to date, and start the thread.
 
         Raises:
             Unavailable: the file is damaged or cannot be opened.
@@ -114,207 +110,211 @@ class Database:
                 connection.close()
                 raise
             connection.exec_driver_sql("COMMIT")
-        except (SQLAlchemyError, sqlite3.Error) as error:
+            wal = Wal(self._path)
+            wal.sync()
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             public = "The database cannot be opened."
             raise Unavailable(public, path=str(self._path), error=str(error)) from error
-        self._connection = connection
-        self._thread = threading.Thread(target=self._serve, name="database", daemon=True)
+        self._opened = connection, wal
+        self._thread = threading.Thread(
+            target=self._serve, args=(connection, wal), name="database", daemon=True
+        )
         self._thread.start()
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         """Run the work inside a transaction and return its result once that transaction is durable.
 
         Not cancelled half way: once queued, the work is waited for, because a caller that does not
         know whether it happened could not tell its client the truth.
-        """
-        return await self._submit(work, writes=True)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run the work on committed state only and return its result."""
-        return await self._submit(work, writes=False)
+        Args:
+            short: it touches a few rows by their keys; it then runs in the event loop's thread.
+        """
+        return await self._submit(work, writes=True, short=short)
+
+    async def read(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
+        """Run the work on what is committed and durable, and return its result.
+
+        Args:
+            short: as for `write`.
+        """
+        return await self._submit(work, writes=False, short=short)
 
     def shred_soon(self) -> None:
-        """Have the WAL truncated within `SHRED_WITHIN_S`: it still holds keys that were deleted."""
-        self._shred_pending = True
+        """Have the WAL cut within `SHRED_WITHIN_S`: it still holds keys that were deleted."""
+        if self._shred_since_s is None:
+            self._shred_since_s = time.monotonic()
 
     def close(self) -> None:
-        """Finish what is queued, fold the WAL and close the file."""
+        """Finish what waits, fold the WAL and close the file."""
         if self._closed:
             return
         self._closed = True
-        self._queue.put(None)
+        self._orders.put(None)
         if self._thread is not None:
             self._thread.join()
+        if self._opened is not None:
+            connection, wal = self._opened
+            while waiting := self._take(self._short) + self._take(self._long):
+                self._run(waiting, connection, wal)
+                _finish(waiting)
+            if not self._failed:
+                self._fold(connection, wal, cut=True)
+            wal.close()
+            connection.close()
         self._engine.dispose()
 
-    async def _submit(self, run: Callable[[Connection], T], *, writes: bool) -> T:
+    # -- in the event loop's thread --
+
+    async def _submit(self, run: Callable[[Connection], T], *, writes: bool, short: bool) -> T:
         if self._failed or self._closed:
-            raise Unavailable(_CLOSED, cause=self._failed)
-        work = _Work(run, writes, trio.lowlevel.current_trio_token())
-        self._queue.put(work)
-        with trio.CancelScope(shield=True):
-            await work.done.wait()
+            raise Unavailable(CLOSED, cause=self._failed)
+        work = Work(run, writes, short)
+        (self._short if short else self._long).append(work)
+        self._token = trio.lowlevel.current_trio_token()
+        if not self._busy:
+            self._advance()
+        if not work.done.is_set():
+            with trio.CancelScope(shield=True):
+                await work.done.wait()
         if work.error is not None:
             raise work.error
         result: T = work.result
         return result
 
-    # -- everything below runs in the writer thread --
-
-    def _serve(self) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        stop = False
-        while not stop:
-            batch: list[_Work] = []
-            try:
-                first = self._queue.get(timeout=SHRED_WITHIN_S / 2)
-                stop = first is None or self._collect(first, batch)
-            except queue.Empty:
-                pass
-            try:
-                if batch:
-                    self._run_batch(connection, batch)
-                    batch = []
-                self._fold(connection, closing=stop)
-            except Exception as error:  # noqa: BLE001 - without this thread every caller would wait for ever
-                self._fail(connection, error)
-                for work in batch:
-                    work.result, work.error = None, Unavailable(_CLOSED, cause=self._failed)
-                self._tell(batch)
-        connection.close()
-
-    def _collect(self, first: _Work, batch: list[_Work]) -> bool:
-        batch.append(first)
-        while len(batch) < MAX_BATCH:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                return False
-            if more is None:
-                return True
-            batch.append(more)
-        return False
-
-    def _run_batch(self, connection: Connection, batch: list[_Work]) -> None:
-        writes = [work for work in batch if work.writes]
-        if writes and not self._failed:
-            self._commit(connection, writes)
-        for work in batch:
-            if self._failed:
-                # Also what was queued before the failure: this connection is not trusted with anything more.
-                work.result, work.error = None, Unavailable(_CLOSED, cause=self._failed)
-            elif not work.writes:
-                self._try(connection, work)
-        self._tell(batch)
-
-    def _tell(self, batch: list[_Work]) -> None:
-        for token, members in _by_token(batch).items():
-            try:
-                token.run_sync_soon(_finish, members)
-            except trio.RunFinishedError:
-                # The loop that asked is gone; nobody is left to be told.
-                continue
-
-    def _commit(self, connection: Connection, writes: list[_Work]) -> None:
-        try:
-            sqlite = driver_of(connection)
-            sqlite.execute("BEGIN IMMEDIATE")
-            for work in writes:
-                sqlite.execute("SAVEPOINT work")
-                if not self._try(connection, work):
-                    sqlite.execute("ROLLBACK TO work")
-                sqlite.execute("RELEASE work")
-            sqlite.execute("COMMIT")
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            if _is_full(error):
-                self._roll_back(connection)
+    def _advance(self) -> None:
+        """Give the connection to whatever is next, until the thread has it or nothing waits."""
+        while not self._busy and not self._closed and self._opened is not None:
+            if self._fold_is_due:
+                self._order(partial(self._fold_by_order, cut=self._shred_since_s is not None))
+            elif self._long and (self._long_is_next or not self._short):
+                self._long_is_next = False
+                self._order(partial(self._run_by_order, self._take(self._long)))
+            elif self._short:
+                self._long_is_next = True
+                self._run_short(self._take(self._short), self._opened[0])
             else:
-                self._fail(connection, error)
-            public = "The spooler's records could not be written; nothing was changed."
-            refusal = Unavailable(public, cause=str(error))
-            for work in writes:
-                work.result, work.error = None, refusal
+                return
 
-    def _try(self, connection: Connection, work: _Work) -> bool:
+    def _run_short(self, batch: list[Work], connection: Connection) -> None:
+        if self._failed:
+            _refuse(batch, self._failed)
+        else:
+            failure = run_batch(connection, batch)
+            if failure is not None:
+                self._fail(failure)
+            elif any(work.writes and work.error is None for work in batch):
+                self._order(partial(self._sync_by_order, batch))
+                return
+        _finish(batch)
+
+    def _order(self, order: Callable[[Connection, Wal], None]) -> None:
+        self._busy = True
+        self._orders.put(order)
+
+    def _settled(self, batch: Sequence[Work], *, wal_is_long: bool) -> None:
+        """Go on after an order was carried out; called in the loop's thread by the database's."""
+        self._busy = False
+        since_s = self._shred_since_s
+        overdue = since_s is not None and time.monotonic() - since_s > SHRED_WITHIN_S / 2
+        self._fold_is_due = not self._failed and (wal_is_long or overdue)
+        _finish(batch)
+        self._advance()
+
+    def _fold_if_idle(self) -> None:
+        if not self._busy and self._shred_since_s is not None and not self._failed:
+            self._fold_is_due = True
+            self._advance()
+
+    @staticmethod
+    def _take(waiting: deque[Work]) -> list[Work]:
+        return [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+
+    # -- in the database's thread --
+
+    def _serve(self, connection: Connection, wal: Wal) -> None:
+        while True:
+            try:
+                order = self._orders.get(timeout=SHRED_WITHIN_S / 4)
+            except queue.Empty:
+                if self._shred_since_s is not None:
+                    self._tell(self._fold_if_idle)
+                continue
+            if order is None:
+                return
+            order(connection, wal)
+
+    def _sync_by_order(self, batch: Sequence[Work], _connection: Connection, wal: Wal) -> None:
+        self._sync(batch, wal)
+        self._tell(partial(self._settled, batch, wal_is_long=not self._failed and wal.is_long()))
+
+    def _run_by_order(self, batch: Sequence[Work], connection: Connection, wal: Wal) -> None:
+        self._run(batch, connection, wal)
+        self._tell(partial(self._settled, batch, wal_is_long=not self._failed and wal.is_long()))
+
+    def _fold_by_order(self, connection: Connection, wal: Wal, *, cut: bool) -> None:
+        self._fold(connection, wal, cut=cut)
+        self._tell(partial(self._settled, (), wal_is_long=False))
+
+    def _run(self, batch: Sequence[Work], connection: Connection, wal: Wal) -> None:
+        if self._failed:
+            # Also what was queued before the failure: this connection is not trusted with anything more.
+            _refuse(batch, self._failed)
+            return
         try:
-            work.result = work.run(connection)
-        except IntegrityError as error:
-            # Callers ask for uniqueness by trying.
-            work.error = error
-            return False
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            # The driver's text may quote a statement; its kind is enough for the log.
-            log.warning("database-work-refused", error=type(error).__name__)
-            work.error = Unavailable(_REFUSED, cause=type(error).__name__)
-            return False
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's task and raised there
-            work.error = error
-            return False
-        return True
+            failure = run_batch(connection, batch)
+        except Exception as error:  # noqa: BLE001 - without this thread every caller would wait for ever
+            failure = error
+        if failure is not None:
+            self._fail(failure)
+            _refuse(batch, self._failed)
+        elif any(work.writes and work.error is None for work in batch):
+            self._sync(batch, wal)
 
-    def _fail(self, connection: Connection, error: Exception) -> None:
-        # fsync that failed once may "succeed" on a second try although the data is gone (PostgreSQL, 2018):
-        # nothing is tried again on this connection.
+    def _sync(self, batch: Sequence[Work], wal: Wal) -> None:
+        try:
+            wal.sync()
+        except OSError as error:
+            # fsync that failed once may "succeed" on a second try although the data is gone (PostgreSQL,
+            # 2018): nothing is tried again on this file.
+            self._fail(error)
+            _refuse(batch, self._failed)
+
+    def _fold(self, connection: Connection, wal: Wal, *, cut: bool) -> None:
+        since_s, self._shred_since_s = self._shred_since_s, None
+        try:
+            wal.fold(connection, cut=cut)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if not is_full(error):
+                roll_back(connection)
+                self._fail(error)
+                return
+            # Nothing is lost: the WAL keeps what it has until there is room, and the shredding is still due.
+            self._shred_since_s = None if since_s is None else time.monotonic()
+            log.warning("wal-not-folded", error="the disk is full")
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        try:
+            if self._token is not None:
+                self._token.run_sync_soon(call)
+        except trio.RunFinishedError:
+            # The loop that asked is gone, and nobody is left to be told; the next one finds the way free.
+            self._busy = False
+
+    def _fail(self, error: Exception) -> None:
         self._failed = type(error).__name__
         log.error("database-failed", error=str(error.__cause__ or error))
-        self._roll_back(connection)
         if self._on_failure is not None:
             self._on_failure(self._failed)
 
-    def _roll_back(self, connection: Connection) -> None:
-        try:
-            connection.exec_driver_sql("ROLLBACK")
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            # SQLite rolls back by itself on some errors; then there is no transaction left to end.
-            log.info("database-rollback", error=str(error))
 
-    def _wal_is_large(self) -> bool:
-        # Looking costs two turns of the interpreter lock, more than a whole row does.
-        now_s = time.monotonic()
-        if now_s - self._looked_at_wal_s < WAL_LOOK_S:
-            return False
-        self._looked_at_wal_s = now_s
-        try:
-            return self._wal.stat().st_size > MAX_WAL_BYTES
-        except FileNotFoundError:
-            return False
-
-    def _fold(self, connection: Connection, *, closing: bool) -> None:
-        if self._failed:
-            return
-        large = self._wal_is_large()
-        idle_shred = self._shred_pending and (closing or self._queue.empty())
-        if not (large or idle_shred or closing):
-            return
-        self._shred_pending = False
-        try:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            if not _is_full(error):
-                self._fail(connection, error)
-                return
-            # Nothing is lost: the WAL keeps what it has until there is room, and the shredding is still due.
-            self._shred_pending = True
-            log.warning("wal-not-folded", error="the disk is full")
-
-
-def _is_full(error: Exception) -> bool:
-    """Tell whether the disk was full: SQLite then wrote nothing, and later work may succeed."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-
-
-def _by_token(batch: list[_Work]) -> dict[trio.lowlevel.TrioToken, list[_Work]]:
-    groups: dict[trio.lowlevel.TrioToken, list[_Work]] = {}
+def _refuse(batch: Sequence[Work], why: str) -> None:
     for work in batch:
-        groups.setdefault(work.token, []).append(work)
-    return groups
+        work.refuse(Unavailable(CLOSED, cause=why))
 
 
-def _finish(members: list[_Work]) -> None:
-    for work in members:
+def _finish(batch: Sequence[Work]) -> None:
+    for work in batch:
         work.done.set()
 
 

@@ -41,6 +41,28 @@ class Prepared:
         return driver_of(connection).execute(self.text, cast(dict[str, Any], given))
 
 
+# Names in the place that SQLAlchemy keeps with each connection for such things.
+_DRIVER = "spoold-driver"
+_REMEMBERED = "spoold-remembered"
+
+
 def driver_of(connection: Connection) -> sqlite3.Connection:
     """Return SQLite's own connection behind SQLAlchemy's."""
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    driver = connection.info.get(_DRIVER)
+    if driver is None:
+        driver = connection.info[_DRIVER] = connection.connection.driver_connection
+    return cast(sqlite3.Connection, driver)
+
+
+def remembered(connection: Connection) -> dict[str, Any]:
+    """Return what was read or written last and need not be read again; empty after `forget`.
+
+    It holds only while nobody else writes: there is one connection, and a transaction that is rolled back
+    is forgotten with what it remembered.
+    """
+    return cast(dict[str, Any], connection.info.setdefault(_REMEMBERED, {}))
+
+
+def forget(connection: Connection) -> None:
+    """Forget what is remembered, because a transaction or a part of it is rolled back."""
+    connection.info.pop(_REMEMBERED, None)

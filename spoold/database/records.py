@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from spoold.database.prepared import Prepared
+from spoold.database.prepared import Prepared, remembered
 from spoold.database.schema import audit, facts, grants, job_events
 from spoold.database.times import from_us, to_us
 from spoold.model.ids import JobId, UserId
 
 _LAST_AUDIT = Prepared(select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1))
 _INSERT_AUDIT = Prepared(insert(audit))
+_TIP = "audit-tip"
 _INSERT_EVENT = Prepared(insert(job_events), ("job_id", "at_us", "event", "words"))
 _EVENTS = (
     select(job_events.c.at_us, job_events.c.event, job_events.c.words)
@@ -57,6 +58,9 @@ class GrantRow:
 
 def last_audit(connection: Connection) -> tuple[int, bytes] | None:
     """Return the number and hash of the newest link."""
+    tip: tuple[int, bytes] | None = remembered(connection).get(_TIP)
+    if tip is not None:
+        return tip
     row = _LAST_AUDIT.run(connection).fetchone()
     return None if row is None else (row[0], row[1])
 
@@ -64,6 +68,7 @@ def last_audit(connection: Connection) -> tuple[int, bytes] | None:
 def insert_audit(connection: Connection, row: AuditRow) -> None:
     """Append a link."""
     _INSERT_AUDIT.run(connection, {"seq": row.seq, "entry": row.entry, "chain_hash": row.chain_hash})
+    remembered(connection)[_TIP] = (row.seq, row.chain_hash)
 
 
 def audit_rows(connection: Connection, after_seq: int = 0, limit: int = 1000) -> list[AuditRow]:

@@ -19,7 +19,7 @@ class Accounts:
 
         Nobody proved anything just now, and the method says so.
         """
-        user = await self._database.read(lambda connection: people.user_by_id(connection, user_id))
+        user = await self._database.read(lambda connection: people.user_by_id(connection, user_id), short=True)
         if user is None or user.disabled:
             return None
         return Principal(

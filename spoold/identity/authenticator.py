@@ -152,7 +152,7 @@ class Identity:
             return None
         now = self._clock.now()
         if used and self._sessions.needs_touch(session, now):
-            await self._database.write(lambda connection: self._sessions.touch(connection, session, now))
+            await self._database.write(lambda connection: self._sessions.touch(connection, session, now), short=True)
         user = session.user
         return Principal(
             id=user.id,
@@ -367,7 +367,7 @@ class Identity:
 
     async def _find(self, token: str) -> Session | None:
         now = self._clock.now()
-        return await self._database.read(lambda connection: self._sessions.find(connection, token, now))
+        return await self._database.read(lambda connection: self._sessions.find(connection, token, now), short=True)
 
     def _name_tag(self, name: str) -> str:
         return hmac.digest(self._name_key, name.encode("utf-8", "replace"), hashlib.sha256).hex()[:16]

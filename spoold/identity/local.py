@@ -50,7 +50,7 @@ class LocalUsers:
 
     async def check(self, name: str, password: Secret) -> Finding:
         """Check a password; one bcrypt run whether the account exists, is closed, or does not exist."""
-        row = await self._database.read(lambda connection: people.user_by_name(connection, name))
+        row = await self._database.read(lambda connection: people.user_by_name(connection, name), short=True)
         if row is None:
             await self._hasher.verify_nobody(password)
             return NotHere()

@@ -49,7 +49,7 @@ class Endings:
                 return current, []
             return transitions.move(connection, job_id, event, words=words, actor=actor, now=now), documents
 
-        job, documents = await self.database.write(write)
+        job, documents = await self.database.write(write, short=True)
         await self.store.shred(job_id, [document.number for document in documents])
         self.database.shred_soon()
         return job

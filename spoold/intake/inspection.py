@@ -104,10 +104,13 @@ class Inspections:
             await trio.sleep(SWEEP_EVERY_S)
 
     async def _inspect_job(self, job_id: JobId) -> None:
-        documents = await self._database.read(lambda connection: jobs.documents_of(connection, job_id))
+        documents = await self._database.read(
+            lambda connection: jobs.documents_of(connection, job_id), short=True
+        )
         waiting = [one for one in documents if not one.inspected and one.wrapped_key is not None]
         for document in waiting:
-            await self._database.write(partial(_store, job_id=job_id, document=await self.inspect(document)))
+            found = await self.inspect(document)
+            await self._database.write(partial(_store, job_id=job_id, document=found), short=True)
 
     async def _look(self, document: Document) -> Inspection:
         if document.wrapped_key is None:

@@ -137,7 +137,7 @@ class Intake:
         self.validate(submission)
         job = self._new_job(submission, new_job_id())
         created = await self._parts.database.write(
-            lambda connection: transitions.begin(connection, job, actor=submission.actor)
+            lambda connection: transitions.begin(connection, job, actor=submission.actor), short=True
         )
         self._parts.admission.count(created)
         return created
@@ -166,7 +166,7 @@ class Intake:
         parts = self._parts
         now = parts.clock.now()
         job = await parts.database.write(
-            lambda connection: seal_job(connection, job_id, submission.actor, now)
+            lambda connection: seal_job(connection, job_id, submission.actor, now), short=True
         )
         if job.state is not JobState.INSPECTING:
             # It came without a document: there is nothing to decide on.
@@ -205,14 +205,18 @@ class Intake:
         try:
             return await self._finish(job, submission)
         except IllegalTransition:
-            current = await self._parts.database.read(lambda connection: jobs.job_by_id(connection, job.id))
+            current = await self._parts.database.read(
+                lambda connection: jobs.job_by_id(connection, job.id), short=True
+            )
             return job if current is None else current
         finally:
             self._finishing.discard(job.id)
 
     async def _finish(self, job: Job, submission: Submission) -> Job:
         parts = self._parts
-        documents = await parts.database.read(lambda connection: jobs.documents_of(connection, job.id))
+        documents = await parts.database.read(
+            lambda connection: jobs.documents_of(connection, job.id), short=True
+        )
         inspected = await self._inspect_if_asked(documents)
         now = parts.clock.now()
         asked = replace(submission, template=template_of(job))
@@ -232,7 +236,7 @@ class Intake:
                 **changes,
             )
 
-        return await self._settled(await parts.database.write(write), inspected, acceptance)
+        return await self._settled(await parts.database.write(write, short=True), inspected, acceptance)
 
     # -- one document at once --
 
@@ -267,7 +271,7 @@ class Intake:
                         jobs.insert_document(connection, document)
                 return created
 
-            created = await parts.database.write(write)
+            created = await parts.database.write(write, short=True)
         except BaseException:
             await self.drop_loose(job_id, documents)
             raise
@@ -315,7 +319,7 @@ class Intake:
             raise
         try:
             added = await parts.database.write(
-                lambda connection: insert_next(connection, job.id, document, parts.clock.now())
+                lambda connection: insert_next(connection, job.id, document, parts.clock.now()), short=True
             )
         except BaseException:
             await self.drop_loose(job.id, [document])
@@ -395,5 +399,6 @@ class Intake:
         await self._parts.database.write(
             lambda connection: transitions.begin(
                 connection, job, actor=submission.actor, walked=(JobEvent.REFUSED,), words=error.public
-            )
+            ),
+            short=True,
         )

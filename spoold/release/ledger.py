@@ -39,14 +39,14 @@ class Ledger:
         Raises:
             NotFound: there is none of this id.
         """
-        job = await self.database.read(lambda connection: jobs.job_by_id(connection, job_id))
+        job = await self.database.read(lambda connection: jobs.job_by_id(connection, job_id), short=True)
         if job is None:
             raise NotFound("There is no such job.", job=str(job_id))
         return job
 
     async def documents(self, job_id: JobId) -> list[Document]:
         """Return the documents of a job in printing order."""
-        return await self.database.read(lambda connection: jobs.documents_of(connection, job_id))
+        return await self.database.read(lambda connection: jobs.documents_of(connection, job_id), short=True)
 
     async def jobs(self, states: Iterable[JobState]) -> list[Job]:
         """Return the jobs in these states."""
@@ -87,7 +87,7 @@ class Ledger:
                 then(connection, after)
             return before, after
 
-        before, after = await self.database.write(work)
+        before, after = await self.database.write(work, short=True)
         self.metrics.job_moved(before.state.value, after.state.value)
         log.info(
             "job-moved", job=str(job_id), change=event.value, state=after.state.value, printer=after.printer
@@ -102,14 +102,15 @@ class Ledger:
         """Change columns of a job that is in one of the states, durably; False when it was not."""
         wanted = tuple(states)
         return await self.database.write(
-            lambda connection: jobs.update_job(connection, job_id, wanted, **changes)
+            lambda connection: jobs.update_job(connection, job_id, wanted, **changes), short=True
         )
 
     async def note(self, job_id: JobId, event: str, words: str) -> None:
         """Add a line to a job's time line."""
         now = self.clock.now()
         await self.database.write(
-            lambda connection: transitions.note(connection, job_id, event=event, words=words, now=now)
+            lambda connection: transitions.note(connection, job_id, event=event, words=words, now=now),
+            short=True,
         )
 
     async def timeline(self, job_id: JobId) -> list[records.JobEventRow]:

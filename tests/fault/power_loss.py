@@ -32,7 +32,7 @@ import trio
 
 from holdstore import durable
 from spoold.app.parts import Parts
-from spoold.database import engine
+from spoold.database import wal
 from tests.fault.house import Acks, Place, Verdict, digest, open_parts, run_life, submit, text
 from tests.fault.kill_points import in_child, inspect_in_child
 
@@ -51,7 +51,7 @@ class Mutant(enum.StrEnum):
 
     NONE = "none"
     NO_FSYNC = "no-fsync"
-    SYNCHRONOUS_NORMAL = "synchronous-normal"
+    NO_WAL_SYNC = "no-wal-sync"
     NO_DIRECTORY_FSYNC = "no-directory-fsync"
 
 
@@ -227,9 +227,8 @@ def _sabotage(mutant: Mutant) -> None:
     """Break this process's copy of the daemon; only ever called in a child."""
     if mutant is Mutant.NO_FSYNC:
         os.fsync = os.fdatasync = lambda fd: None
-    elif mutant is Mutant.SYNCHRONOUS_NORMAL:
-        weaker = tuple(one.replace("=FULL", "=NORMAL") for one in engine._PRAGMAS)
-        engine._PRAGMAS = weaker
+    elif mutant is Mutant.NO_WAL_SYNC:
+        wal.os.fdatasync = lambda _fd: None  # type: ignore[attr-defined]
     elif mutant is Mutant.NO_DIRECTORY_FSYNC:
         real = os.fsync
 
@@ -256,7 +255,7 @@ def main() -> int:
         failed = bool(report.bad)
         for line in report.bad:
             print(line)
-        for mutant in (Mutant.NO_FSYNC, Mutant.SYNCHRONOUS_NORMAL, Mutant.NO_DIRECTORY_FSYNC):
+        for mutant in (Mutant.NO_FSYNC, Mutant.NO_WAL_SYNC, Mutant.NO_DIRECTORY_FSYNC):
             caught = runs_until_caught(mutant, directory / mutant, max(20, runs))
             print(f"{mutant}: " + (f"caught in run {caught}" if caught else "NOT CAUGHT"), flush=True)
             failed |= caught is None

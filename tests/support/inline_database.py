@@ -8,6 +8,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
 from spoold.database.engine import Database
+from spoold.database.prepared import forget
 from spoold.database.schema import metadata
 from spoold.model.errors import Unavailable
 
@@ -39,7 +40,7 @@ class InlineDatabase(Database):
         """Behave as after a failed fsync from now on."""
         self._why_failed = "OperationalError"
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         await trio.lowlevel.cancel_shielded_checkpoint()
         if self.refusing or self._why_failed:
             self.refusing = max(0, self.refusing - 1)
@@ -48,12 +49,13 @@ class InlineDatabase(Database):
         try:
             result = work(self._only)
         except BaseException:
+            forget(self._only)
             self._only.exec_driver_sql("ROLLBACK")
             raise
         self._only.exec_driver_sql("COMMIT")
         return result
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         await trio.lowlevel.cancel_shielded_checkpoint()
         return work(self._only)
 

@@ -61,9 +61,9 @@ class WatchedDatabase(InlineDatabase):
         super().__init__()
         self.before_write: Callable[[], None] = lambda: None
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         self.before_write()
-        return await super().write(work)
+        return await super().write(work, short=short)
 
 
 @dataclass

@@ -1,10 +1,13 @@
 """What the operations of the IPP door work with, and how a job is found for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from protocols.errors import RemoteProtocolError
+from protocols.ipp.status import Status
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.doors.ipp.context import IppRequest
+from spoold.doors.ipp.kept_lists import KeptLists
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.identity.authenticator import Identity
 from spoold.intake.pipeline import Intake
@@ -12,6 +15,7 @@ from spoold.keys.words import PrivateWords
 from spoold.model.access import Action, may
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound
 from spoold.model.job import Job
+from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.release.desk import Desk
 from spoold.runtime.clock import Clock
@@ -35,6 +39,7 @@ class Door:
     metrics: Metrics
     limits: DaemonLimits
     attributes: QueueAttributes
+    kept_lists: KeptLists = field(default_factory=KeptLists)
 
 
 def require(request: IppRequest, action: Action) -> None:
@@ -55,13 +60,35 @@ def require(request: IppRequest, action: Action) -> None:
     raise NotAuthorized(about, action=action)
 
 
+def asked_job(request: IppRequest) -> Job:
+    """Return the job that the request is about.
+
+    Raises:
+        RemoteProtocolError: it names none.
+    """
+    if request.job is None:
+        raise RemoteProtocolError("job-id is missing", status_hint=Status.CLIENT_ERROR_BAD_REQUEST)
+    return request.job
+
+
+def proven(request: IppRequest) -> Principal:
+    """Return who was proven to ask.
+
+    Raises:
+        NotAuthenticated: nobody was.
+    """
+    if request.principal is None:
+        raise NotAuthenticated(SIGN_IN_FIRST)
+    return request.principal
+
+
 async def find_job(door: Door, queue: str, number: int) -> Job:
     """Return the job of this "job-id" in this queue.
 
     Raises:
         NotFound: no such job.
     """
-    job = await door.database.read(lambda connection: jobs.job_by_number(connection, number))
+    job = await door.database.read(lambda connection: jobs.job_by_number(connection, number), short=True)
     if job is None or job.queue != queue:
         raise NotFound("There is no such job.", number=number)
     return job

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from spoold.database import engine, records, schema
+from spoold.database import records, schema, wal
 from spoold.database.engine import Database
 from spoold.database.migrations import HEAD, current_revision, known_revisions, migrate
 from spoold.model.errors import ConfigurationError, Unavailable
@@ -91,8 +91,8 @@ async def test_cancelled_work_is_waited_for_and_told_of(database: Database) -> N
 async def test_waiting_work_shares_a_transaction(database: Database) -> None:
     """Many clients are served by few commits."""
     commits: list[None] = []
-    assert database._connection is not None
-    raw = database._connection.connection.dbapi_connection
+    assert database._opened is not None
+    raw = database._opened[0].connection.dbapi_connection
     assert raw is not None
     raw.set_trace_callback(lambda statement: commits.append(None) if statement == "COMMIT" else None)
     async with trio.open_nursery() as nursery:
@@ -192,13 +192,13 @@ async def test_a_large_wal_is_folded_back(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between batches, without anybody closing the database."""
-    monkeypatch.setattr(engine, "MAX_WAL_BYTES", 64 * 1024)
-    wal = tmp_path / "spoold.db-wal"
+    monkeypatch.setattr(wal, "MAX_WAL_BYTES", 64 * 1024)
+    path = tmp_path / "spoold.db-wal"
     await database.write(_put("large", "x" * 1024 * 1024))
     await database.write(_put("small", "y"))
 
     with trio.fail_after(10):
-        while wal.stat().st_size > 64 * 1024:
+        while path.stat().st_size > 64 * 1024:
             await trio.sleep(0.05)
     found = await database.read(lambda connection: records.get_fact(connection, "large"))
     assert found == "x" * 1024 * 1024
@@ -236,14 +236,14 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 async def test_durability_settings_are_in_force(database: Database) -> None:
-    """FULL synchronous, WAL, and pages overwritten on delete."""
+    """WAL, pages overwritten on delete; commits are synced by the engine itself (see test_wal.py)."""
 
     def settings(connection: Connection) -> dict[str, object]:
         names = ("synchronous", "journal_mode", "secure_delete", "foreign_keys", "trusted_schema")
         return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names}
 
     assert await database.read(settings) == {
-        "synchronous": 2,
+        "synchronous": 1,
         "journal_mode": "wal",
         "secure_delete": 1,
         "foreign_keys": 1,

@@ -154,9 +154,9 @@ async def test_known_and_unknown_names_take_the_same_steps(kit: IdentityKit, ali
 
         steps: ClassVar[list[str]] = []
 
-        async def _submit(self, run: object, *, writes: bool) -> object:  # type: ignore[override]
+        async def _submit(self, run: object, *, writes: bool, short: bool) -> object:  # type: ignore[override]
             self.steps.append("write" if writes else "read")
-            return await super()._submit(run, writes=writes)  # type: ignore[arg-type]
+            return await super()._submit(run, writes=writes, short=short)  # type: ignore[arg-type]
 
     kit.database.__class__ = Counting
     await refused(kit, "alice", "wrong", peer=ELSEWHERE)
