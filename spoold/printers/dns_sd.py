@@ -82,7 +82,8 @@ class ServiceNames:
 
     def _wanted(self, queue: Queue) -> str:
         words = queue.description or f"{queue.name} @ {self._server_name}"
-        return clip("".join(c for c in words if c.isprintable()).strip(), MAX_NAME_OCTETS) or queue.name
+        printable = "".join(c if c.isprintable() else " " for c in words)
+        return clip(" ".join(printable.split()), MAX_NAME_OCTETS) or queue.name
 
 
 def announce(
