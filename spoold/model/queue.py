@@ -4,6 +4,8 @@ import enum
 from dataclasses import dataclass
 from datetime import timedelta
 
+from protocols.ipp.values import Resolution
+
 
 class Authentication(enum.StrEnum):
     """Whether a client must prove who it is when it submits."""
@@ -20,6 +22,25 @@ class Release(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CapabilityOverrides:
+    """What a queue says it can do in place of what its printers say; None leaves what they say.
+
+    Args:
+        sides, finishings: values of the Job Template attributes of these names (RFC 8011 5.2).
+        color: False offers black and white only.
+        media, media_ready: names of sizes (PWG 5101.1), all and those in the trays.
+        resolutions: cross feed, feed and 3 for dots per inch (RFC 8011 5.1.16).
+    """
+
+    sides: tuple[str, ...] | None = None
+    color: bool | None = None
+    media: tuple[str, ...] | None = None
+    media_ready: tuple[str, ...] | None = None
+    finishings: tuple[int, ...] | None = None
+    resolutions: tuple[Resolution, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """A configured queue.
 
@@ -27,6 +48,7 @@ class Queue:
         printers: names of printers, the first is the preferred one.
         description: what people read when they add the queue.
         formats: MIME types accepted here; None means all that spoold takes.
+        capabilities: what the configuration says in place of the printers.
         advertise: whether the local network is told of it.
     """
 
@@ -38,4 +60,5 @@ class Queue:
     expires_after: timedelta
     description: str = ""
     formats: frozenset[str] | None = None
+    capabilities: CapabilityOverrides = CapabilityOverrides()
     advertise: bool = True

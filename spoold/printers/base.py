@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from protocols.ipp.message import Group
 from protocols.ipp.values import Attribute
 from spoold.model.printer import PrinterStatus
 
@@ -79,19 +80,31 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Ink, toner or the like; `level` in percent, None when the printer does not know."""
+    """Ink, toner or the like; `level` in percent, None when the printer does not know.
+
+    Args:
+        kind: prtMarkerSuppliesType of RFC 3805, such as "toner".
+        color: a name of letters, such as "black".
+    """
 
     name: str
     level: int | None
     low: bool
+    kind: str = "other"
+    color: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class PrinterDescription:
-    """What a printer says it is."""
+    """What a printer says it is.
+
+    Args:
+        capabilities: what it says it can do, as it said it; None when nobody has to ask (a folder).
+    """
 
     make_and_model: str = ""
     supplies: tuple[Supply, ...] = ()
+    capabilities: Group | None = None
 
 
 class PrinterProblem(Exception):  # noqa: N818 - the names below read as what happened

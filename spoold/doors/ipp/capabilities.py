@@ -1,55 +1,31 @@
-"""What a queue says it can do: Printer attributes that never change while the daemon runs."""
+"""What a queue says it can do, as Printer attributes: from its capabilities to what clients read."""
 
-from functools import cache
+from collections.abc import Iterable, Sequence
 
+from protocols.ipp.media import CUSTOM_MAX, CUSTOM_MIN, is_custom_bound, size_of
 from protocols.ipp.message import Attribute
-from protocols.ipp.operations import Operation
 from protocols.ipp.values import (
     Collection,
     Range,
-    Resolution,
+    Value,
     boolean,
-    charset,
     collection,
-    enum,
     integer,
     keyword,
     mime,
-    name_,
-    natural_language,
     no_value,
     range_,
     resolution,
-    text,
 )
 from spoold.model.queue import Queue
+from spoold.printers import capabilities as printers
+from spoold.printers.capabilities import CHOICES, Capabilities, Choice, Medium
 
+# "Look for yourself": the format is told by the document's first bytes.
+ANY_FORMAT = "application/octet-stream"
 # Decided by magic bytes on arrival; a printer that cannot take one of them says so at release.
-FORMATS = (
-    "application/octet-stream",
-    "application/pdf",
-    "image/jpeg",
-    "image/png",
-    "image/pwg-raster",
-    "image/urf",
-    "text/plain",
-)
-DEFAULT_MEDIA = "iso_a4_210x297mm"
-# PWG 5101.1 self-describing names with their sizes in hundredths of millimetres.
-MEDIA: dict[str, tuple[int, int]] = {
-    "iso_a4_210x297mm": (21000, 29700),
-    "iso_a3_297x420mm": (29700, 42000),
-    "iso_a5_148x210mm": (14800, 21000),
-    "na_letter_8.5x11in": (21590, 27940),
-    "na_legal_8.5x14in": (21590, 35560),
-    "na_ledger_11x17in": (27940, 43180),
-}
-_MARGIN = 423
-MAX_COPIES = 999
+FORMATS = (ANY_FORMAT, *printers.FORMATS)
 
-# In a type of 1setOf keyword these are the whole list, in the order of RFC 8011 5.2.
-SIDES = ("one-sided", "two-sided-long-edge", "two-sided-short-edge")
-COLOR_MODES = ("auto", "color", "monochrome")
 JOB_TEMPLATE = (
     "copies",
     "finishings",
@@ -74,157 +50,149 @@ JOB_TEMPLATE = (
 )
 OPERATION_CREATION = ("document-format", "document-name", "ipp-attribute-fidelity", "job-name")
 
-
-def formats_of(queue: Queue) -> tuple[str, ...]:
-    """Return the formats a client may declare for a queue; octet-stream means "look for yourself"."""
-    if queue.formats is None:
-        return FORMATS
-    return tuple(one for one in FORMATS if one == "application/octet-stream" or one in queue.formats)
-
-
-def media_col(media: str) -> Collection:
-    """Return the `media-col` value of a named size."""
-    width, height = MEDIA[media]
-    size = (integer("x-dimension", width), integer("y-dimension", height))
-    return Collection(
-        (
-            keyword("media-key", media),
-            collection("media-size", size),
-            integer("media-top-margin", _MARGIN),
-            integer("media-bottom-margin", _MARGIN),
-            integer("media-left-margin", _MARGIN),
-            integer("media-right-margin", _MARGIN),
-            keyword("media-source", "auto"),
-            keyword("media-type", "stationery"),
-        )
-    )
+_MEDIA_COL = (
+    "media-bottom-margin",
+    "media-left-margin",
+    "media-right-margin",
+    "media-size",
+    "media-size-name",
+    "media-source",
+    "media-top-margin",
+    "media-type",
+)
 
 
-@cache
-def static_attributes(operations: tuple[Operation, ...]) -> tuple[Attribute, ...]:
-    """Return the attributes that are the same for every queue."""
-    return (*_protocol(operations), *_job_template(), *_media(), *_raster())
+def formats_of(queue: Queue, capabilities: Capabilities = printers.DEFAULT) -> tuple[str, ...]:
+    """Return the formats a client may declare for a queue: permitted there, and printable behind it."""
+    permitted = [one for one in printers.FORMATS if queue.formats is None or one in queue.formats]
+    # Nothing in common: what the configuration says counts, and the printer refuses at release.
+    printable = [one for one in permitted if one in capabilities.accepted] or permitted
+    return (ANY_FORMAT, *printable)
 
 
-def _protocol(operations: tuple[Operation, ...]) -> tuple[Attribute, ...]:
+def capability_attributes(queue: Queue, capabilities: Capabilities) -> tuple[Attribute, ...]:
+    """Return every Printer attribute that depends on what the printers behind a queue can do."""
+    formats = formats_of(queue, capabilities)
     return (
-        charset("charset-configured", "utf-8"),
-        charset("charset-supported", "utf-8"),
-        natural_language("natural-language-configured", "en"),
-        natural_language("generated-natural-language-supported", "en"),
-        keyword("ipp-versions-supported", "1.0", "1.1", "2.0"),
-        keyword("ipp-features-supported", "ipp-everywhere-server", "job-release"),
-        enum("operations-supported", *operations),
-        keyword("compression-supported", "none"),
-        mime("document-format-default", "application/octet-stream"),
-        mime("document-format-preferred", "application/pdf"),
-        keyword("pdl-override-supported", "attempted"),
-        boolean("multiple-document-jobs-supported", True),
-        integer("multiple-operation-time-out", 300),
-        keyword("multiple-operation-time-out-action", "abort-job"),
-        boolean("job-ids-supported", True),
-        keyword("which-jobs-supported", "completed", "not-completed", "all", "pending-held"),
-        keyword("job-creation-attributes-supported", *OPERATION_CREATION, *JOB_TEMPLATE),
-        keyword("job-settable-attributes-supported", "none"),
-        keyword("printer-get-attributes-supported", "document-format"),
-        keyword("printer-settable-attributes-supported", "none"),
-        boolean("preferred-attributes-supported", False),
-        boolean("page-ranges-supported", True),
-        keyword("overrides-supported", "document-number", "document-numbers", "pages"),
-        keyword("job-release-action-supported", "owner-authorized"),
-        keyword("job-release-action-default", "owner-authorized"),
-        keyword("job-privacy-attributes", "all"),
-        keyword("job-privacy-scope", "owner"),
-        keyword("identify-actions-supported", "display"),
-        keyword("identify-actions-default", "display"),
-    )
-
-
-def _job_template() -> tuple[Attribute, ...]:
-    return (
+        mime("document-format-supported", *formats),
+        mime("document-format-preferred", formats[min(1, len(formats) - 1)]),
+        *_choices(capabilities),
         integer("copies-default", 1),
-        range_("copies-supported", Range(1, MAX_COPIES)),
-        keyword("sides-default", "one-sided"),
-        keyword("sides-supported", *SIDES),
-        keyword("print-color-mode-default", "auto"),
-        keyword("print-color-mode-supported", *COLOR_MODES),
-        boolean("color-supported", True),
-        enum("print-quality-default", 4),
-        enum("print-quality-supported", 3, 4, 5),
-        resolution("printer-resolution-default", Resolution(600, 600)),
-        resolution("printer-resolution-supported", Resolution(300, 300), Resolution(600, 600)),
-        no_value("orientation-requested-default"),
-        enum("orientation-requested-supported", 3, 4, 5, 6, 7),
-        enum("finishings-default", 3),
-        enum("finishings-supported", 3),
-        keyword("output-bin-default", "auto"),
-        keyword("output-bin-supported", "auto"),
-        keyword("print-content-optimize-default", "auto"),
-        keyword("print-content-optimize-supported", "auto"),
-        keyword("print-rendering-intent-default", "auto"),
-        keyword("print-rendering-intent-supported", "auto"),
-        keyword("print-scaling-default", "auto"),
-        keyword("print-scaling-supported", "auto", "auto-fit", "fill", "fit", "none"),
-        integer("number-up-default", 1),
-        integer("number-up-supported", 1, 2, 4, 6, 9, 16),
-        keyword("multiple-document-handling-default", "separate-documents-collated-copies"),
-        keyword(
-            "multiple-document-handling-supported",
-            "separate-documents-collated-copies",
-            "separate-documents-uncollated-copies",
-        ),
-        integer("job-priority-default", 50),
-        integer("job-priority-supported", 100),
-        keyword("job-hold-until-default", "indefinite"),
-        keyword("job-hold-until-supported", "indefinite", "no-hold"),
-        keyword("job-sheets-default", "none"),
-        keyword("job-sheets-supported", "none"),
-        integer("pages-per-minute", 30),
-        integer("pages-per-minute-color", 30),
+        range_("copies-supported", Range(1, capabilities.copies)),
+        boolean("page-ranges-supported", capabilities.page_ranges),
+        boolean("color-supported", capabilities.color),
+        *_speed(capabilities),
+        *_media(capabilities),
+        *_raster(formats, capabilities),
     )
 
 
-def _media() -> tuple[Attribute, ...]:
-    sizes = [
-        (integer("x-dimension", width), integer("y-dimension", height)) for width, height in MEDIA.values()
+def _choices(capabilities: Capabilities) -> Iterable[Attribute]:
+    for name, tag in CHOICES.items():
+        choice: Choice = capabilities.choices[name]
+        supported = tuple(Value(tag, value) for value in choice.values)
+        if choice.default is None:
+            yield no_value(f"{name}-default")
+        else:
+            yield Attribute(f"{name}-default", (Value(tag, choice.default),))
+        yield Attribute(f"{name}-supported", supported)
+
+
+def _speed(capabilities: Capabilities) -> Iterable[Attribute]:
+    yield integer("pages-per-minute", capabilities.pages_per_minute)
+    if capabilities.color:
+        yield integer("pages-per-minute-color", capabilities.pages_per_minute_color)
+
+
+def _media(capabilities: Capabilities) -> tuple[Attribute, ...]:
+    database = capabilities.database
+    ready = [name for one in capabilities.ready if (name := capabilities.name_of(one)) is not None]
+    default = _default_medium(capabilities)
+    return (
+        keyword("media-default", capabilities.media_default),
+        keyword("media-supported", *capabilities.media),
+        keyword("media-ready", *(dict.fromkeys(ready) or [capabilities.media_default])),
+        collection("media-col-default", _media_col(default, capabilities)),
+        collection("media-col-ready", *(_media_col(one, capabilities) for one in capabilities.ready)),
+        collection(
+            "media-col-database",
+            *(_media_col(one, capabilities) for one in database),
+            *([_custom_media_col(custom)] if (custom := _custom(capabilities)) else []),
+        ),
+        keyword("media-col-supported", *_MEDIA_COL),
+        collection("media-size-supported", *_sizes(capabilities)),
+        integer("media-bottom-margin-supported", *sorted({one.bottom for one in database})),
+        integer("media-left-margin-supported", *sorted({one.left for one in database})),
+        integer("media-right-margin-supported", *sorted({one.right for one in database})),
+        integer("media-top-margin-supported", *sorted({one.top for one in database})),
+        keyword("media-source-supported", *capabilities.sources),
+        keyword("media-type-supported", *capabilities.types),
+    )
+
+
+def _default_medium(capabilities: Capabilities) -> Medium:
+    size = size_of(capabilities.media_default)
+    for one in (*capabilities.ready, *capabilities.database):
+        if one.size == size:
+            return one
+    return capabilities.ready[0]
+
+
+def _media_col(medium: Medium, capabilities: Capabilities) -> Collection:
+    """Return the `media-col` value of a medium (PWG 5100.7)."""
+    size = (integer("x-dimension", medium.width), integer("y-dimension", medium.height))
+    members = [collection("media-size", size)]
+    name = capabilities.name_of(medium)
+    if name is not None:
+        members.append(keyword("media-size-name", name))
+    members += [
+        integer("media-bottom-margin", medium.bottom),
+        integer("media-left-margin", medium.left),
+        integer("media-right-margin", medium.right),
+        integer("media-top-margin", medium.top),
     ]
-    return (
-        keyword("media-default", DEFAULT_MEDIA),
-        keyword("media-supported", *MEDIA),
-        keyword("media-ready", DEFAULT_MEDIA),
-        collection("media-col-default", media_col(DEFAULT_MEDIA)),
-        collection("media-col-ready", media_col(DEFAULT_MEDIA)),
-        collection("media-col-database", *(media_col(media) for media in MEDIA)),
-        keyword(
-            "media-col-supported",
-            "media-bottom-margin",
-            "media-key",
-            "media-left-margin",
-            "media-right-margin",
-            "media-size",
-            "media-size-name",
-            "media-source",
-            "media-top-margin",
-            "media-type",
-        ),
-        collection("media-size-supported", *sizes),
-        integer("media-bottom-margin-supported", _MARGIN),
-        integer("media-left-margin-supported", _MARGIN),
-        integer("media-right-margin-supported", _MARGIN),
-        integer("media-top-margin-supported", _MARGIN),
-        keyword("media-key-supported", *MEDIA),
-        keyword("media-source-supported", "auto"),
-        keyword("media-type-supported", "stationery"),
-    )
+    if medium.source:
+        members.append(keyword("media-source", medium.source))
+    if medium.type:
+        members.append(keyword("media-type", medium.type))
+    return Collection(tuple(members))
 
 
-def _raster() -> tuple[Attribute, ...]:
-    return (
-        resolution("pwg-raster-document-resolution-supported", Resolution(300, 300), Resolution(600, 600)),
-        keyword("pwg-raster-document-type-supported", "black_1", "sgray_8", "srgb_8"),
-        keyword("pwg-raster-document-sheet-back", "normal"),
-        keyword("urf-supported", "V1.5", "W8", "SRGB24", "RS300-600", "CP99", "DM1", "IS1", "MT1", "PQ3-4-5"),
-        text("printer-device-id", "MFG:spoold;MDL:Held Queue;CMD:PDF,PWGRaster,AppleRaster,URF,JPEG,PNG;"),
-        text("printer-make-and-model", "spoold held queue"),
-        name_("printer-firmware-name", "spoold"),
+def _custom(capabilities: Capabilities) -> tuple[Range, Range] | None:
+    """Return the widths and heights of custom sizes, where they are known."""
+    lowest = next((size_of(one) for one in capabilities.media if one.startswith(CUSTOM_MIN)), None)
+    highest = next((size_of(one) for one in capabilities.media if one.startswith(CUSTOM_MAX)), None)
+    if lowest is None or highest is None:
+        return None
+    return Range(lowest[0], highest[0]), Range(lowest[1], highest[1])
+
+
+def _custom_media_col(custom: tuple[Range, Range]) -> Collection:
+    size = (range_("x-dimension", custom[0]), range_("y-dimension", custom[1]))
+    margins = (
+        integer(f"media-{edge}-margin", printers.MARGIN) for edge in ("bottom", "left", "right", "top")
     )
+    return Collection((collection("media-size", size), *margins))
+
+
+def _sizes(capabilities: Capabilities) -> Sequence[tuple[Attribute, Attribute]]:
+    named = [size_of(name) for name in capabilities.media if not is_custom_bound(name)]
+    sizes = [
+        (integer("x-dimension", size[0]), integer("y-dimension", size[1]))
+        for size in dict.fromkeys(named)
+        if size is not None
+    ]
+    custom = _custom(capabilities)
+    if custom is not None:
+        sizes.append((range_("x-dimension", custom[0]), range_("y-dimension", custom[1])))
+    return sizes
+
+
+def _raster(formats: Sequence[str], capabilities: Capabilities) -> Iterable[Attribute]:
+    if "image/pwg-raster" in formats and capabilities.raster_resolutions and capabilities.raster_types:
+        yield resolution("pwg-raster-document-resolution-supported", *capabilities.raster_resolutions)
+        yield keyword("pwg-raster-document-type-supported", *capabilities.raster_types)
+        if capabilities.sheet_back:
+            yield keyword("pwg-raster-document-sheet-back", capabilities.sheet_back)
+    if "image/urf" in formats and capabilities.urf:
+        yield keyword("urf-supported", *capabilities.urf)

@@ -16,7 +16,7 @@ from protocols.ipp.message import Message
 from protocols.ipp.operations import Operation
 from protocols.ipp.status import Status
 from protocols.limits import IppLimits
-from spoold.doors.ipp import jobs, queues, submit
+from spoold.doors.ipp import jobs, queues, resources, submit
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
 from spoold.doors.ipp.targets import Target, target_of
@@ -99,6 +99,10 @@ class IppDispatcher:
         return response
 
     async def _answer(self, request: Request) -> Response:
+        if request.method in ("GET", "HEAD"):
+            found = resources.get(request, self._door.site, self._door.attributes.supplies)
+            if found is not None:
+                return found
         refusal = _refuse_http(request)
         if refusal is not None:
             return refusal
@@ -220,10 +224,6 @@ def _refuse_http(request: Request) -> Response | None:
     """Turn away what is not IPP: browsers above all, which must not be able to print."""
     if "origin" in request.headers or any(name.startswith("sec-fetch-") for name in request.headers):
         return _plain(403, "Web pages cannot print here.")
-    if request.method in ("GET", "HEAD") and request.path == "/":
-        return _plain(
-            200, "This is a print server. Add it as an IPP printer: ipps://HOST:PORT/ipp/print/QUEUE"
-        )
     if request.method in ("GET", "HEAD"):
         return _plain(404, "There is nothing here.")
     if request.method != "POST":

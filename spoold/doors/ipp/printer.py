@@ -1,40 +1,145 @@
-"""Get-Printer-Attributes and Identify-Printer: what a queue says of itself (RFC 8011 4.2.5 and 5.4)."""
+"""What a queue says of itself: its Printer attributes, encoded once for each way of asking (RFC 8011 5.4)."""
 
 import functools
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-
-import structlog
+from typing import NamedTuple, Protocol
 
 from protocols.ipp.encoder import encode_attributes, encode_group
+from protocols.ipp.keywords import PrinterState
 from protocols.ipp.message import Attribute, Group
 from protocols.ipp.operations import Operation
 from protocols.ipp.selection import printer_selection
 from protocols.ipp.tags import GroupTag
-from protocols.ipp.values import boolean, date_time, enum, integer, keyword, mime, name_, text, uri
-from spoold.doors.ipp.capabilities import formats_of, static_attributes
+from protocols.ipp.values import (
+    boolean,
+    clip,
+    date_time,
+    enum,
+    integer,
+    keyword,
+    name_,
+    natural_language,
+    text,
+    uri,
+)
+from spoold.doors.ipp.capabilities import capability_attributes
 from spoold.doors.ipp.context import IppRequest
+from spoold.doors.ipp.protocol_attributes import protocol_attributes
+from spoold.doors.ipp.resources import ICONS, language_of
+from spoold.doors.ipp.strings import LANGUAGES
+from spoold.doors.ipp.supplies import supply_attributes
 from spoold.model.queue import Authentication, Queue
+from spoold.model.site import Site
+from spoold.printers.base import Supply
+from spoold.printers.capabilities import DEFAULT, Capabilities
 
-log = structlog.get_logger()
-
-IDLE, PROCESSING = 3, 4
-# Ways of asking whose answers are kept, about 8 KiB each: programs, times names the server is called by.
+# Ways of asking whose answers are kept, about 10 KiB each: programs, times names the server is called by.
 MAX_KEPT_ANSWERS = 256
 # The 25 names that CUPS asks for have 500; the answer to a longer question is not kept, for it costs memory.
 MAX_KEPT_QUESTION_CHARS = 2048
+# PWG 5100.12 6.2 bounds what people read about a printer.
+MAX_TEXT_OCTETS = 127
+# RFC 6763 4.1.1: an instance name is one DNS label.
+MAX_LABEL_OCTETS = 63
 _NAMESPACE = uuid.UUID("5b0d6c1e-7d1f-4f0c-9c55-0a4f5c0b1d11")
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in the way of a queue's jobs, whatever its printers do.
+
+    Args:
+        reasons: "printer-state-reasons"; empty means none.
+        stopped: nothing of the queue is printed ("printer-state" stopped).
+        accepting: whether jobs are taken.
+        message: the same in words.
+    """
+
+    reasons: tuple[str, ...] = ()
+    stopped: bool = False
+    accepting: bool = True
+    message: str = ""
+
+
+class Knowledge(Protocol):
+    """What is known of the printers behind queues; `PrinterDirectory` is one."""
+
+    @property
+    def epoch(self) -> int:
+        """A number that grows whenever something here has another answer."""
+        ...
+
+    def queue_capabilities(self, queue: Queue) -> Capabilities:
+        """Return what all printers of a queue can do."""
+        ...
+
+    def queue_supplies(self, queue: Queue) -> tuple[Supply, ...]:
+        """Return what the printers of a queue are filled with."""
+        ...
+
+
+class Unknowing:
+    """Knows no printer: every queue can do what spoold takes for granted."""
+
+    epoch = 0
+
+    def queue_capabilities(self, queue: Queue) -> Capabilities:  # noqa: ARG002
+        """Return what is taken for granted."""
+        return DEFAULT
+
+    def queue_supplies(self, queue: Queue) -> tuple[Supply, ...]:  # noqa: ARG002
+        """Return that nothing is known."""
+        return ()
+
+
+class _Place(NamedTuple):
+    """From where a client looks at a queue, and in which state of things."""
+
+    queue: Queue
+    authority: str
+    tls: bool
+    language: str
+    dns_sd_name: str
+    epoch: int
+
+
+class _Moment(NamedTuple):
+    """What an answer says of the second in which it is given."""
+
+    state: PrinterState
+    standing: Standing
+    queued: int
+    now: datetime
+    state_at: datetime
+    described_at: datetime
+
+
+@dataclass(slots=True)
+class _Changes:
+    """When a queue's state and its configuration last changed, as far as anybody looked."""
+
+    state: Hashable
+    described: object
+    epoch: int
+    state_at: datetime
+    described_at: datetime
+
+
 class QueueAttributes:
-    """Printer attributes of all queues; what never changes is built once.
+    """Printer attributes of all queues; what lasts is built once for each state of things.
 
     Args:
         operations: what the door answers.
         started_at: start of the daemon; "printer-up-time" counts from here.
         queued: live jobs of a queue.
         active: whether a document of the queue is arriving or going out.
+        knowledge: of the printers behind queues.
+        site: the site in force, for where printers stand.
+        dns_sd_name: under which name a queue is announced on the network.
+        standing: what operators have said of a queue.
     """
 
     def __init__(
@@ -45,20 +150,56 @@ class QueueAttributes:
         server_name: str,
         queued: Callable[[str], int],
         active: Callable[[str], bool],
+        knowledge: Knowledge | None = None,
+        site: Callable[[], Site | None] = lambda: None,
+        dns_sd_name: Callable[[Queue], str] | None = None,
+        standing: Callable[[str], Standing] = lambda _queue: Standing(),
     ) -> None:
-        self._static = static_attributes(operations)
+        self._protocol = protocol_attributes(operations)
         self.started_at = started_at
         self._server_name = server_name
         self._queued = queued
         self._active = active
-        self._supported = {attribute.name: attribute for attribute in self._static}
+        self._knowledge = knowledge if knowledge is not None else Unknowing()
+        self._site = site
+        self._dns_sd_name = dns_sd_name or (lambda queue: f"{queue.name} @ {server_name}")
+        self.standing = standing
+        self._seen: tuple[Site | None, int] = (None, -1)
+        self._epoch = 0
+        self._changes: dict[str, _Changes] = {}
+        self._described = functools.lru_cache(MAX_KEPT_ANSWERS)(self._describe)
         self._lasting = functools.lru_cache(MAX_KEPT_ANSWERS)(self._encode_lasting)
-        self._moment = functools.lru_cache(MAX_KEPT_ANSWERS)(self._encode_moment)
+        self._momentary = functools.lru_cache(MAX_KEPT_ANSWERS)(self._encode_momentary)
 
     @property
-    def supported(self) -> Mapping[str, Attribute]:
-        """The unchanging attributes by name, for checking requests."""
-        return self._supported
+    def epoch(self) -> int:
+        """A number that grows whenever the site or what is known of printers changes."""
+        seen = (self._site(), self._knowledge.epoch)
+        if seen[0] is not self._seen[0] or seen[1] != self._seen[1]:
+            self._seen = seen
+            self._epoch += 1
+        return self._epoch
+
+    def moment(self, queue: Queue) -> Hashable:
+        """Return everything but request and time of day that an answer about a queue depends on."""
+        return self.epoch, self._state(queue), self._queued(queue.name), self._dns_sd_name(queue)
+
+    def capabilities(self, queue: Queue) -> Capabilities:
+        """Return what a queue says it can do."""
+        return self._described(queue, self.epoch)[0]
+
+    def supplies(self, queue: Queue) -> tuple[Supply, ...]:
+        """Return what the printers of a queue are filled with."""
+        return self._knowledge.queue_supplies(queue)
+
+    def supported_of(self, queue: Queue) -> Mapping[str, Attribute]:
+        """Return what a queue supports, as attributes by name, for checking requests."""
+        return self._described(queue, self.epoch)[1]
+
+    def attributes_of(self, queue: Queue, authority: str, *, tls: bool) -> Mapping[str, Attribute]:
+        """Return every lasting attribute by name, as a client hears it that calls us `authority`."""
+        named = self._named(self._place(queue, authority, LANGUAGES[0], tls=tls))
+        return {**self.supported_of(queue), **{attribute.name: attribute for attribute in named}}
 
     def up_time_s(self, now: datetime) -> int:
         """Return "printer-up-time": whole seconds since start, at least 1 (RFC 8011 5.4.29)."""
@@ -71,59 +212,115 @@ class QueueAttributes:
         tells of the moment once a second, which is as fine as "printer-up-time" counts.
         """
         asked = request.operation.strings("requested-attributes")
-        queue = request.queue
-        # Held jobs leave the queue idle: phones watch nothing else (docs/ipp-support.md, held jobs).
-        state = PROCESSING if self._active(queue.name) else IDLE
-        client = (queue, request.authority, request.http.tls)
-        moment = (state, self._queued(queue.name), now.replace(microsecond=0))
+        language = language_of(request.operation.string("attributes-natural-language"))
+        place = self._place(request.queue, request.authority, language, tls=request.http.tls)
+        changes = self._look(request.queue, now)
+        moment = _Moment(
+            *self._state(request.queue),
+            self._queued(request.queue.name),
+            now.replace(microsecond=0),
+            changes.state_at,
+            changes.described_at,
+        )
         if sum(map(len, asked)) > MAX_KEPT_QUESTION_CHARS:
-            return self._encode_lasting(asked, *client) + self._encode_moment(asked, *moment)
-        return self._lasting(asked, *client) + self._moment(asked, *moment)
+            return self._encode_lasting(asked, place) + self._encode_momentary(asked, moment)
+        return self._lasting(asked, place) + self._momentary(asked, moment)
 
-    def _encode_lasting(self, asked: tuple[str, ...], queue: Queue, authority: str, tls: bool) -> bytes:
-        lasting = (*self._static, *self._described(queue, authority, tls=tls))
-        return encode_group(Group(GroupTag.PRINTER, printer_selection(asked).of(lasting)))
-
-    def _encode_moment(self, asked: tuple[str, ...], state: int, queued: int, now: datetime) -> bytes:
-        return encode_attributes(printer_selection(asked).of(self._momentary(state, queued, now)))
-
-    def _described(self, queue: Queue, authority: str, *, tls: bool) -> Iterable[Attribute]:
-        proof = "basic" if queue.authentication is Authentication.REQUIRED else "requesting-user-name"
-        more = f"http{'s' if tls else ''}://{authority}/"
-        place = f"{authority}/ipp/print/{queue.name}"
-        return (
-            uri("printer-uri-supported", f"ipps://{place}", f"ipp://{place}"),
-            keyword("uri-security-supported", "tls", "none"),
-            keyword("uri-authentication-supported", proof, proof),
-            name_("printer-name", queue.name),
-            name_("printer-dns-sd-name", f"{queue.name} @ {self._server_name}"),
-            text("printer-info", queue.description or queue.name),
-            mime("document-format-supported", *formats_of(queue)),
-            text("printer-location", ""),
-            text("printer-organization", ""),
-            text("printer-organizational-unit", ""),
-            uri("printer-geo-location", "geo:0,0"),
-            uri("printer-uuid", self.uuid_of(queue).urn),
-            uri("printer-more-info", more),
-            uri("printer-supply-info-uri", more),
-            uri("printer-icons", f"{more}icon.png"),
-        )
-
-    def _momentary(self, state: int, queued: int, now: datetime) -> Iterable[Attribute]:
-        return (
-            enum("printer-state", state),
-            keyword("printer-state-reasons", "none"),
-            text("printer-state-message", ""),
-            boolean("printer-is-accepting-jobs", True),
-            integer("queued-job-count", queued),
-            integer("printer-up-time", self.up_time_s(now)),
-            date_time("printer-current-time", now),
-            integer("printer-state-change-time", 1),
-            date_time("printer-state-change-date-time", self.started_at),
-            integer("printer-config-change-time", 1),
-            date_time("printer-config-change-date-time", self.started_at),
-        )
+    def look(self, queues: Iterable[Queue], now: datetime) -> None:
+        """Notice what has changed, so that the times of change are right although nobody has asked."""
+        for queue in queues:
+            self._look(queue, now)
 
     def uuid_of(self, queue: Queue) -> uuid.UUID:
         """Return the queue's "printer-uuid": the same as long as server and queue keep their names."""
         return uuid.uuid5(_NAMESPACE, f"{self._server_name}/{queue.name}")
+
+    def _state(self, queue: Queue) -> tuple[PrinterState, Standing]:
+        standing = self.standing(queue.name)
+        if standing.stopped:
+            return PrinterState.STOPPED, standing
+        # Held jobs leave the queue idle: phones watch nothing else (docs/ipp-support.md, held jobs).
+        return PrinterState.PROCESSING if self._active(queue.name) else PrinterState.IDLE, standing
+
+    def _look(self, queue: Queue, now: datetime) -> _Changes:
+        state, epoch = self._state(queue), self.epoch
+        changes = self._changes.get(queue.name)
+        if changes is None:
+            described = (queue, self.capabilities(queue))
+            changes = _Changes(state, described, epoch, self.started_at, self.started_at)
+            self._changes[queue.name] = changes
+        if changes.state != state:
+            changes.state, changes.state_at = state, now
+        if changes.epoch != epoch:
+            changes.epoch = epoch
+            described = (queue, self.capabilities(queue))
+            if changes.described != described:
+                changes.described, changes.described_at = described, now
+        return changes
+
+    def _describe(self, queue: Queue, _epoch: int) -> tuple[Capabilities, Mapping[str, Attribute]]:
+        capabilities = self._knowledge.queue_capabilities(queue)
+        attributes = (
+            *self._protocol,
+            *capability_attributes(queue, capabilities),
+            *supply_attributes(self._knowledge.queue_supplies(queue)),
+        )
+        return capabilities, {attribute.name: attribute for attribute in attributes}
+
+    def _place(self, queue: Queue, authority: str, language: str, *, tls: bool) -> _Place:
+        return _Place(queue, authority, tls, language, self._dns_sd_name(queue), self.epoch)
+
+    def _encode_lasting(self, asked: tuple[str, ...], place: _Place) -> bytes:
+        described = self._described(place.queue, place.epoch)[1].values()
+        lasting = (*described, *self._named(place))
+        return encode_group(Group(GroupTag.PRINTER, printer_selection(asked).of(lasting)))
+
+    def _named(self, place: _Place) -> Iterable[Attribute]:
+        """What has the queue's names and the addresses at which this client reaches it."""
+        queue = place.queue
+        proof = "basic" if queue.authentication is Authentication.REQUIRED else "requesting-user-name"
+        root = f"http{'s' if place.tls else ''}://{place.authority}/"
+        own = f"{place.authority}/ipp/print/{queue.name}"
+        return (
+            uri("printer-uri-supported", f"ipps://{own}", f"ipp://{own}"),
+            keyword("uri-security-supported", "tls", "none"),
+            keyword("uri-authentication-supported", proof, proof),
+            name_("printer-name", queue.name),
+            name_("printer-dns-sd-name", clip(place.dns_sd_name, MAX_LABEL_OCTETS)),
+            text("printer-info", clip(queue.description or queue.name, MAX_TEXT_OCTETS)),
+            text("printer-location", clip(self._location(queue), MAX_TEXT_OCTETS)),
+            text("printer-organization", ""),
+            text("printer-organizational-unit", ""),
+            uri("printer-geo-location", "geo:0,0"),
+            uri("printer-uuid", self.uuid_of(queue).urn),
+            uri("printer-more-info", root),
+            uri("printer-supply-info-uri", f"{root}supplies/{queue.name}"),
+            uri("printer-privacy-policy-uri", f"{root}privacy"),
+            uri("printer-icons", *(f"{root}icons/{name}" for name in ICONS)),
+            uri("printer-strings-uri", f"{root}strings/{place.language}.strings"),
+            natural_language("printer-strings-languages-supported", *LANGUAGES),
+        )
+
+    def _location(self, queue: Queue) -> str:
+        """Where the printers of a queue stand, as long as that is one place."""
+        site = self._site()
+        known = {} if site is None else site.printers
+        places = {known[one].location for one in queue.printers if one in known}
+        return places.pop() if len(places) == 1 else ""
+
+    def _encode_momentary(self, asked: tuple[str, ...], moment: _Moment) -> bytes:
+        standing = moment.standing
+        attributes = (
+            enum("printer-state", moment.state),
+            keyword("printer-state-reasons", *(standing.reasons or ("none",))),
+            text("printer-state-message", standing.message),
+            boolean("printer-is-accepting-jobs", standing.accepting),
+            integer("queued-job-count", moment.queued),
+            integer("printer-up-time", self.up_time_s(moment.now)),
+            date_time("printer-current-time", moment.now),
+            integer("printer-state-change-time", self.up_time_s(moment.state_at)),
+            date_time("printer-state-change-date-time", moment.state_at),
+            integer("printer-config-change-time", self.up_time_s(moment.described_at)),
+            date_time("printer-config-change-date-time", moment.described_at),
+        )
+        return encode_attributes(printer_selection(asked).of(attributes))

@@ -90,7 +90,7 @@ def _checked(door: Door, request: IppRequest) -> Checked | Message:
     refusal = _refuse_format(request)
     if refusal is not None:
         return refusal
-    checked = check_template(request.message.group(GroupTag.JOB), door.attributes.supported)
+    checked = check_template(request.message.group(GroupTag.JOB), door.attributes.supported_of(request.queue))
     if checked.refused and request.operation.boolean("ipp-attribute-fidelity"):
         return answer(
             request.message,

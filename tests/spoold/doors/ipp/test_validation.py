@@ -17,10 +17,14 @@ from protocols.ipp.values import (
     range_,
     resolution,
 )
-from spoold.doors.ipp.capabilities import JOB_TEMPLATE, static_attributes
+from spoold.doors.ipp.capabilities import JOB_TEMPLATE, capability_attributes
+from spoold.doors.ipp.protocol_attributes import protocol_attributes
 from spoold.doors.ipp.validation import check_template
+from spoold.printers.capabilities import DEFAULT
+from tests.support.release_house import queue
 
-SUPPORTED = {attribute.name: attribute for attribute in static_attributes(tuple(Operation))}
+ATTRIBUTES = (*protocol_attributes(tuple(Operation)), *capability_attributes(queue("open", "lobby"), DEFAULT))
+SUPPORTED = {attribute.name: attribute for attribute in ATTRIBUTES}
 
 
 @pytest.mark.parametrize(
@@ -98,5 +102,5 @@ def test_every_default_is_supported() -> None:
 
 
 def test_no_attribute_is_said_twice() -> None:
-    names = [attribute.name for attribute in static_attributes(tuple(Operation))]
+    names = [attribute.name for attribute in ATTRIBUTES]
     assert len(names) == len(set(names))
