@@ -133,6 +133,10 @@ class PjlFilter:
                 commands in the middle of a document; the stream is over.
             LocalProtocolError: the stream is over already.
         """
+        first = self._place is _Place.BEGINNING and not (self._buffer or self._wrapped)
+        if first and bytes(data[:_ENOUGH]).startswith(_CONTAINED):
+            # The usual case, without a copy.
+            self._place = _Place.CONTAINED
         if self._place is _Place.CONTAINED:
             return data
         self._buffer += data
@@ -202,7 +206,8 @@ class PjlFilter:
             self._place = _Place.TRAILER
             return kept
         end = len(self._buffer) if last else self._beginning_of_sequence()
-        kept = bytes(self._buffer[:end])
+        with memoryview(self._buffer) as view:
+            kept = bytes(view[:end])
         del self._buffer[:end]
         return kept or None
 

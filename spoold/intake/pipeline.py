@@ -28,6 +28,7 @@ from spoold.model.errors import (
     SpoolError,
     TooLarge,
 )
+from spoold.model.formats import formats_taken
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
@@ -107,7 +108,7 @@ class Intake:
             except SpoolError as error:
                 await self._note_refusal(submission, job_id, error)
                 raise
-        return await self.deliver(submission, job_id, [received])
+        return await self.deliver(submission.asking(incoming.ticket), job_id, [received])
 
     def check_room(self, peer: str) -> None:
         """Refuse a sender who is not known yet before anything of it is written.
@@ -337,7 +338,7 @@ class Intake:
             number,
             incoming,
             max_bytes=site.max_document_bytes,
-            formats=self._parts.formats if queue.formats is None else self._parts.formats & queue.formats,
+            formats=formats_taken(queue, self._parts.formats),
         )
         self._parts.metrics.bytes_received(incoming.protocol, received.sealed.size_bytes)
         return received.document()

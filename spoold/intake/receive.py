@@ -7,6 +7,7 @@ from holdstore.errors import HoldStoreError, StoreFull
 from holdstore.store import HoldStore, SealedDocument
 from holdstore.writer import SealingWriter
 from spoold.documents.sniff import agree, sniff
+from spoold.documents.unwrap import Unwrapper
 from spoold.intake.submission import Incoming
 from spoold.model.errors import SpoolError, TooLarge, Unavailable, UnsupportedDocument
 from spoold.model.ids import JobId
@@ -58,8 +59,10 @@ async def receive(
     """
     try:
         async with store.create(job_id, number) as writer:
-            head = await _fill(writer, incoming, max_bytes)
-            found = check_format(head, incoming.declared, formats)
+            unwrapper = Unwrapper()
+            head = await _fill(writer, incoming, unwrapper, max_bytes)
+            found = check_format(head, incoming.declared, formats, unwrapper)
+            unwrapper.fill(incoming.ticket)
             return Received(await writer.commit(), found)
     except StoreFull as error:
         raise Unavailable("The spooler's disk is full; your job waits on your computer.") from error
@@ -71,7 +74,9 @@ async def receive(
             await incoming.chunks.aclose()
 
 
-def check_format(head: bytes, declared: str | None, formats: frozenset[str]) -> str:
+def check_format(
+    head: bytes, declared: str | None, formats: frozenset[str], unwrapper: Unwrapper | None = None
+) -> str:
     """Return the format that the first bytes show.
 
     Raises:
@@ -80,6 +85,8 @@ def check_format(head: bytes, declared: str | None, formats: frozenset[str]) -> 
     if not head:
         raise UnsupportedDocument("The document is empty; print it again.")
     found = sniff(head)
+    if unwrapper is not None:
+        found = unwrapper.format(found)
     if not agree(declared, found):
         raise UnsupportedDocument(
             f"The document was sent as {declared} but is {found}; print it again from its program.",
@@ -93,15 +100,20 @@ def check_format(head: bytes, declared: str | None, formats: frozenset[str]) -> 
     return found
 
 
-async def _fill(writer: SealingWriter, incoming: Incoming, max_bytes: int) -> bytes:
+async def _fill(writer: SealingWriter, incoming: Incoming, unwrapper: Unwrapper, max_bytes: int) -> bytes:
     head = b""
     async for chunk in incoming.chunks:
-        if len(head) < HEAD_BYTES:
-            head += bytes(chunk[: HEAD_BYTES - len(head)])
-        if writer.size_bytes + len(chunk) > max_bytes:
-            raise TooLarge(f"The document is larger than {max_bytes >> 20} MiB, the most this spooler takes.")
-        await writer.write(chunk)
-    return head
+        head = await _write(writer, unwrapper.receive_data(chunk), head, max_bytes)
+    return await _write(writer, unwrapper.finish(), head, max_bytes)
+
+
+async def _write(writer: SealingWriter, piece: bytes, head: bytes, max_bytes: int) -> bytes:
+    """Seal a piece; return the document's first bytes as far as they are known."""
+    if writer.size_bytes + len(piece) > max_bytes:
+        raise TooLarge(f"The document is larger than {max_bytes >> 20} MiB, the most this spooler takes.")
+    if piece:
+        await writer.write(piece)
+    return head if len(head) >= HEAD_BYTES else head + bytes(piece[: HEAD_BYTES - len(head)])
 
 
 def _unavailable(error: HoldStoreError) -> SpoolError:

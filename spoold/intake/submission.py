@@ -1,10 +1,11 @@
 """What a door hands to the intake: who sends what to which queue, in every protocol alike."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from protocols.ipp.message import Attribute
+from spoold.documents.unwrap import Ticket
 from spoold.keys.words import TITLE
 from spoold.model.ids import canonical_name
 from spoold.model.principal import Principal
@@ -49,6 +50,15 @@ class Submission:
         """Whether the job goes to its printer without anybody asking for it."""
         return self.queue.release is Release.ON_ARRIVAL and not self.waits
 
+    def asking(self, ticket: Ticket) -> "Submission":
+        """Return the submission with what a document asked for itself, where the client asked nothing."""
+        asked = {attribute.name for attribute in self.template}
+        if "media-col" in asked:
+            # RFC 8011 5.2.11 and PWG 5100.3 3.13: one or the other.
+            asked.add("media")
+        further = tuple(one for one in ticket.template if one.name not in asked)
+        return replace(self, template=(*self.template, *further)) if further else self
+
     @property
     def claimed_name(self) -> str:
         """The name the job is kept under until somebody proves to be that person."""
@@ -70,8 +80,10 @@ class Incoming:
     Args:
         declared: MIME type the client states, None when it states none.
         chunks: plaintext as it arrives.
+        ticket: filled from commands around the document (PJL) by the time it has arrived.
     """
 
     chunks: AsyncIterator[bytes]
     declared: str | None = None
     protocol: Literal["ipp", "lpr"] = "ipp"
+    ticket: Ticket = field(default_factory=Ticket)

@@ -7,6 +7,7 @@ import pytest
 from holdstore.errors import HoldStoreError, StoreFailed, StoreFull
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
+from protocols.ipp.values import integer
 from spoold.intake.receive import HEAD_BYTES, check_format, receive
 from spoold.intake.submission import Incoming
 from spoold.model.errors import TooLarge, Unavailable, UnsupportedDocument
@@ -55,6 +56,43 @@ def test_what_it_is_decides(head: bytes, declared: str | None, found: str) -> No
 def test_what_is_not_taken_is_said_in_words(head: bytes, declared: str | None, words: str) -> None:
     with pytest.raises(UnsupportedDocument, match=words):
         check_format(head, declared, FORMATS)
+
+
+LANGUAGES = FORMATS | {"application/vnd.hp-PCL"}
+PCL = b"\x1bE\x1b&l1XHello\x0c\x1bE"
+UEL = b"\x1b%-12345X"
+
+
+async def test_job_commands_are_taken_off_before_anything_is_sealed() -> None:
+    store = HoldStore.over(MemoryBlobStore(), KEYS)
+    wrapped = UEL + b"@PJL SET COPIES=2\r\n@PJL ENTER LANGUAGE=PCL\r\n" + PCL + UEL + b"@PJL EOJ\r\n" + UEL
+    # However it is cut on its way.
+    for chunks in ((wrapped,), tuple(bytes([byte]) for byte in wrapped)):
+        incoming = Incoming(pieces(*chunks))
+        received = await receive(store, new_job_id(), 1, incoming, max_bytes=len(PCL), formats=LANGUAGES)
+        assert (received.format, received.sealed.size_bytes) == ("application/vnd.hp-PCL", len(PCL))
+        async with store.open(received.sealed) as reader:
+            assert b"".join([bytes(chunk) async for chunk in reader.chunks()]) == PCL
+        assert incoming.ticket.template == (integer("copies", 2),)
+
+
+@pytest.mark.parametrize(
+    ("stream", "words"),
+    [
+        (UEL + b'@PJL FSDELETE NAME="0:/x"\r\n@PJL ENTER LANGUAGE=PCL\r\n' + PCL, "cannot be printed safely"),
+        (PCL + UEL + b"@PJL ENTER LANGUAGE=PCL\r\n" + PCL, "cannot be printed safely"),
+        (UEL + b"@PJL ENTER LANGUAGE=PDF\r\n" + PCL, "announced as PDF"),
+        (UEL + b"@PJL INFO STATUS\r\n" + UEL, "empty"),
+    ],
+)
+async def test_commands_that_no_job_needs_are_refused_with_words(stream: bytes, words: str) -> None:
+    blobs = MemoryBlobStore()
+    store = HoldStore.over(blobs, KEYS)
+    with pytest.raises(UnsupportedDocument, match=words):
+        await receive(
+            store, new_job_id(), 1, Incoming(pieces(stream)), max_bytes=1_000_000, formats=LANGUAGES
+        )
+    assert await blobs.names() == []
 
 
 async def test_a_document_is_sealed_and_described() -> None:
