@@ -43,6 +43,11 @@ class PolicyEngine:
         }
         self._early = _plan([rule for rule in self._rules if not rule.reads_document], "accept")
 
+    @property
+    def timezone(self) -> tzinfo:
+        """The zone in which the site means times of day."""
+        return self._timezone
+
     def uses_document(self, stage: Stage) -> bool:
         """Return whether any rule of the stage asks what only inspecting the document can tell."""
         return self._plans[stage].uses_document

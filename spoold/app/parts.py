@@ -26,6 +26,7 @@ from spoold.identity.accounts import Accounts
 from spoold.identity.authenticator import Identity
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
+from spoold.identity.pins import PIN_COST, PinKeeper
 from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
 from spoold.intake.open_jobs import OpenJobs
@@ -37,6 +38,7 @@ from spoold.model.errors import ConfigurationError
 from spoold.model.site import Site
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.desk import Desk
+from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
 from spoold.runtime.clock import SystemClock
 from spoold.runtime.health import ComponentHealth, Health
@@ -158,7 +160,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
             site=site,
             people=Accounts(database, clock).of,
         ),
-        desk=Desk(release, site, base.words, printers),
+        desk=Desk(release, site, base.words, printers, _pins(base, release)),
         started_at=clock.now(),
         failures=failures,
     )
@@ -185,6 +187,18 @@ def _identity(base: _Base) -> Identity:
     )
     users = LocalUsers(base.database, base.clock, hasher)
     return Identity(database=base.database, clock=base.clock, metrics=base.metrics, users=users)
+
+
+def _pins(base: _Base, release: ReleaseService) -> PinDesk:
+    # A hasher of its own: whoever tries PINs does not keep people from signing in.
+    hasher = PasswordHasher(cost=PIN_COST, queue=base.limits.hash_queue)
+    return PinDesk(
+        service=release,
+        site=base.site,
+        words=base.words,
+        people=Accounts(base.database, base.clock).of,
+        keeper=PinKeeper(hasher),
+    )
 
 
 def _release(base: _Base, printers: PrinterDirectory) -> ReleaseService:

@@ -168,6 +168,20 @@ class QueueSettings(Section):
     """Overrides [hold] expires_after."""
     formats: tuple[MimeType, ...] | None = None
     """Document formats accepted, as found by their first bytes; all supported ones when absent."""
+    pins: Literal["accepted", "off"] | None = None
+    """PINs from the print dialog; when absent, accepted where clients sign in to print."""
+    report_held_as: Literal["pending-held", "completed"] = "pending-held"
+    """What clients are told of a held job; "completed" for those that cannot take the other."""
+
+    @property
+    def takes_pins(self) -> bool:
+        """Whether PINs are accepted.
+
+        Where nobody signs in to print, a PIN lets people print who have no account, so it must be asked for.
+        """
+        if self.pins is None:
+            return self.authentication is Authentication.REQUIRED
+        return self.pins == "accepted"
 
 
 class Identity(Section):
@@ -282,6 +296,8 @@ class Config(Section):
             expires_after=settings.expires_after or self.hold.expires_after,
             description=settings.description,
             formats=None if settings.formats is None else frozenset(settings.formats),
+            pins=settings.takes_pins,
+            shows_held_as_completed=settings.report_held_as == "completed",
             advertise=settings.advertise,
         )
 

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from spoold.model.ids import UserId
+from spoold.model.ids import JobId, UserId
 
 
 class Role(enum.StrEnum):
@@ -45,3 +45,21 @@ class Principal:
     method: Method
     proven_at: datetime
     display_name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JobProof:
+    """Proof that somebody knows the PIN of one job: good for that job, and for nothing else.
+
+    Whoever shows it stays unknown. Built by `spoold.release.pins` only, where the PIN itself was checked.
+
+    Args:
+        attempt: how often the job had been released; a job that came back wants its PIN again.
+        proven_at: when the PIN was checked.
+        owner: the account that owns the job, as it is now, for the rules; None while the job is unclaimed.
+    """
+
+    job_id: JobId
+    attempt: int
+    proven_at: datetime
+    owner: Principal | None

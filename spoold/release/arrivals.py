@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import structlog
 import trio
 
+from protocols.errors import RemoteProtocolError
 from spoold.database import jobs
 from spoold.model.errors import NotFound, PrinterNotReady, SpoolError
+from spoold.model.holding import held_until
 from spoold.model.ids import JobId, UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -15,6 +17,7 @@ from spoold.model.principal import Principal
 from spoold.release.gate import Gate
 from spoold.release.grant import Grant
 from spoold.release.ledger import Ledger
+from spoold.release.template import template_of
 
 log = structlog.get_logger()
 
@@ -65,9 +68,18 @@ class Arrivals:
         not_ready: set[str] = set()
         released = 0
         for job in held:
-            if job.first_byte_at is None and job.queue not in not_ready:
+            if job.first_byte_at is None and job.queue not in not_ready and self._is_time(job):
                 released += await self._try(job, not_ready)
         return released
+
+    def _is_time(self, job: Job) -> bool:
+        """Tell whether the time has come that the client asked to wait for."""
+        try:
+            until = held_until(template_of(job))
+        except RemoteProtocolError:
+            # The gate says so to the owner.
+            return True
+        return until is None or until <= self.ledger.clock.now()
 
     async def _try(self, job: Job, not_ready: set[str]) -> bool:
         try:

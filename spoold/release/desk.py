@@ -16,6 +16,7 @@ from spoold.model.jobstate import AT_PRINTER, FINAL, IllegalTransition, JobEvent
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
+from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseService
 from spoold.release.views import JobView, PrinterView, job_view
 
@@ -33,6 +34,7 @@ class Desk:
     site: CurrentSite
     words: PrivateWords
     printer_directory: PrinterDirectory
+    pins: PinDesk
 
     async def jobs(
         self, principal: Principal, *, states: Collection[JobState] | None = None

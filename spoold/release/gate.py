@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 import trio
@@ -25,7 +25,7 @@ from spoold.model.ids import JobId, UserId, new_token
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.model.policy_facts import facts_for
-from spoold.model.principal import Principal
+from spoold.model.principal import JobProof, Principal
 from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
@@ -46,6 +46,9 @@ PROOF_FROM_LATER_S = 1.0
 MAX_ALTERNATIVES = 16
 # Grants of jobs that go by themselves; no account has this id (accounts are UUIDs).
 ON_ARRIVAL_USER = UserId("on-arrival")
+# And of jobs that somebody let go who knew the PIN, and was not otherwise proven.
+PIN_USER = UserId("pin")
+_NO_ACCOUNT = frozenset({ON_ARRIVAL_USER, PIN_USER})
 
 _WHY_NOT_HELD = {
     JobState.RECEIVING: "The job is still arriving; wait until it is complete.",
@@ -91,10 +94,27 @@ class Gate:
         job = await self.ledger.job(job_id)
         _check_permission(principal, job)
         _check_held(job)
-        self._check_proof(principal)
+        self._check_proof(principal.proven_at, user=principal.id)
         chosen = self._printer_for(job, printer)
         grant = await self._admit(job, chosen, principal, principal.id)
         log.info("released", job=str(job.id), printer=chosen.name, user=principal.id)
+        return grant
+
+    async def admit_by_pin(self, proof: JobProof, printer: str | None) -> Grant:
+        """Let the job of a proof go; printer and policy are asked as ever, about the job's owner.
+
+        Raises:
+            As `admit`.
+        """
+        job = await self.ledger.job(proof.job_id)
+        _check_held(job)
+        self._check_proof(proof.proven_at, user=PIN_USER)
+        owner = None if proof.owner is None else proof.owner.id
+        if (job.attempt, job.owner_id) != (proof.attempt, owner):
+            raise NotPossible("The job has just changed; look again.", job=str(job.id))
+        chosen = self._printer_for(job, printer)
+        grant = await self._admit(job, chosen, proof.owner, PIN_USER)
+        log.info("released-by-pin", job=str(job.id), printer=chosen.name)
         return grant
 
     async def admit_on_arrival(self, job_id: JobId, principal: Principal | None) -> Grant:
@@ -126,12 +146,12 @@ class Gate:
 
     # -- the checks, in order --
 
-    def _check_proof(self, principal: Principal) -> None:
-        age_s = (self.ledger.clock.now() - principal.proven_at).total_seconds()
+    def _check_proof(self, proven_at: datetime, *, user: UserId) -> None:
+        age_s = (self.ledger.clock.now() - proven_at).total_seconds()
         if not -PROOF_FROM_LATER_S <= age_s <= PROOF_S:
             raise ProofTooOld(
                 "You signed in a while ago. Enter your password again to release the job.",
-                user=principal.id,
+                user=user,
                 age_s=round(age_s),
             )
 
@@ -240,7 +260,7 @@ class Gate:
                 raise NotPossible("The job has just changed; look again.", job=str(job.id))
 
         changes: dict[str, object] = {}
-        if job.owner_id is None and actor != ON_ARRIVAL_USER:
+        if job.owner_id is None and actor not in _NO_ACCOUNT:
             changes["owner_id"] = actor
         if decision.set_attributes:
             changes["template"] = encoded(with_settings(template, decision.set_attributes))

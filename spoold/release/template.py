@@ -19,6 +19,7 @@ HOLDING = frozenset(
         "job-delay-output-until",
         "job-delay-output-until-time",
         "job-delay-output-until-interval",
+        "job-release-action",
     }
 )
 # Numbers that travel as `enum` (RFC 8011 5.2); every other number is an `integer`.

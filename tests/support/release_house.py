@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+import bcrypt
 import trio
 from sqlalchemy import Connection
 
@@ -17,6 +18,8 @@ from policy.rules import RuleSource
 from protocols.ipp.values import Attribute
 from spoold.database import jobs, records
 from spoold.database.engine import Database
+from spoold.identity.passwords import PasswordHasher
+from spoold.identity.pins import PinKeeper
 from spoold.keys.words import TITLE, PrivateWords
 from spoold.model.ids import UserId, canonical_name, new_job_id
 from spoold.model.job import Document, Job
@@ -28,6 +31,7 @@ from spoold.model.site import Site
 from spoold.printers.base import PrinterAdapter
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.desk import Desk
+from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
 from spoold.release.template import encoded
 from spoold.runtime.clock import Clock
@@ -40,6 +44,18 @@ from tests.support.trio_clock import TrioClock
 TITLE_MARKER = "Salaries 2026 QpZ7"
 KEK = bytes(range(32))
 DOCUMENT = b"%PDF-1.4 one page\n" * 40
+
+
+class InlineHasher(PasswordHasher):
+    """Hashes without a thread: a mocked clock must not find every task waiting for one."""
+
+    def __init__(self) -> None:
+        super().__init__(cost=4)
+
+    async def _run(self, prepared: bytes, salt: bytes) -> bytes:
+        await trio.lowlevel.checkpoint()
+        self.computed += 1
+        return bcrypt.hashpw(prepared, salt)
 
 
 def person(name: str, *, role: Role = Role.USER, clock: Clock | None = None, age_s: float = 0) -> Principal:
@@ -242,7 +258,14 @@ async def open_house(
             metrics=metrics,
         )
     )
-    desk = Desk(service=service, site=current, words=words, printer_directory=directory)
+    pins = PinDesk(
+        service=service,
+        site=current,
+        words=words,
+        people=people,
+        keeper=PinKeeper(InlineHasher()),
+    )
+    desk = Desk(service=service, site=current, words=words, printer_directory=directory, pins=pins)
     house = House(first, kept, store, words, clock, metrics, directory, service, desk)
     box.append(house)
     try:

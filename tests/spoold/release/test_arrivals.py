@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from policy.rules import RuleSource
+from protocols.ipp.values import date_time
 from spoold.model.jobstate import JobState
 from spoold.model.queue import Release
 from spoold.printers.base import PrinterUnreachable
@@ -146,3 +147,21 @@ async def test_an_account_that_is_gone_prints_nothing(tmp_path: Path, autojump_c
         await trio.sleep(3)
         assert "account" in (await house.job(job)).reason
         assert house.memory("lobby").jobs == []
+
+
+async def test_a_job_that_asked_for_a_time_waits_for_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path, queues=QUEUES) as house:
+        later = house.clock.now() + timedelta(hours=1)
+        job = await house.add_job(
+            house.person("ana"),
+            queue="direct",
+            on_arrival=True,
+            template=(date_time("job-hold-until-time", later),),
+        )
+        await house.service.on_arrival(job)
+        await trio.sleep(3590)
+        assert (await house.job(job)).state is JobState.HELD
+        await trio.sleep(30)
+        assert (await house.settled(job)).state is JobState.COMPLETED
+        [printed] = house.memory("lobby").jobs
+        assert "job-hold-until-time" not in {attribute.name for attribute in printed.ticket.attributes}
