@@ -43,6 +43,16 @@ class SocketStream:
     tls = False
     _socket: socket.socket
 
+    @property
+    def socket(self) -> socket.socket:
+        """The socket, to wait for; reading and writing it is the stream's."""
+        return self._socket
+
+    @property
+    def has_decrypted(self) -> bool:
+        """Whether `receive_now` has something that the socket does not tell of."""
+        return False
+
     async def wait_for_data(self) -> None:
         """Wait until `receive_now` is likely to have something."""
         await trio.lowlevel.wait_readable(self._socket)
@@ -252,9 +262,14 @@ class TlsStream(SocketStream):
         """The peer's leaf certificate as DER."""
         return self._socket.getpeercert(binary_form=True)
 
+    @property
+    def has_decrypted(self) -> bool:
+        """See `SocketStream`."""
+        return bool(self._socket.pending())
+
     async def wait_for_data(self) -> None:
         """See `SocketStream`."""
-        if not self._socket.pending():
+        if not self.has_decrypted:
             await trio.lowlevel.wait_readable(self._socket)
 
     def receive_now(self, max_bytes: int) -> bytes | None:

@@ -16,8 +16,10 @@ from protocols.errors import RemoteProtocolError
 from protocols.http.events import BodyPiece, EndOfRequest, Pause, RequestHead
 from protocols.http.message import CONTINUE, Address, Handler, Request, Response, encode_head, refusal_status
 from protocols.http.parser import RequestParser
+from protocols.http.repeats import Repeats
 from protocols.http.statistics import HttpStatistics
 from protocols.limits import KIB, HttpLimits
+from protocols.readiness import Readiness
 from protocols.streams import DisconnectedError, PlainStream, SocketStream, TlsContextSource
 
 REQUEST_TIMEOUT = 408
@@ -56,6 +58,8 @@ class Rules:
     on_error: Callable[[Exception, Request], None]
     clock: Callable[[], float]
     date: Callable[[], bytes]
+    readiness: Readiness
+    repeats: Repeats
 
 
 class Connection:
@@ -70,7 +74,7 @@ class Connection:
 
     __slots__ = (
         "_address", "_arriving", "_closing", "_continue_due", "_cut_off", "_drain_until", "_expired",
-        "_parser", "_patience_s", "_rules", "_stream", "deadline", "phase",
+        "_parser", "_patience_s", "_received", "_rules", "_stream", "_unsent", "_whole", "deadline", "phase",
     )  # fmt: skip
 
     def __init__(self, stream: PlainStream, address: Address, rules: Rules, *, deadline: float) -> None:
@@ -85,6 +89,9 @@ class Connection:
         self._cut_off = False
         self._drain_until = inf
         self._patience_s = 0.0
+        self._received: bytes | None = None  # between requests: what has come, for the task to read
+        self._unsent = b""  # the rest of an answer that was given between requests
+        self._whole = b""  # the request being answered, if it came in one piece with nothing behind it
         self.deadline = deadline
         self.phase = Phase.ARRIVING
 
@@ -188,11 +195,16 @@ class Connection:
         while type(event) is not RequestHead:
             if event is Pause.CLOSED:
                 return None
-            if parser.has_data and self.phase is Phase.IDLE:
-                self.phase = Phase.HEAD
-                self.deadline = self._rules.clock() + limits.head_timeout_s
-            await stream.wait_for_data()
-            data = stream.receive_now(_HEAD_RECEIVE_BYTES)
+            if parser.has_data:
+                if self.phase is Phase.IDLE:
+                    self.phase = Phase.HEAD
+                    self.deadline = self._rules.clock() + limits.head_timeout_s
+                await stream.wait_for_data()
+                data = stream.receive_now(_HEAD_RECEIVE_BYTES)
+                self._whole = b""
+            else:
+                data = await self._rest()
+                self._whole = data or b""
             if self._expired:
                 if parser.has_data:
                     raise RemoteProtocolError("the request took too long", status_hint=REQUEST_TIMEOUT)
@@ -201,6 +213,42 @@ class Connection:
                 parser.receive_data(data)
                 event = parser.next_event()
         return event
+
+    async def _rest(self) -> bytes | None:
+        """Wait between requests; return what has come. Questions that are known are answered meanwhile."""
+        stream, rules = self._stream, self._rules
+        while self._received is None:
+            if self._unsent:
+                unsent, self._unsent = self._unsent, b""
+                await self._send_bytes(unsent)
+                self.phase = Phase.IDLE
+                self.deadline = rules.clock() + rules.limits.idle_timeout_s
+            elif stream.has_decrypted:
+                self._serve_at_rest()
+            else:
+                await rules.readiness.wait(stream.socket, self._serve_at_rest)
+        received, self._received = self._received, None
+        return received
+
+    def _serve_at_rest(self) -> bool:
+        """Take what has come between requests and answer it, if it is known; return whether to wake up.
+
+        Called by the task that watches all connections at rest: nothing here waits.
+        """
+        rules, stream = self._rules, self._stream
+        data = stream.receive_now(_HEAD_RECEIVE_BYTES)
+        if data is None:
+            return False
+        answer = None if self._closing or self._expired else rules.repeats.recall(data, tls=stream.tls)
+        if answer is None:
+            self._received = data
+            return True
+        rules.statistics.requests += 1
+        self.phase = Phase.IDLE
+        self.deadline = rules.clock() + rules.limits.idle_timeout_s
+        sent = stream.send_now(answer)
+        self._unsent = answer[sent:]
+        return bool(self._unsent) or stream.has_decrypted
 
     async def _say_continue(self) -> None:
         """Tell a client to go ahead that waits for it, once what it has sent already is used up.
@@ -221,6 +269,7 @@ class Connection:
         """
         rules, limits = self._rules, self._rules.limits
         began = rules.clock()
+        self._whole = b""
         self.phase = Phase.BODY
         self.deadline = min(began + self._patience_s, self._drain_until)
         try:
@@ -256,7 +305,18 @@ class Connection:
         finally:
             request.end()
         keep_alive = keep_alive and not self._closing
-        await self._send(response, close=not keep_alive, bodiless=head.method == "HEAD")
+        sent = await self._send(response, close=not keep_alive, bodiless=head.method == "HEAD")
+        whole, self._whole = self._whole, b""
+        if (
+            response.again is not None
+            and whole
+            and sent
+            and keep_alive
+            and not self._parser.has_data
+            and head.content_length
+            and not head.expects_continue
+        ):
+            rules.repeats.keep(whole, sent, response.again, tls=self._stream.tls)
         return keep_alive
 
     async def _handle(self, request: Request) -> tuple[Response, bool]:
@@ -305,14 +365,17 @@ class Connection:
         except RemoteProtocolError:
             return False
 
-    async def _send(self, response: Response, *, close: bool, bodiless: bool) -> None:
+    async def _send(self, response: Response, *, close: bool, bodiless: bool) -> bytes:
+        """Send an answer; return it if it was sent in one piece."""
         head = encode_head(response, date=self._rules.date(), close=close)
         body = b"" if bodiless else response.body
         if len(body) <= _JOIN_MAX_BYTES:
-            await self._send_bytes(head + body)
-        else:
-            await self._send_bytes(head)
-            await self._send_bytes(body)
+            whole = head + body
+            await self._send_bytes(whole)
+            return whole
+        await self._send_bytes(head)
+        await self._send_bytes(body)
+        return b""
 
     async def _send_bytes(self, data: bytes) -> None:
         if self._cut_off:

@@ -26,6 +26,10 @@ _OWN_FIELDS = frozenset({"connection", "content-length", "date", "transfer-encod
 class Response:
     """An answer: final status, fields (without framing, date and connection, which are the server's), body.
 
+    Args:
+        again: what the server's memory of answers must know to give this one to the same octets again
+            (`protocols.http.repeats`); None: never.
+
     Raises:
         LocalProtocolError: an unknown status, or a field that would break the message apart.
     """
@@ -33,6 +37,7 @@ class Response:
     status: int
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    again: object = None
 
     def __post_init__(self) -> None:
         if self.status < 200 or self.status not in _STATUS_LINES:

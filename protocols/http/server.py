@@ -20,8 +20,10 @@ import trio
 
 from protocols.http.connection import Connection, Rules
 from protocols.http.message import Address, Handler, Request, Response
+from protocols.http.repeats import NoRepeats, Repeats
 from protocols.http.statistics import HttpSnapshot, HttpStatistics
 from protocols.limits import HttpLimits
+from protocols.readiness import Readiness
 from protocols.streams import PlainStream, TlsContextSource
 
 __all__ = ["Handler", "HttpServer", "HttpSnapshot", "HttpStatistics", "Request", "Response"]
@@ -68,6 +70,7 @@ class HttpServer:
             lower case, without port and brackets.
         statistics: counts, to be read by the owner.
         on_error: called with a handler's bug and the request it happened in.
+        repeats: remembers answers to requests that come again octet for octet.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class HttpServer:
         allowed_hosts: Callable[[str], bool] = lambda _host: True,
         statistics: HttpStatistics | None = None,
         on_error: Callable[[Exception, Request], None] = lambda _error, _request: None,
+        repeats: Repeats | None = None,
     ) -> None:
         self._limits = limits if limits is not None else HttpLimits()
         self.statistics = statistics if statistics is not None else HttpStatistics()
@@ -91,6 +95,8 @@ class HttpServer:
             on_error=on_error,
             clock=trio.current_time,
             date=_DateField().value,
+            readiness=Readiness(),
+            repeats=repeats if repeats is not None else NoRepeats(),
         )
         self._open: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
@@ -112,6 +118,7 @@ class HttpServer:
         """
         async with trio.open_nursery() as watching:
             watching.start_soon(self._watch_deadlines)
+            watching.start_soon(self._rules.readiness.run)
             async with trio.open_nursery() as connections:
                 with self._accepting:
                     async with trio.open_nursery() as listeners:

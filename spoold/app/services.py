@@ -19,6 +19,7 @@ from spoold.doors.control import ControlParts, ControlServer
 from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
+from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
 from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.runtime.supervisor import Service
@@ -88,8 +89,10 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], counts: QueueCounts) ->
         limits=parts.limits,
         attributes=attributes,
     )
+    repeats = Repeats(parts.site, attributes.moment, parts.clock, parts.metrics)
     server = HttpServer(
-        IppDispatcher(door),
+        IppDispatcher(door, repeats),
+        repeats=repeats,
         tls_context=lambda: parts.tls.context,
         allowed_hosts=_any_host,
         on_error=_log_crash,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from protocols.http.repeats import Repeats
 from protocols.http.server import Handler, HttpServer, Request, Response
 from protocols.limits import HttpLimits
 
@@ -131,6 +132,7 @@ async def serving(
     limits: HttpLimits | None = None,
     tls_context: Callable[[], ssl.SSLContext] | None = None,
     allowed_hosts: Callable[[str], bool] = lambda _host: True,
+    repeats: Repeats | None = None,
 ) -> AsyncIterator[Served]:
     """Run a server on a loopback port while the block runs."""
     listener = trio.socket.socket()
@@ -144,6 +146,7 @@ async def serving(
         tls_context=tls_context,
         allowed_hosts=allowed_hosts,
         on_error=lambda error, _request: failures.append(error),
+        repeats=repeats,
     )
     served = Served(server, port, failures)
 

@@ -8,8 +8,10 @@ import trio.testing
 
 from protocols.http.connection import Connection, Rules
 from protocols.http.message import Address, Handler, Request, Response
+from protocols.http.repeats import NoRepeats
 from protocols.http.statistics import HttpStatistics
 from protocols.limits import HttpLimits
+from protocols.readiness import Readiness
 from protocols.streams import PlainStream
 
 
@@ -36,7 +38,8 @@ class ChokingStream(PlainStream):
         self.sent += data
 
 
-def connection_for(stream: PlainStream, handler: Handler) -> Connection:
+async def run(stream: PlainStream, handler: Handler) -> None:
+    readiness = Readiness()
     rules = Rules(
         handler=handler,
         limits=HttpLimits(),
@@ -46,8 +49,14 @@ def connection_for(stream: PlainStream, handler: Handler) -> Connection:
         on_error=lambda error, _request: None,
         clock=trio.current_time,
         date=lambda: b"today",
+        readiness=readiness,
+        repeats=NoRepeats(),
     )
-    return Connection(stream, Address("127.0.0.1", 1, "127.0.0.1", 2), rules, deadline=inf)
+    connection = Connection(stream, Address("127.0.0.1", 1, "127.0.0.1", 2), rules, deadline=inf)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(readiness.run)
+        await connection.run()
+        nursery.cancel_scope.cancel()
 
 
 async def test_an_answer_never_follows_half_of_another(autojump_clock: trio.testing.MockClock) -> None:
@@ -63,7 +72,7 @@ async def test_an_answer_never_follows_half_of_another(autojump_clock: trio.test
 
     theirs.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
     theirs.shutdown(socket.SHUT_WR)
-    await connection_for(stream, impatient).run()
+    await run(stream, impatient)
     assert stream.sent == b"HTTP/1.1 100"
     assert theirs.recv(1) == b""
     theirs.close()
@@ -77,7 +86,7 @@ async def test_an_answer_that_is_taken_late_is_whole(autojump_clock: trio.testin
         return Response(200, (), b"body")
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(connection_for(stream, answer).run)
+        nursery.start_soon(run, stream, answer)
         theirs.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await trio.sleep(20)
         stream.freed.set()

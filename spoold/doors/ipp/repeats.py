@@ -1,0 +1,116 @@
+"""Answers that are given again, as they stand, to a request that is the same octet for octet.
+
+Clients of a printer ask one thing over and over: how are you? The answer depends on what they send, the
+configuration, the queue's moment and the second of the day. While those are the same, the answer is the same
+but for the request-id (RFC 8010 3.1.1), whose four octets are left out of the comparison. The key is the
+whole HTTP request, head and body, so that nothing it says can be overlooked: who asks, for which host, with
+which password. It was read in full, by every rule, the first time.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from protocols.ipp.operations import Operation
+from spoold.model.queue import Queue
+from spoold.model.site import CurrentSite, Site
+from spoold.runtime.clock import Clock
+from spoold.runtime.metrics import Metrics
+
+# Different questions of one second; a busy site has ten kinds of clients, and each may name us otherwise.
+MAX_KEPT = 256
+# The longest question seen (CUPS, 25 attribute names) has 1,200 octets. Longer ones are read each time.
+MAX_REQUEST_OCTETS = 4096
+# Everything there is to say about a queue takes 8 to 60 KiB.
+MAX_ANSWER_OCTETS = 128 * 1024
+_HEAD_END = b"\r\n\r\n"
+# version-number (2), operation-id (2), request-id (4).
+_OPERATION = slice(2, 4)
+_ID_AT, _ID_END = 4, 8
+_REPEATABLE = frozenset({Operation.GET_PRINTER_ATTRIBUTES.to_bytes(2)})
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an answer is right: one second from `since`, in this configuration, in this state of a queue."""
+
+    site: Site
+    queue: Queue
+    state: Hashable
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    before_id: bytes
+    after_id: bytes
+    moment: Moment
+    until: datetime
+
+
+class Repeats:
+    """The memory of answers; the HTTP server asks it before it reads a request (`protocols.http.repeats`).
+
+    Args:
+        site: the configuration in force.
+        state: everything else that an answer about a queue depends on (`QueueAttributes.moment`).
+    """
+
+    def __init__(
+        self, site: CurrentSite, state: Callable[[Queue], Hashable], clock: Clock, metrics: Metrics
+    ) -> None:
+        self._site = site
+        self._state = state
+        self._clock = clock
+        self._metrics = metrics
+        # By whether the request came over TLS.
+        self._kept: tuple[dict[bytes, _Kept], dict[bytes, _Kept]] = ({}, {})
+        self._until = clock.now()
+
+    def moment(self, site: Site, queue: Queue) -> Moment:
+        """Return the present moment of a queue; to be taken before its answer is made."""
+        since = self._clock.now().replace(microsecond=0)
+        return Moment(site, queue, self._state(queue), since)
+
+    def recall(self, octets: bytes, *, tls: bool) -> bytes | None:
+        """Return the whole answer to a request (head and body), or None if it has to be read."""
+        body = octets.find(_HEAD_END) + len(_HEAD_END)
+        if octets[body + 2 : body + 4] not in _REPEATABLE:
+            return None
+        kept = self._kept[tls].get(octets[: body + _ID_AT] + octets[body + _ID_END :])
+        if kept is None:
+            return None
+        moment = kept.moment
+        if (
+            not moment.since <= self._clock.now() < kept.until
+            or moment.site is not self._site()
+            or moment.state != self._state(moment.queue)
+        ):
+            return None
+        request_id = octets[body + _ID_AT : body + _ID_END]
+        if not b"\0\0\0\0" < request_id < b"\x80":
+            # RFC 8011 4.1.1: 1 to 2**31 - 1; the answer to another one is a refusal.
+            return None
+        self._metrics.http_answered("ipp", 200)
+        return b"%b%b%b" % (kept.before_id, request_id, kept.after_id)
+
+    def keep(self, octets: bytes, answer: bytes, moment: object, *, tls: bool) -> None:
+        """Remember the answer that was given to `octets`; both are whole HTTP messages."""
+        if not isinstance(moment, Moment):
+            return
+        if moment.since >= self._until:
+            # Whatever is in there is of an earlier second.
+            self._until = moment.since + _SECOND
+            self._kept = ({}, {})
+        kept = self._kept[tls]
+        body, answered = octets.find(_HEAD_END) + 4, answer.find(_HEAD_END) + 4
+        if (
+            len(kept) < MAX_KEPT
+            and len(octets) <= MAX_REQUEST_OCTETS
+            and len(answer) <= MAX_ANSWER_OCTETS
+            and octets[body + _ID_AT : body + _ID_END] == answer[answered + _ID_AT : answered + _ID_END]
+        ):
+            kept[octets[: body + _ID_AT] + octets[body + _ID_END :]] = _Kept(
+                answer[: answered + _ID_AT], answer[answered + _ID_END :], moment, moment.since + _SECOND
+            )
