@@ -1,6 +1,7 @@
 """Private words: a job's title, its PIN's hash, its accounts; sealed under its own key (docs/formats.md)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from holdstore.errors import HoldStoreError
@@ -18,6 +19,14 @@ WRONG_PINS = "wrong-pins"
 # "job-account-id" and "job-accounting-user-id" (PWG 5100.11).
 ACCOUNT = "account"
 ACCOUNT_USER = "account-user"
+
+
+class Sealed(NamedTuple):
+    """The part of a job that holds its words, for lists that leave out the rest."""
+
+    id: UUID
+    wrapped_key: bytes | None
+    private: bytes | None
 
 
 class PrivateWords:
@@ -46,7 +55,7 @@ class PrivateWords:
                 "What is known of this job cannot be read.", job=str(job.id), error=str(error)
             ) from error
 
-    def open(self, job: Job) -> dict[str, str]:
+    def open(self, job: Job | Sealed) -> dict[str, str]:
         """Return a job's words; nothing once they were shredded.
 
         Raises:
@@ -62,6 +71,6 @@ class PrivateWords:
                 "The name of this job cannot be read.", job=str(job.id), error=str(error)
             ) from error
 
-    def title(self, job: Job) -> str:
+    def title(self, job: Job | Sealed) -> str:
         """Return a job's title, empty once it was shredded."""
         return self.open(job).get(TITLE, "")

@@ -3,7 +3,7 @@
 import enum
 from types import MappingProxyType
 
-from spoold.model.job import Job
+from spoold.model.job import Claim, Job
 from spoold.model.principal import Principal, Role
 
 
@@ -91,7 +91,7 @@ _UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT, Actio
 
 
 def standings(
-    principal: Principal | None, job: Job | None = None, *, peer: str | None = None
+    principal: Principal | None, job: Job | Claim | None = None, *, peer: str | None = None
 ) -> frozenset[Standing]:
     """Return everything the principal is with respect to the job.
 
@@ -107,7 +107,7 @@ def standings(
 
 
 def may(
-    principal: Principal | None, action: Action, job: Job | None = None, *, peer: str | None = None
+    principal: Principal | None, action: Action, job: Job | Claim | None = None, *, peer: str | None = None
 ) -> bool:
     """Tell whether the principal may do this (to this job)."""
     found = standings(principal, job, peer=peer)

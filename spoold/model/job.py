@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from spoold.model.ids import JobId, UserId, canonical_name
 from spoold.model.jobstate import JobState
@@ -37,6 +38,28 @@ class Document:
     inspected: bool = False
     why_unknown: str = ""
     page_sizes: tuple[tuple[float, float], ...] = ()
+
+
+class Claim(NamedTuple):
+    """What decides whose a job is, without the rest of it: lists are long.
+
+    Args:
+        owner_id, claimed_name, peer: as in `Job`.
+    """
+
+    owner_id: str | None
+    claimed_name: str
+    peer: str
+
+    def owned_by(self, principal: Principal) -> bool:
+        """Tell whether the principal owns such a job.
+
+        An unclaimed job belongs to whoever signs in under the name it was sent with; once a person
+        has claimed it, only the account id counts.
+        """
+        if self.owner_id is not None:
+            return self.owner_id == principal.id
+        return bool(self.claimed_name) and canonical_name(self.claimed_name) == principal.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +113,11 @@ class Job:
     impressions: int | None = None
     on_arrival: bool = False
 
-    def owned_by(self, principal: Principal) -> bool:
-        """Tell whether the principal owns this job.
+    @property
+    def claim(self) -> Claim:
+        """What decides whose the job is."""
+        return Claim(self.owner_id, self.claimed_name, self.peer)
 
-        An unclaimed job belongs to whoever signs in under the name it was sent with; once a person
-        has claimed it, only the account id counts.
-        """
-        if self.owner_id is not None:
-            return self.owner_id == principal.id
-        return bool(self.claimed_name) and canonical_name(self.claimed_name) == principal.name
+    def owned_by(self, principal: Principal) -> bool:
+        """Tell whether the principal owns this job; `Claim.owned_by` says how."""
+        return self.claim.owned_by(principal)

@@ -48,10 +48,10 @@ class Queue:
         printers: names of printers, the first is the preferred one.
         description: what people read when they add the queue.
         formats: MIME types accepted here; None means all that spoold takes.
-        pins: whether a job may bring a PIN that releases it ("job-password", PWG 5100.11).
-        shows_held_as_completed: clients are told that a held job is completed.
         capabilities: what the configuration says in place of the printers.
         advertise: whether the local network is told of it.
+        pins: whether a job may bring a PIN that releases it ("job-password", PWG 5100.11).
+        shows_held_as_completed: clients are told that a held job is completed.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Queue:
     expires_after: timedelta
     description: str = ""
     formats: frozenset[str] | None = None
-    pins: bool = False
-    shows_held_as_completed: bool = False
     capabilities: CapabilityOverrides = CapabilityOverrides()
     advertise: bool = True
+    pins: bool = False
+    shows_held_as_completed: bool = False

@@ -1,0 +1,221 @@
+"""Get-Jobs and Get-Job-Attributes: which jobs a request means, and their attributes from the table."""
+
+import functools
+from collections.abc import Hashable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+import trio
+from sqlalchemy import Connection
+
+from protocols.ipp.encoder import encode
+from protocols.ipp.message import Attribute, Message
+from protocols.ipp.selection import GET_JOBS_DEFAULT, job_selection
+from protocols.ipp.status import Status
+from protocols.ipp.tags import GroupTag
+from spoold.database.listing import PAGE_ROWS, JobLine, Wanted, changes, line_of, list_page
+from spoold.database.times import to_us
+from spoold.doors.ipp.context import IppRequest, answer
+from spoold.doors.ipp.door import Door, asked_job
+from spoold.doors.ipp.job_table import Picture, Viewing, picture
+from spoold.keys.words import Sealed
+from spoold.model.access import Action, may
+from spoold.model.errors import Unavailable
+from spoold.model.ids import canonical_name
+from spoold.model.jobstate import FINAL, LIVE, JobState
+
+log = structlog.get_logger()
+
+# An answer of some 5 MiB. Who wants more asks again with "first-job-id".
+MAX_JOBS = 10_000
+# Names opened in one turn of the event loop, about 30 us each: everybody else waits for it.
+TITLES_A_TURN = 100
+LINES_A_TURN = 500
+_JOB_GROUP = bytes((GroupTag.JOB,))
+_S = JobState
+# Interactive clients' words for what to list, and the states each means (RFC 8011 4.2.6.1, PWG 5100.7).
+WHICH_JOBS = {
+    "completed": FINAL | {_S.QUARANTINED},
+    "not-completed": LIVE - {_S.QUARANTINED},
+    "all": frozenset(JobState),
+    "aborted": frozenset({_S.ABORTED, _S.QUARANTINED}),
+    "canceled": frozenset({_S.CANCELED, _S.EXPIRED}),
+    "pending": frozenset({_S.RECEIVING, _S.INSPECTING}),
+    "pending-held": frozenset({_S.HELD, _S.WAITING_APPROVAL, _S.UNKNOWN}),
+    "processing": frozenset({_S.RELEASING, _S.PRINTING}),
+    # No job is ever in this state: one whose printer stops is taken back and held.
+    "processing-stopped": frozenset[JobState](),
+}
+
+
+async def get_job_attributes(door: Door, request: IppRequest) -> bytes:
+    """Answer Get-Job-Attributes (RFC 8011 4.3.4)."""
+    job = asked_job(request)
+    selection = job_selection(request.operation.strings("requested-attributes"))
+    octets = picture(selection).of(viewing(door, request), line_of(job))
+    return encode(answer(request.message), _JOB_GROUP + octets)
+
+
+async def get_jobs(door: Door, request: IppRequest) -> Message | bytes:
+    """Answer Get-Jobs (RFC 8011 4.2.6): only jobs the sender may know of, names only to their owner."""
+    which = request.operation.string("which-jobs") or "not-completed"
+    if which not in WHICH_JOBS:
+        return _refused(request, "which-jobs", Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED)
+    if "job-ids" in request.operation and ("which-jobs" in request.operation or _wants_own(request)):
+        # PWG 5100.7: numbers are one way to choose, states and persons another.
+        return _refused(request, "job-ids", Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES)
+    question = _question(request, which)
+    view = viewing(door, request)
+    key = question.key(request, view)
+    lines, version = await _first_page(door, question, key)
+    if isinstance(lines, bytes):
+        return encode(answer(request.message), lines)
+    groups = await _encoded(door, question, view, lines)
+    octets = b"".join(groups)
+    if key is not None:
+        door.kept_lists.keep(key, version, octets)
+    return encode(answer(request.message), octets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A Get-Jobs request, taken apart.
+
+    Args:
+        skip: jobs left out at the beginning ("first-index").
+        limit: jobs at most.
+        only_own: "my-jobs".
+    """
+
+    wanted: Wanted
+    picture: Picture
+    skip: int
+    limit: int
+    only_own: bool
+
+    def key(self, request: IppRequest, view: Viewing) -> Hashable | None:
+        """Return what the answer depends on besides the records; None: it is not to be kept.
+
+        Names are opened for one answer and kept nowhere.
+        """
+        principal = request.principal
+        if self.picture.shows_titles and principal is not None:
+            return None
+        who = None if principal is None else (principal.id, principal.name, principal.role)
+        moment = view.up_time_s if self.picture.is_momentary else 0
+        return (self, view.queue_uri, request.queue, who, view.peer, moment, id(view.supported))
+
+
+def viewing(door: Door, request: IppRequest) -> Viewing:
+    """Return who looks at jobs in this request."""
+    now = door.clock.now()
+    return Viewing(
+        principal=request.principal,
+        peer=request.http.peer_host,
+        queue_uri=request.queue_uri(),
+        as_completed=request.queue.shows_held_as_completed,
+        title=lambda line: _title(door, line),
+        supported=door.attributes.supported_of(request.queue),
+        started_at_us=to_us(door.attributes.started_at),
+        up_time_s=door.attributes.up_time_s(now),
+    )
+
+
+async def _first_page(
+    door: Door, question: _Question, key: Hashable | None
+) -> tuple[list[JobLine] | bytes, int]:
+    """Read the first page, or return the answer as it was given the last time."""
+
+    def read(connection: Connection) -> tuple[list[JobLine] | bytes, int]:
+        version = changes(connection)
+        kept = None if key is None else door.kept_lists.find(key, version)
+        if kept is not None:
+            return kept, version
+        most = min(PAGE_ROWS, question.skip + question.limit)
+        return list_page(connection, question.wanted, question.picture.columns, limit=most), version
+
+    return await door.database.read(read)
+
+
+async def _encoded(door: Door, question: _Question, view: Viewing, lines: list[JobLine]) -> list[bytes]:
+    """Encode the jobs that may be seen, page by page, without keeping anybody waiting for long."""
+    groups: list[bytes] = []
+    skip, picture_of = question.skip, question.picture.of
+    a_turn = TITLES_A_TURN if question.picture.shows_titles and view.principal is not None else LINES_A_TURN
+    while True:
+        for place, line in enumerate(lines, 1):
+            if not view.rights(line)[0] or (question.only_own and not _is_own(view, question, line)):
+                continue
+            if skip:
+                skip -= 1
+                continue
+            groups.append(_JOB_GROUP + picture_of(view, line))
+            if len(groups) == question.limit:
+                return groups
+            if place % a_turn == 0:
+                await trio.lowlevel.checkpoint()
+        if len(lines) < PAGE_ROWS or question.wanted.numbers is not None:
+            return groups
+        lines = await door.database.read(functools.partial(_page, question, lines[-1].place))
+
+
+def _page(question: _Question, beyond: int, connection: Connection) -> list[JobLine]:
+    columns = question.picture.columns
+    return list_page(connection, question.wanted, columns, limit=PAGE_ROWS, beyond=beyond)
+
+
+def _question(request: IppRequest, which: str) -> _Question:
+    operation = request.operation
+    principal, peer = request.principal, request.http.peer_host
+    only_own = _wants_own(request)
+    everybody = may(principal, Action.READ_STATE) and not only_own
+    numbers = operation.get("job-ids")
+    states = WHICH_JOBS[which] if numbers is None else frozenset(JobState)
+    proven = None if everybody or principal is None else (principal.id, principal.name)
+    wanted = Wanted(
+        queue=request.queue.name,
+        states=tuple(state for state in JobState if state in states),
+        owner=proven,
+        # Somebody proven owns what is theirs; of the others, an address may have several under several names.
+        peer=None if everybody or (only_own and principal is not None) else peer,
+        name=canonical_name(request.requesting_user_name) if only_own and principal is None else None,
+        numbers=_numbers(numbers),
+        first_number=max(1, operation.integer("first-job-id") or 1),
+        newest_first=which in ("completed", "aborted", "canceled"),
+    )
+    selection = job_selection(operation.strings("requested-attributes"), GET_JOBS_DEFAULT)
+    limit = operation.integer("limit") or MAX_JOBS
+    skip = max(0, (operation.integer("first-index") or 1) - 1)
+    return _Question(wanted, picture(selection), min(skip, 2**31), min(max(1, limit), MAX_JOBS), only_own)
+
+
+def _numbers(attribute: Attribute | None) -> tuple[int, ...] | None:
+    if attribute is None:
+        return None
+    found = [value.data for value in attribute.values if isinstance(value.data, int)]
+    return tuple(dict.fromkeys(found))[:PAGE_ROWS]
+
+
+def _wants_own(request: IppRequest) -> bool:
+    return request.operation.boolean("my-jobs") is True
+
+
+def _is_own(view: Viewing, question: _Question, line: JobLine) -> bool:
+    if view.principal is not None:
+        return line.claim.owned_by(view.principal)
+    return line.owner_id is None and line.claimed_name == question.wanted.name
+
+
+def _refused(request: IppRequest, name: str, status: Status) -> Message:
+    attribute = request.operation.get(name)
+    return answer(request.message, status, unsupported=[attribute] if attribute else [])
+
+
+def _title(door: Door, line: JobLine) -> str | None:
+    try:
+        return door.words.title(Sealed(UUID(bytes=line.id), line.wrapped_key, line.private))
+    except Unavailable as error:
+        # One unreadable name must not hide the whole list from its owner.
+        log.warning("title-unreadable", **error.fields)
+        return None
