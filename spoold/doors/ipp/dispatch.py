@@ -19,6 +19,7 @@ from protocols.limits import IppLimits
 from spoold.doors.ipp import jobs, listing, queues, resources, submit
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
+from spoold.doors.ipp.repeats import Moment, Repeats
 from spoold.doors.ipp.targets import Target, target_of
 from spoold.model.access import Action
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooManyAttempts
@@ -29,6 +30,7 @@ from spoold.model.queue import Authentication
 log = structlog.get_logger()
 
 CONTENT_TYPE = "application/ipp"
+_CONTENT_TYPE = (("Content-Type", CONTENT_TYPE),)
 REALM = "spoold"
 # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
 FIRST_IPP_ERROR = 0x0400
@@ -51,6 +53,7 @@ class Declaration:
 
     Args:
         fresh: the password is checked anew, whatever was proven minutes ago.
+        repeatable: the answer is the same for everybody who sends the same octets (`doors.ipp.repeats`).
     """
 
     operation: Operation
@@ -58,6 +61,7 @@ class Declaration:
     action: Action
     handler: Handler
     fresh: bool = False
+    repeatable: bool = False
 
 
 OPERATIONS: tuple[Declaration, ...] = (
@@ -73,7 +77,11 @@ OPERATIONS: tuple[Declaration, ...] = (
     Declaration(Operation.HOLD_JOB, Object.JOB, Action.HOLD, jobs.hold_job),
     Declaration(Operation.RELEASE_JOB, Object.JOB, Action.RELEASE, jobs.release_job, fresh=True),
     Declaration(
-        Operation.GET_PRINTER_ATTRIBUTES, Object.QUEUE, Action.READ_QUEUE, queues.get_printer_attributes
+        Operation.GET_PRINTER_ATTRIBUTES,
+        Object.QUEUE,
+        Action.READ_QUEUE,
+        queues.get_printer_attributes,
+        repeatable=True,
     ),
     Declaration(Operation.IDENTIFY_PRINTER, Object.QUEUE, Action.IDENTIFY_QUEUE, queues.identify_printer),
 )
@@ -84,8 +92,11 @@ _TABLE = {int(declaration.operation): declaration for declaration in OPERATIONS}
 class IppDispatcher:
     """The handler of the IPP listener."""
 
-    def __init__(self, door: Door, *, limits: IppLimits | None = None) -> None:
+    def __init__(
+        self, door: Door, repeats: Repeats | None = None, *, limits: IppLimits | None = None
+    ) -> None:
         self._door = door
+        self._repeats = repeats
         self._limits = limits if limits is not None else IppLimits()
 
     async def __call__(self, request: Request) -> Response:
@@ -156,7 +167,8 @@ class IppDispatcher:
         try:
             require(ipp, declaration.action)
             _require_tls(ipp)
-            return _ipp(await declaration.handler(self._door, ipp))
+            moment = self._moment(declaration, ipp)
+            return _ipp(await declaration.handler(self._door, ipp), again=moment)
         except (NotAuthenticated, TooManyAttempts) as error:
             if ipp.principal is not None:
                 # Proven, but too long ago or not well enough for this: words, not another challenge.
@@ -169,6 +181,15 @@ class IppDispatcher:
                 # The body broke: an IPP error would tell clients that the job is done with.
                 raise
             return _ipp(answer(ipp.message, error.status_hint, words=str(error)))
+
+    def _moment(self, declaration: Declaration, ipp: IppRequest) -> Moment | None:
+        """Return when the same request has the same answer; None if it may not be given again.
+
+        Whoever sends a password gets an answer of their own: it may have been changed meanwhile.
+        """
+        if self._repeats is None or not declaration.repeatable or "authorization" in ipp.http.headers:
+            return None
+        return self._repeats.moment(self._door.site(), ipp.queue)
 
     async def _authenticate(self, request: Request, *, fresh: bool) -> Principal | None:
         """Return who the request proves; None when it proves nobody.
@@ -281,9 +302,9 @@ def _authority(request: Request) -> str:
     return host if request.port is None else f"{host}:{request.port}"
 
 
-def _ipp(message: Message | bytes) -> Response:
+def _ipp(message: Message | bytes, *, again: Moment | None = None) -> Response:
     body = message if isinstance(message, bytes) else encode(message)
-    return Response(200, [("Content-Type", CONTENT_TYPE)], body)
+    return Response(200, _CONTENT_TYPE, body, again)
 
 
 def _plain(status: int, words: str) -> Response:
