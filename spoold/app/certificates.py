@@ -60,7 +60,10 @@ def prepare_tls(config: Config, directory: Path, clock: Clock) -> ServerTls:
 
 def _make(directory: Path, certificate: Path, key: Path, name: str, clock: Clock) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
-    names = list(dict.fromkeys([name, socket.gethostname(), "localhost", "127.0.0.1", "::1"]))
+    host = socket.gethostname()
+    # The name under .local is the one by which clients come that found us on the local network.
+    local = f"{host.partition('.')[0]}.local"
+    names = list(dict.fromkeys([name, host, local, "localhost", "127.0.0.1", "::1"]))
     key_pem, certificate_pem = create_self_signed(names, now=clock.now())
     # The key first: a certificate without its key would be taken for a complete pair.
     _write(key, key_pem)

@@ -90,6 +90,7 @@ class Parts:
     started_at: datetime
     listening: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Callable[[str], None]] = field(default_factory=list)
+    on_reload: list[Callable[[], None]] = field(default_factory=list)
 
     def status(self) -> dict[str, Any]:
         """Return what `spoold status` shows."""

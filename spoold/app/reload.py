@@ -42,4 +42,6 @@ class Reloader:
             parts.tls.reload()
         except ConfigurationError as error:
             log.error("certificate-not-reloaded", error=error.public)
+        for tell in parts.on_reload:
+            tell()
         log.info("reloaded", changed=list(fresh.changed), needs_restart=list(fresh.needs_restart))

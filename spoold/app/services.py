@@ -13,6 +13,7 @@ from protocols.http.server import HttpServer
 from protocols.limits import LprLimits
 from protocols.lpr.handler import LprPeer
 from protocols.lpr.server import LprServer
+from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
 from spoold.app.upkeep import QueueCounts, check_store, keep_health
 from spoold.doors.control import ControlParts, ControlServer
@@ -21,6 +22,7 @@ from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
+from spoold.printers.dns_sd import ServiceNames
 from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.runtime.supervisor import Service
 from spoold.runtime.systemd import Notifier, keep_watchdog
@@ -44,12 +46,17 @@ def services_of(parts: Parts, sockets: Sockets, notifier: Notifier) -> list[Serv
         Service("printers", parts.printers.run),
         _release(parts),
     ]
+    names = ServiceNames(parts.config.server.name)
+    attributes = _attributes(parts, counts, names)
     if sockets["ipp"]:
-        services.append(_ipp(parts, sockets["ipp"], counts))
+        services.append(_ipp(parts, sockets["ipp"], attributes))
     if sockets["lpr"]:
         services.append(_lpr(parts, sockets["lpr"]))
     if sockets["web"]:
         services.append(_web(parts, sockets["web"]))
+    advertiser = make_advertiser(parts, attributes, names, sockets)
+    if advertiser is not None:
+        services.append(_gentle("discovery", _endless(advertiser.run), advertiser.stop))
     services.append(Service("watchdog", _endless(functools.partial(_watchdog, parts, notifier))))
     services.append(_control(parts))
     return services
@@ -69,14 +76,18 @@ def _release(parts: Parts) -> Service:
     return _gentle("release", run, stop.set)
 
 
-def _ipp(parts: Parts, sockets: Sequence[socket.socket], counts: QueueCounts) -> Service:
-    attributes = QueueAttributes(
+def _attributes(parts: Parts, counts: QueueCounts, names: ServiceNames) -> QueueAttributes:
+    return QueueAttributes(
         operations=SUPPORTED,
         started_at=parts.started_at,
         server_name=parts.config.server.name,
         queued=counts.live,
         active=lambda queue: parts.intake.is_active(queue) or counts.at_printer(queue),
+        dns_sd_name=names.of,
     )
+
+
+def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttributes) -> Service:
     door = Door(
         site=parts.site,
         database=parts.database,

@@ -42,7 +42,7 @@ class EntryState(enum.Enum):
 
 
 class Avahi(Protocol):
-    """What is asked of Avahi. Every call may raise AvahiError."""
+    """What is asked of Avahi. Whatever goes wrong ends the connection, with AvahiError."""
 
     async def owner(self) -> str | None:
         """Return who answers as Avahi, if anybody; another one knows nothing of what was registered."""

@@ -36,20 +36,21 @@ SERVER_RUNNING = 2
 ENTRY_STATES = {2: EntryState.ESTABLISHED, 3: EntryState.COLLISION, 4: EntryState.FAILURE}
 NO_OWNER = "org.freedesktop.DBus.Error.NameHasNoOwner"
 COLLISION = f"{AVAHI}.CollisionError"
-# What ends a connection that was good.
+# What ends a connection that was good; ValueError is jeepney's for what it cannot read.
 _BREAKS = (
     AvahiError,
     DBusErrorResponse,
     OSError,
     RouterClosed,
     SizeLimitError,
+    ValueError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     trio.EndOfChannel,
     trio.TooSlowError,
 )
 # What also keeps one from being made: addresses in DBUS_SYSTEM_BUS_ADDRESS that jeepney cannot read.
-_NO_CONNECTION = (*_BREAKS, AuthenticationError, RuntimeError, ValueError)
+_NO_CONNECTION = (*_BREAKS, AuthenticationError, RuntimeError)
 
 
 @asynccontextmanager
@@ -80,25 +81,23 @@ class SystemAvahi:
     async def owner(self) -> str | None:
         """Return the unique bus name behind Avahi's."""
         try:
-            (name,) = await _answer(self._router, message_bus.GetNameOwner(AVAHI))
+            name = _first(await _answer(self._router, message_bus.GetNameOwner(AVAHI)))
         except DBusErrorResponse as error:
             if error.name == NO_OWNER:
                 return None
             raise
-        self._owner = name
+        self._owner = str(name)
         return self._owner
 
     async def host_name(self) -> str | None:
         """Return the host name in force."""
-        (state,) = await self._ask("GetState")
-        if state != SERVER_RUNNING:
+        if _first(await self._ask("GetState")) != SERVER_RUNNING:
             return None
-        (name,) = await self._ask("GetHostNameFqdn")
-        return str(name)
+        return str(_first(await self._ask("GetHostNameFqdn")))
 
     async def register(self, name: str, services: Sequence[Service]) -> str:
         """Register services in an entry group."""
-        (entry,) = await self._ask("EntryGroupNew")
+        entry = str(_first(await self._ask("EntryGroupNew")))
         try:
             for one in services:
                 what = (*ANYWHERE, NO_FLAGS, name, one.type, DOMAIN)
@@ -113,7 +112,7 @@ class SystemAvahi:
             if error.name == COLLISION:
                 raise NameTakenError from error
             raise RefusedError(_words(error)) from error
-        return str(entry)
+        return entry
 
     async def update(self, entry: str, name: str, services: Sequence[Service]) -> None:
         """Replace TXT records in place."""
@@ -123,8 +122,7 @@ class SystemAvahi:
 
     async def state(self, entry: str) -> EntryState:
         """Return an entry group's state."""
-        state, _ = await self._tell(entry, "GetState")
-        return ENTRY_STATES.get(state, EntryState.UNDER_WAY)
+        return ENTRY_STATES.get(_first(await self._tell(entry, "GetState")), EntryState.UNDER_WAY)
 
     async def withdraw(self, entry: str) -> None:
         """Free an entry group, which says goodbye on the network."""
@@ -132,8 +130,7 @@ class SystemAvahi:
 
     async def alternative(self, name: str) -> str:
         """Return Avahi's next name."""
-        (other,) = await self._ask("GetAlternativeServiceName", "s", name)
-        return str(other)
+        return str(_first(await self._ask("GetAlternativeServiceName", "s", name)))
 
     async def _ask(self, method: str, signature: str | None = None, *body: object) -> tuple[Any, ...]:
         return await self._call(DBusAddress("/", self._owner, SERVER), method, signature, body)
@@ -173,6 +170,13 @@ async def _answer(router: DBusRouter, message: Any) -> tuple[Any, ...]:
         reply = await router.send_and_get_reply(message)
     body: tuple[Any, ...] = unwrap_msg(reply)
     return body
+
+
+def _first(body: tuple[Any, ...]) -> Any:
+    """Return the value an answer has to have."""
+    if not body:
+        raise AvahiError("Avahi has sent an answer without a value")
+    return body[0]
 
 
 def _strings(service: Service) -> list[bytes]:
