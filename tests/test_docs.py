@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from spoold.cli.main import COMMANDS
-from spoold.doors.ipp.dispatch import OPERATIONS
 from spoold.model import errors
 from spoold.model.errors import SpoolError
 from spoold.model.jobstate import TRANSITIONS, JobEvent, JobState
@@ -109,13 +108,6 @@ def test_every_command_is_documented() -> None:
         )
         assert done.returncode == 0, done.stderr
         assert "Usage:" in done.stdout
-
-
-def test_every_operation_is_documented() -> None:
-    """docs/ipp-support.md lists the operations that are answered, no more and no fewer."""
-    page = (ROOT / "docs" / "ipp-support.md").read_text()
-    listed = set(re.findall(r"^\| ([A-Z][A-Za-z-]+) \| 0x", page, re.MULTILINE))
-    assert listed == {one.operation.rfc_name for one in OPERATIONS}
 
 
 def test_every_refusal_is_documented() -> None:
