@@ -7,11 +7,13 @@ callers run them in a thread. They raise OSError.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from holdstore.batches import ALIGNMENT_BYTES
 from holdstore.container import Buffer
 
 # IOV_MAX of Linux; a batch has far fewer pieces.
@@ -75,6 +77,16 @@ def start_writeback(fd: int, offset: int, length: int) -> None:
     _sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 
 
+def _switch_direct(fd: int, *, on: bool) -> bool:
+    """Have a descriptor's writes go past the page cache, or through it; False where that cannot be."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+    except OSError:
+        return False
+    return True
+
+
 class DurableFile:
     """A file written under a random name, which then appears complete and synced under its own.
 
@@ -92,18 +104,56 @@ class DurableFile:
         self._fd: int | None = os.open(self._tmp_name, flags, mode=0o600, dir_fd=tmp_fd)
         self._written = 0
         self._writeback_from = 0
+        # Not tried yet, under way, or over for good.
+        self._direct: bool | None = None
 
     def write(self, pieces: Sequence[Buffer]) -> None:
-        """Append all pieces."""
+        """Append all pieces.
+
+        As long as they are whole pages in memory and length they go past the page cache (O_DIRECT): the
+        disk takes them while the processor does something else. The rest goes through it.
+        """
         fd = self._descriptor()
         try:
-            self._written += write_fully(fd, pieces)
+            views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+            self._written += write_fully(fd, self._write_directly(fd, views))
         except OSError:
             self.discard()
             raise
-        if self._written - self._writeback_from >= WRITEBACK_BYTES:
+        if not self._direct and self._written - self._writeback_from >= WRITEBACK_BYTES:
             start_writeback(fd, self._writeback_from, self._written - self._writeback_from)
             self._writeback_from = self._written
+
+    def _write_directly(self, fd: int, views: list[memoryview]) -> list[memoryview]:
+        """Write what can go past the page cache; returns the rest."""
+        while views and self._goes_directly(fd, views[0]):
+            try:
+                count = os.write(fd, views[0])
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                # This file system wants another alignment, or cannot do it after all.
+                self._end_direct(fd)
+                break
+            self._written += count
+            if count == len(views[0]):
+                del views[0]
+            else:
+                views[0] = views[0][count:]
+        return views
+
+    def _goes_directly(self, fd: int, view: memoryview) -> bool:
+        if len(view) % ALIGNMENT_BYTES:
+            self._end_direct(fd)
+        elif self._direct is None:
+            self._direct = _switch_direct(fd, on=True)
+        return bool(self._direct)
+
+    def _end_direct(self, fd: int) -> None:
+        if self._direct:
+            _switch_direct(fd, on=False)
+        self._direct = False
+        self._writeback_from = self._written
 
     def publish(self, name: str, *, dir_fd: int) -> None:
         """Make the file durable as `name` in the directory `dir_fd`; steps 3 to 5 of the commit order.

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from holdstore.batches import BATCH_BYTES, Batches
 from holdstore.blobs.base import BlobStore
 from holdstore.blobs.local import LocalBlobStore
 from holdstore.container import MAX_DOCUMENT_BYTES, SealedDocument, blob_name, parse_blob_name
 from holdstore.keyring import Keyring
 from holdstore.reader import SealedReader
 from holdstore.shred import shred
-from holdstore.writer import BATCH_BYTES, SealingWriter
+from holdstore.writer import SealingWriter
 
 __all__ = ["HoldStore", "RecoveryReport", "SealedDocument"]
 
@@ -85,6 +86,7 @@ class HoldStore:
                 f"max_document_bytes must be from 0 to {MAX_DOCUMENT_BYTES}, not {max_document_bytes}"
             )
         self._blobs = blobs
+        self._batches = Batches()
         self._keyring = keyring
         self._inline_max_bytes = inline_max_bytes
         self._max_document_bytes = max_document_bytes
@@ -103,6 +105,7 @@ class HoldStore:
         """
         return SealingWriter(
             self._blobs,
+            self._batches,
             self._keyring,
             job_id,
             number,

@@ -4,12 +4,12 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from holdstore.batches import ALIGNMENT_BYTES, BATCH_BYTES, Batches
 from holdstore.blobs.base import BlobStore, BlobWriter
 from holdstore.container import (
     JOB_KEY_NUMBER,
     MAX_DOCUMENT_NUMBER,
     PREAMBLE_BYTES,
-    SEALED_SEGMENT_BYTES,
     SEGMENT_BYTES,
     TAG_BYTES,
     Buffer,
@@ -22,21 +22,19 @@ from holdstore.errors import DocumentTooLarge, HoldStoreError
 from holdstore.keyring import Keyring
 from holdstore.sealing import SegmentCipher, new_key, new_salt
 
-# One hop to a thread costs about 0.2 ms, the same as writing 1 MiB to the page cache.
-BATCH_SEGMENTS = 16
-BATCH_BYTES = PREAMBLE_BYTES + BATCH_SEGMENTS * SEALED_SEGMENT_BYTES
-
 
 class SealingWriter:
     """Seals one document; made by HoldStore.create.
 
     Use as an async context manager: whatever was not committed is removed on the way out. Memory is
-    bounded by one segment of plaintext and one batch (1 MiB) of ciphertext, whatever the document's size.
+    bounded by one segment of plaintext and two batches (2 MiB each) of ciphertext, whatever the document's
+    size: while one batch is written, the next is filled.
     """
 
     def __init__(
         self,
         blobs: BlobStore,
+        batches: Batches,
         keyring: Keyring,
         job_id: UUID,
         number: int,
@@ -47,6 +45,7 @@ class SealingWriter:
         if not JOB_KEY_NUMBER < number <= MAX_DOCUMENT_NUMBER:
             raise ValueError(f"documents are numbered from 1 to {MAX_DOCUMENT_NUMBER}, not {number}")
         self._blobs = blobs
+        self._batches = batches
         self._job_id = job_id
         self._number = number
         self._inline_max_bytes = inline_max_bytes
@@ -56,8 +55,10 @@ class SealingWriter:
         self._cipher = SegmentCipher(dek, Header(job_id, number, keyring.kek_id, new_salt()))
         self._blob: BlobWriter | None = None
         self._plaintext = bytearray()
-        self._batch = bytearray(self._cipher.preamble)
-        self._filled = PREAMBLE_BYTES
+        # None until there is a segment to seal: many small documents at once must not cost a batch each.
+        self._batch: memoryview | None = None
+        self._filled = 0
+        self._other: memoryview | None = None
         self._size_bytes = 0
         self._segments = 0
         self._finished = False
@@ -103,16 +104,17 @@ class SealingWriter:
         """
         self._check_unfinished()
         self._finished = True
-        last = bytearray(len(self._plaintext) + TAG_BYTES)
-        self._cipher.seal_into(self._plaintext, self._segments, final=True, target=last)
-        self._segments += 1
-        rest = (memoryview(self._batch)[: self._filled], last)
+        batch = self._started_batch()
+        self._seal_segment(self._plaintext, final=True)
+        self._plaintext = bytearray()
         inline: bytes | None = None
         if container_size(self._size_bytes) <= self._inline_max_bytes:
-            inline = b"".join(rest)
+            inline = bytes(batch[: self._filled])
         else:
-            await self._started_blob().commit(rest)
-        self._batch = self._plaintext = bytearray()
+            # Whole pages go straight to the disk, the rest of the last one through the page cache.
+            pages = self._filled - self._filled % ALIGNMENT_BYTES
+            await self._started_blob().commit((batch[:pages], batch[pages : self._filled]))
+        self._give_back_batches()
         return SealedDocument(
             job_id=self._job_id,
             number=self._number,
@@ -125,9 +127,9 @@ class SealingWriter:
     async def abort(self) -> None:
         """Leave nothing behind; does nothing after commit. Safe while cancelled."""
         self._finished = True
-        self._batch = self._plaintext = bytearray()
-        if self._blob is not None:
-            await self._blob.abort()
+        self._plaintext = bytearray()
+        if self._blob is None or await self._blob.abort():
+            self._give_back_batches()
 
     async def _seal(self, view: memoryview) -> None:
         """Seal all full segments but the last; a full one waits, because only commit may seal the last."""
@@ -136,25 +138,52 @@ class SealingWriter:
             self._plaintext += view[:room]
             view = view[room:]
             if view:
-                await self._seal_segment(self._plaintext)
+                await self._seal_next(self._plaintext)
                 self._plaintext = bytearray()
         while len(view) > SEGMENT_BYTES:
-            await self._seal_segment(view[:SEGMENT_BYTES])
+            await self._seal_next(view[:SEGMENT_BYTES])
             view = view[SEGMENT_BYTES:]
         self._plaintext += view
 
-    async def _seal_segment(self, plaintext: Buffer) -> None:
-        end = self._filled + SEALED_SEGMENT_BYTES
-        if len(self._batch) < end:
-            # The first batch grows as it fills: many small documents at once must not cost a full one each.
-            self._batch += bytes(end - len(self._batch))
-        target = memoryview(self._batch)[self._filled : end]
-        self._cipher.seal_into(plaintext, self._segments, final=False, target=target)
+    async def _seal_next(self, plaintext: Buffer) -> None:
+        self._seal_segment(plaintext, final=False)
+        if self._filled >= BATCH_BYTES:
+            await self._write_batch()
+
+    def _seal_segment(self, plaintext: Buffer, *, final: bool) -> None:
+        batch = self._started_batch()
+        end = self._filled + len(plaintext) + TAG_BYTES
+        self._cipher.seal_into(plaintext, self._segments, final=final, target=batch[self._filled : end])
         self._segments += 1
         self._filled = end
-        if end + SEALED_SEGMENT_BYTES > BATCH_BYTES:
-            await self._started_blob().write((memoryview(self._batch)[:end],))
-            self._filled = 0
+
+    async def _write_batch(self) -> None:
+        """Begin to write a full batch, and go on with the other one; or wait, if there is none."""
+        batch = self._started_batch()
+        if self._other is None:
+            self._other = self._batches.take_second()
+        rest = batch[BATCH_BYTES : self._filled]
+        await self._started_blob().write((batch[:BATCH_BYTES],), behind=self._other is not None)
+        if self._other is not None:
+            self._batch, self._other = self._other, batch
+        self._filled = len(rest)
+        self._started_batch()[: self._filled] = rest
+
+    def _started_batch(self) -> memoryview:
+        if self._batch is None:
+            self._batch = self._batches.take()
+            self._batch[:PREAMBLE_BYTES] = self._cipher.preamble
+            self._filled = PREAMBLE_BYTES
+        return self._batch
+
+    def _give_back_batches(self) -> None:
+        """For the next document; only when nothing is written from them any more."""
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self._batches.give_back(batch)
+        other, self._other = self._other, None
+        if other is not None:
+            self._batches.give_back_second(other)
 
     def _started_blob(self) -> BlobWriter:
         if self._blob is None:

@@ -12,8 +12,14 @@ class BlobWriter(Protocol):
     Every method raises StoreFull or StoreFailed; after that the blob is gone and only abort is allowed.
     """
 
-    async def write(self, pieces: Sequence[Buffer]) -> None:
-        """Append; the pieces may be changed again once this has returned."""
+    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
+        """Append; the pieces may be changed again once this has returned.
+
+        Args:
+            behind: only begin to write, and return when what was begun before is written. These pieces may
+                be changed again when the next call has returned, and that call raises what goes wrong with
+                them; after abort, once it has returned True.
+        """
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         """Append the last pieces and make the blob durable under its name before returning.
@@ -21,8 +27,11 @@ class BlobWriter(Protocol):
         Once begun it is not cancelled. A name that exists already is an error, never overwritten.
         """
 
-    async def abort(self) -> None:
-        """Leave nothing behind; allowed at any time, also when cancelled; does nothing after commit."""
+    async def abort(self) -> bool:
+        """Leave nothing behind; allowed at any time, also when cancelled; does nothing after commit.
+
+        Returns False if a write is still under way (a disk that hangs): its pieces stay as they are.
+        """
 
 
 class BlobReader(Protocol):

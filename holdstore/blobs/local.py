@@ -4,19 +4,21 @@ import errno
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
 from holdstore import durable
 from holdstore.blobs.base import BlobReader, BlobWriter
+from holdstore.blobs.threads import DiskThreads, Errand
 from holdstore.container import Buffer
 from holdstore.errors import StoreFailed, store_error
 
 T = TypeVar("T")
 
-# Disks gain nothing from more, and the rest of the daemon must not starve (trio has 40 threads for all).
+# Disks gain nothing from more.
 MAX_THREADS = 16
 # A hung disk must not keep a cancelled task for ever; what is left is removed at the next start.
 ABORT_TIMEOUT_S = 30.0
@@ -38,7 +40,7 @@ class LocalBlobStore:
 
     def __init__(self, root: Path) -> None:
         self._fds: list[int] = []
-        self._limiter = trio.CapacityLimiter(MAX_THREADS)
+        self._threads = DiskThreads(MAX_THREADS)
         try:
             self._open(root)
         except OSError as error:
@@ -72,6 +74,7 @@ class LocalBlobStore:
 
     def close(self) -> None:
         """Close the directories; the store cannot be used afterwards."""
+        self._threads.close()
         while self._fds:
             os.close(self._fds.pop())
 
@@ -110,8 +113,17 @@ class LocalBlobStore:
 
     async def run(self, action: str, function: Callable[..., T], *args: object) -> T:
         """Run a blocking function in a thread, to its end even when cancelled; OSError becomes ours."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return await self.end(action, self.begin(function, *args))
+
+    def begin(self, function: Callable[..., T], *args: object) -> Errand[T]:
+        """Begin to run a blocking function in a thread."""
+        return self._threads.begin(partial(function, *args))
+
+    async def end(self, action: str, errand: Errand[T]) -> T:
+        """Wait for what was begun, even when cancelled; OSError becomes ours."""
         try:
-            return await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+            return await errand.result()
         except OSError as error:
             raise store_error(error, action) from error
 
@@ -163,23 +175,39 @@ class _LocalBlobWriter:
         self._store = store
         self._name = name
         self._file: durable.DurableFile | None = None
+        self._under_way: Errand[Any] | None = None
         self._finished = False
 
-    async def write(self, pieces: Sequence[Buffer]) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
         """Append in a thread."""
-        await self._store.run("write a container", self._write, pieces)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._settle()
+        self._under_way = self._store.begin(self._write, pieces)
+        if not behind:
+            await self._settle()
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         """Write the rest and publish, all in one hop to a thread."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._settle()
         await self._store.run("commit a container", self._commit, pieces)
 
-    async def abort(self) -> None:
+    async def abort(self) -> bool:
         """Unlink what was written, unless it is committed."""
-        file, self._file = self._file, None
         self._finished = True
-        if file is not None:
-            with trio.move_on_after(ABORT_TIMEOUT_S, shield=True):
-                await trio.to_thread.run_sync(file.discard, abandon_on_cancel=True)
+        with trio.move_on_after(ABORT_TIMEOUT_S, shield=True):
+            if self._under_way is not None:
+                await self._under_way.ended()
+                self._under_way = None
+            file, self._file = self._file, None
+            if file is not None:
+                await self._store.begin(file.discard).ended()
+        return self._under_way is None
+
+    async def _settle(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            await self._store.end("write a container", under_way)
 
     def _write(self, pieces: Sequence[Buffer]) -> None:
         self._started().write(pieces)

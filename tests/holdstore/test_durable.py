@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import mmap
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from holdstore import durable
+from holdstore.batches import BATCH_BYTES
 from holdstore.container import Buffer, SealedDocument, container_size
 from holdstore.errors import HoldStoreError, StoreFailed, StoreFull
 from holdstore.keyring import Keyring
@@ -23,8 +25,8 @@ from tests.holdstore.seal_once import JOB
 from tests.support.os_probe import OsProbe, PowerCut
 
 KEYRING = Keyring.from_bytes(bytes(range(32)))
-# Two batches and a rest, so that a document has more than one write.
-SIZE_BYTES = 2 * 1024 * 1024 + 77
+# A batch and a rest, so that a document has more than one write.
+SIZE_BYTES = BATCH_BYTES + 1024 * 1024 + 77
 # strace is part of what CI installs; there its absence is a failure.
 TRACERS = ["probe"] + (["strace"] if shutil.which("strace") or "CI" in os.environ else [])
 
@@ -107,8 +109,9 @@ async def test_steps_come_in_the_order_of_the_format(
     root = tmp_path / "store"
     calls = await calls_by_probe(root, monkeypatch) if tracer == "probe" else calls_by_strace(root)
     steps = [call for call in calls if call.name in {"write", "writev", "fsync", "rename"}]
-    written = [call for call in steps if call == Call("writev", "file")]
-    assert len(written) == 3
+    written = [call for call in steps if call in {Call("write", "file"), Call("writev", "file")}]
+    # A batch and the whole pages of the rest past the page cache, the last page through it.
+    assert written == [Call("write", "file"), Call("write", "file"), Call("writev", "file")]
     start = steps.index(written[0])
     # The directories were synced before the first document.
     assert {Call("fsync", "blobs"), Call("fsync", "root")} <= set(steps[:start])
@@ -199,12 +202,53 @@ async def test_long_documents_are_written_back_early(tmp_path: Path, monkeypatch
         start_writeback(fd, offset, length)
 
     monkeypatch.setattr(durable, "start_writeback", note)
+    monkeypatch.setattr(durable, "_switch_direct", lambda _fd, *, on: False)
     size_bytes = 2 * durable.WRITEBACK_BYTES + 3 * 1024 * 1024
     await seal(HoldStore(tmp_path / "store", KEYRING), JOB, bytes(size_bytes))
     assert len(ranges) == 2
     assert ranges[0][0] == 0
     assert ranges[1][0] == ranges[0][1]
     assert sum(length for _, length in ranges) <= container_size(size_bytes)
+
+
+def test_what_is_not_whole_pages_goes_through_the_page_cache(tmp_path: Path) -> None:
+    """Whatever sizes come, and wherever they lie in memory, the file holds them in order."""
+    directory = durable.open_directory(tmp_path)
+    pages = memoryview(mmap.mmap(-1, 3 * 4096))
+    pages[:] = os.urandom(len(pages))
+    cases: list[list[Buffer]] = [
+        [pages, pages[:4096], pages[4096:8192]],
+        [pages[:4096], pages[:100], pages],
+        [pages[1:4097], pages[:8192]],
+        [pages[:0], pages[:4096], bytes(4096), b"", pages[:10]],
+    ]
+    for number, pieces in enumerate(cases):
+        file = durable.DurableFile(directory)
+        file.write(pieces)
+        file.write([pages[:5], pages])
+        file.publish(f"{number:04x}", dir_fd=directory)
+        assert (tmp_path / f"{number:04x}").read_bytes() == b"".join([*pieces, pages[:5], pages])
+    os.close(directory)
+
+
+@pytest.mark.parametrize("refuses", ["the flag", "the write"])
+def test_a_file_system_that_knows_no_direct_writes(
+    refuses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page cache takes what the disk does not take directly."""
+    if refuses == "the flag":
+        monkeypatch.setattr(durable, "_switch_direct", lambda _fd, *, on: False)
+    else:
+        monkeypatch.setattr(durable, "os", OsProbe(fail_at=1, error=errno.EINVAL))
+    directory = os.open(tmp_path, os.O_DIRECTORY)
+    pages = memoryview(mmap.mmap(-1, 2 * 4096))
+    pages[:] = os.urandom(len(pages))
+    file = durable.DurableFile(directory)
+    file.write([pages])
+    file.write([pages[:4096], pages[:7]])
+    file.publish("0001", dir_fd=directory)
+    os.close(directory)
+    assert (tmp_path / "0001").read_bytes() == bytes(pages) + bytes(pages[:4096]) + bytes(pages[:7])
 
 
 def kinds(error: int) -> type[HoldStoreError]:
@@ -245,7 +289,7 @@ async def test_wherever_the_machine_stops_a_document_is_whole_or_absent(
     """Stop before each call: what recovery finds is either complete or gone, and nothing is half there."""
     counter = watch(monkeypatch, OsProbe())
     await seal(HoldStore(tmp_path / "counted", KEYRING), uuid4(), b"x" * SIZE_BYTES)
-    opening = counter.calls.index("writev") - 1
+    opening = counter.calls.index("write") - 1
     outcomes = []
     for place in range(opening, len(counter.calls) + 1):
         root, job_id = tmp_path / f"store-{place}", uuid4()

@@ -4,19 +4,23 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from holdstore.batches import BATCH_BYTES, MAX_SECOND
+from holdstore.blobs.threads import DiskThreads, Errand
 from holdstore.container import (
     MAX_DOCUMENT_NUMBER,
+    PREAMBLE_BYTES,
     SEGMENT_BYTES,
+    TAG_BYTES,
     SealedDocument,
     container_size,
     segment_count,
@@ -31,7 +35,6 @@ from holdstore.errors import (
 )
 from holdstore.keyring import MAX_WRAPS, Keyring
 from holdstore.store import HoldStore
-from holdstore.writer import BATCH_BYTES
 from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
 from tests.support.os_probe import OsProbe
 
@@ -51,7 +54,9 @@ EDGES = [
     2 * 65536 + 500,
     MIB,
     MIB + 1,
+    BATCH_BYTES - PREAMBLE_BYTES - 32 * TAG_BYTES,
     2 * MIB + 65535,
+    3 * BATCH_BYTES + 12345,
 ]
 STEPS = [1000, 65535, 65536, 65537, 256 * 1024, 3 * MIB]
 JOB = uuid4()
@@ -123,10 +128,10 @@ async def test_small_containers_touch_no_file(size_bytes: int, in_row: bool, tmp
 async def test_small_documents_cost_no_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     store = HoldStore(tmp_path / "store", KEYRING)
 
-    async def no_thread(*_: object, **__: object) -> None:
+    def no_thread(*_: object, **__: object) -> None:
         raise AssertionError("a thread was used")
 
-    monkeypatch.setattr(trio.to_thread, "run_sync", no_thread)
+    monkeypatch.setattr(DiskThreads, "begin", no_thread)
     document = await seal(store, b"small")
     assert await opened(store, document) == b"small"
 
@@ -136,17 +141,41 @@ async def test_threads_are_used_once_a_batch_not_once_a_segment(
 ) -> None:
     store = HoldStore(tmp_path / "store", KEYRING)
     hops = 0
-    run_sync = trio.to_thread.run_sync
+    begin = DiskThreads.begin
 
-    async def counted(*arguments: object, **keywords: object) -> object:
+    def counted(threads: DiskThreads, work: Callable[[], object]) -> Errand[object]:
         nonlocal hops
         hops += 1
-        return await run_sync(*arguments, **keywords)  # type: ignore[arg-type]
+        return begin(threads, work)
 
-    monkeypatch.setattr(trio.to_thread, "run_sync", counted)
+    monkeypatch.setattr(DiskThreads, "begin", counted)
     document = await seal(store, bytes(8 * MIB), step=10_000)
-    assert hops == 8
+    assert hops == 8 * MIB // BATCH_BYTES
     assert await opened(store, document) == bytes(8 * MIB)
+
+
+async def test_many_large_documents_share_few_second_batches() -> None:
+    """Those that get no second batch wait for the disk instead; none is mixed up with another."""
+    blobs = MemoryBlobStore()
+    store = HoldStore.over(blobs, KEYRING)
+    contents = {uuid4(): os.urandom(2 * BATCH_BYTES + number) for number in range(MAX_SECOND + 4)}
+    documents: list[SealedDocument] = []
+
+    async def one(job_id: UUID, content: bytes) -> None:
+        async with store.create(job_id, 1) as writer:
+            for start in range(0, len(content), 256 * 1024):
+                await writer.write(content[start : start + 256 * 1024])
+                await trio.lowlevel.checkpoint()
+            documents.append(await writer.commit())
+
+    for _ in range(2):
+        async with trio.open_nursery() as nursery:
+            for job_id, content in contents.items():
+                nursery.start_soon(one, job_id, content)
+        for document in documents:
+            assert await opened(store, document) == contents[document.job_id]
+        documents.clear()
+        blobs.contents.clear()
 
 
 async def test_no_plaintext_reaches_the_disk_at_any_time(tmp_path: Path) -> None:
@@ -223,7 +252,7 @@ async def test_leaving_without_commit_leaves_nothing(tmp_path: Path) -> None:
 
     async def break_off() -> None:
         async with store.create(JOB, 1) as writer:
-            await writer.write(bytes(3 * MIB))
+            await writer.write(bytes(3 * BATCH_BYTES))
             assert len(list((tmp_path / "store" / "tmp").iterdir())) == 1
             raise ConnectionResetError
 
@@ -271,7 +300,7 @@ async def test_cancelled_during_a_write_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = HoldStore(tmp_path / "store", KEYRING)
-    with CancelInThread("writev", monkeypatch) as scope:
+    with CancelInThread("write", monkeypatch) as scope:
         async with store.create(JOB, 1) as writer:
             while True:
                 await writer.write(bytes(MIB))

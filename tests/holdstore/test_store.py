@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from holdstore.batches import BATCH_BYTES
 from holdstore.container import MAX_DOCUMENT_BYTES, SealedDocument, blob_name
 from holdstore.errors import Damage, DamagedContainer, StoreFailed
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore, RecoveryReport
-from holdstore.writer import BATCH_BYTES
 from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
 
 KEYRING = Keyring.from_bytes(bytes(range(32)))

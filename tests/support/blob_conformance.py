@@ -43,6 +43,26 @@ async def check_what_is_written_comes_back(store: BlobStore) -> None:
     await blob.aclose()
 
 
+async def check_writing_behind(store: BlobStore) -> None:
+    writer = store.create(NAME)
+    first, second = bytearray(b"a" * 8192), bytearray(b"b" * 8192)
+    await writer.write([first], behind=True)
+    await writer.write([second], behind=True)
+    first[:] = b"c" * 8192
+    await writer.write([first], behind=True)
+    second[:] = b"d" * 8192
+    await writer.commit([second])
+    assert await content_of(store, NAME) == b"a" * 8192 + b"b" * 8192 + b"c" * 8192 + b"d" * 8192
+
+
+async def check_leaving_while_writing_behind(store: BlobStore) -> None:
+    writer = store.create(NAME)
+    await writer.write([bytes(1 << 20)], behind=True)
+    assert await writer.abort()
+    assert await store.names() == []
+    assert await store.remove_unfinished() == 0
+
+
 async def check_an_empty_blob_is_a_blob(store: BlobStore) -> None:
     await store.create(NAME).commit()
     assert await content_of(store, NAME) == b""
@@ -175,6 +195,8 @@ async def check_free_space_is_a_number_or_unbounded(store: BlobStore) -> None:
 
 CHECKS: list[Check] = [
     check_what_is_written_comes_back,
+    check_writing_behind,
+    check_leaving_while_writing_behind,
     check_an_empty_blob_is_a_blob,
     check_ranges,
     check_nothing_is_visible_before_commit,

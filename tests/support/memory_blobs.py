@@ -49,13 +49,17 @@ class _MemoryBlobWriter:
         self._store = store
         self._name = name
         self._content = b""
+        self._behind: list[Buffer] = []
         self._finished = False
 
-    async def write(self, pieces: Sequence[Buffer]) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
         if self._finished:
             raise StoreFailed("the blob is finished")
         self._store.unfinished.add(self)
-        self._content += b"".join(pieces)
+        self._content += b"".join(self._behind)
+        # What is written behind is read as late as is allowed: whoever changes it too early is found out.
+        self._behind = list(pieces) if behind else []
+        self._content += b"" if behind else b"".join(pieces)
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         await self.write(pieces)
@@ -64,8 +68,9 @@ class _MemoryBlobWriter:
             raise StoreFailed("the blob exists")
         self._store.contents[self._name] = self._content
 
-    async def abort(self) -> None:
+    async def abort(self) -> bool:
         self._finish()
+        return True
 
     def _finish(self) -> None:
         self._finished = True
@@ -137,16 +142,16 @@ class _FaultyBlobWriter:
         self._store = store
         self._inner = inner
 
-    async def write(self, pieces: Sequence[Buffer]) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
         await self._fallible("write")
-        await self._inner.write(pieces)
+        await self._inner.write(pieces, behind=behind)
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         await self._fallible("commit")
         await self._inner.commit(pieces)
 
-    async def abort(self) -> None:
-        await self._inner.abort()
+    async def abort(self) -> bool:
+        return await self._inner.abort()
 
     async def _fallible(self, call: str) -> None:
         try:

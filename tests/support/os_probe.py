@@ -7,7 +7,7 @@ from typing import Any
 
 # The calls that touch the store; everything else of os passes through unseen.
 WATCHED = frozenset(
-    {"open", "writev", "fsync", "close", "rename", "unlink", "mkdir", "stat", "fstat", "pread"}
+    {"open", "write", "writev", "fsync", "close", "rename", "unlink", "mkdir", "stat", "fstat", "pread"}
 )
 
 

@@ -1,0 +1,92 @@
+"""Threads for a disk: work is begun at once and waited for later; writing goes on behind receiving."""
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Errand(Generic[T]):
+    """One piece of work in a thread."""
+
+    __slots__ = ("_done", "_error", "_result", "_token", "_work")
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._token = trio.lowlevel.current_trio_token()
+        self._done = trio.Event()
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    async def ended(self) -> None:
+        """Wait until the work has ended, well or not."""
+        await self._done.wait()
+
+    async def result(self) -> T:
+        """Wait for the work, even when cancelled: it cannot be stopped half-way. Raises what it raised."""
+        with trio.CancelScope(shield=True):
+            await self._done.wait()
+        if self._error is not None:
+            raise self._error
+        result: T = self._result
+        return result
+
+    def run(self, ended: Callable[["Errand[Any]"], None]) -> None:
+        """Do the work; for the thread."""
+        try:
+            self._result = self._work()
+        except BaseException as error:  # noqa: BLE001 - carried to the task that waits and raised there
+            self._error = error
+        # The loop may be gone: then nobody waits.
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(ended, self)
+
+    def tell(self) -> None:
+        """Wake up who waits; in the loop's thread."""
+        self._done.set()
+
+
+class DiskThreads:
+    """A few threads, started as they are needed and kept. Each hop costs less than one by `trio.to_thread`.
+
+    Args:
+        most: how many pieces of work run at the same time; more wait their turn.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._started = 0
+        self._unfinished = 0
+        self._waiting: queue.SimpleQueue[Errand[Any] | None] = queue.SimpleQueue()
+
+    def begin(self, work: Callable[[], T]) -> Errand[T]:
+        """Have blocking work done in a thread; returns at once."""
+        errand = Errand(work)
+        self._unfinished += 1
+        if self._unfinished > self._started < self._most:
+            self._started += 1
+            arguments = (self._waiting, self._ended)
+            threading.Thread(target=_serve, args=arguments, name="disk", daemon=True).start()
+        self._waiting.put(errand)
+        return errand
+
+    def close(self) -> None:
+        """Let the threads end when they have done what was begun."""
+        for _ in range(self._started):
+            self._waiting.put(None)
+        self._started = 0
+
+    def _ended(self, errand: Errand[Any]) -> None:
+        self._unfinished -= 1
+        errand.tell()
+
+
+def _serve(waiting: "queue.SimpleQueue[Errand[Any] | None]", ended: Callable[[Errand[Any]], None]) -> None:
+    while (errand := waiting.get()) is not None:
+        errand.run(ended)
+        del errand
