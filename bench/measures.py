@@ -13,7 +13,7 @@ from typing import Any
 from bench import first_byte
 from bench.load import Client
 from bench.printer import Printer
-from bench.requests import KIB, POLLED, get_printer_attributes, pdf, print_job
+from bench.requests import KIB, LISTED, POLLED, get_jobs, get_printer_attributes, pdf, print_job
 from bench.servers import Cupsd, Server, Spoold, cpu_s
 from protocols.ipp.decoder import decode
 from protocols.ipp.tags import GroupTag
@@ -25,6 +25,11 @@ RELEASES = 5
 # A client that is not done by then never will be.
 CLIENT_TIMEOUT_S = 600.0
 HELD_TIMEOUT_S = 10.0
+LISTED_JOBS = 1000
+# Lists asked for with nothing new in between, and lists that each follow a new job.
+AGAIN, AFTER_CHANGES = 100, 30
+# The reader's own bounds are for requests.
+_LONG_LISTS = IppLimits(max_attributes=100_000, max_values=200_000)
 _SMALL = pdf(10 * KIB)
 _MEDIUM = pdf(1 * MIB)
 
@@ -116,11 +121,11 @@ def _attributes(clients: int, seconds: float, kind: str, *requested: str) -> Mea
     )
 
 
-def _small_jobs(clients: int, count: int) -> Measure:
+def _jobs(size: str, document: bytes, clients: int, count: int) -> Measure:
     return _requests(
-        f"Print-Job 10 KiB, held, {_clients(clients)}",
+        f"Print-Job {size}, held, {_clients(clients)}",
         clients,
-        lambda server: print_job(f"localhost:{server.port}", server.path, _SMALL),
+        lambda server: print_job(f"localhost:{server.port}", server.path, document),
         count=count,
     )
 
@@ -161,6 +166,36 @@ def _first_byte() -> Measure:
     return Measure((row,), run, synced=False)
 
 
+def _job_list(kind: str, *requested: str) -> Measure:
+    """Measure how long a list of 1,000 jobs takes, with and without a new job before it."""
+    name = f"Get-Jobs, 1,000 jobs, {kind}"
+    again, changed = Row(name, "ms", lower=True), Row(f"{name}, after a new job", "ms", lower=True)
+
+    def run(server: Server, _printer: Printer) -> dict[str, float]:
+        host = f"localhost:{server.port}"
+        more = print_job(host, server.path, _SMALL)
+        question = get_jobs(host, server.path, LISTED_JOBS, *requested)
+        client = Client("127.0.0.1", server.port)
+        for _ in range(LISTED_JOBS - _queued(server)):
+            client.ask(more)
+        client.ask(question)
+        message, _ = decode(client.answer, _LONG_LISTS, lenient=True)
+        if len(message.all(GroupTag.JOB)) != LISTED_JOBS:
+            raise RuntimeError(f"{server.name} lists {len(message.all(GroupTag.JOB))} jobs")
+        quiet = sorted(client.ask(question) for _ in range(AGAIN))
+        busy = []
+        for _ in range(AFTER_CHANGES):
+            client.ask(more)
+            busy.append(client.ask(question))
+        client.socket.close()
+        return {
+            again.name: 1000 * _percentile(quiet, 0.5),
+            changed.name: 1000 * _percentile(sorted(busy), 0.5),
+        }
+
+    return Measure((again, changed), run, synced=False)
+
+
 def measures(*, quick: bool) -> list[Measure]:
     """Return all measures in the order they are taken: what leaves work behind comes last."""
     seconds = 0.5 if quick else 1.5
@@ -172,8 +207,12 @@ def measures(*, quick: bool) -> list[Measure]:
         _attributes(8, seconds, "polled", *POLLED),
         _first_byte(),
         _large_job(),
-        _small_jobs(1, jobs),
-        _small_jobs(8, 3 * jobs),
+        _jobs("1 MiB", _MEDIUM, 1, jobs // 2),
+        _jobs("1 MiB", _MEDIUM, 8, jobs),
+        _jobs("10 KiB", _SMALL, 1, jobs),
+        _jobs("10 KiB", _SMALL, 8, 3 * jobs),
+        _job_list("numbers and addresses"),
+        _job_list("as lpstat asks", *LISTED),
     ]
 
 

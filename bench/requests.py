@@ -27,10 +27,31 @@ POLLED = (
     "printer-state-reasons",
 )
 
+# What lpstat asks for of each job (recorded from CUPS 2.4.2).
+LISTED = (
+    "job-id",
+    "job-k-octets",
+    "job-name",
+    "job-originating-user-name",
+    "job-printer-state-message",
+    "job-printer-uri",
+    "job-state",
+    "job-state-reasons",
+    "time-at-creation",
+    "time-at-processing",
+    "time-at-completed",
+)
+
 
 def get_printer_attributes(host: str, path: str, *requested: str) -> bytes:
     """Return a Get-Printer-Attributes request."""
     return _request(host, path, Operation.GET_PRINTER_ATTRIBUTES, keyword("requested-attributes", *requested))
+
+
+def get_jobs(host: str, path: str, limit: int, *requested: str) -> bytes:
+    """Return a Get-Jobs request; without `requested`, numbers and addresses are answered."""
+    asked = (keyword("requested-attributes", *requested),) if requested else ()
+    return _request(host, path, Operation.GET_JOBS, integer("limit", limit), *asked)
 
 
 def print_job(host: str, path: str, document: bytes, *, further_bytes: int = 0) -> bytes:
