@@ -26,6 +26,7 @@ def build_site(config: Config, limits: DaemonLimits) -> Site:
         mask_names=config.server.mask_names,
         max_document_bytes=limits.max_document_bytes,
         forget_after=FORGET_AFTER,
+        lpr_networks=config.lpr.mapped(),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from policy.suggestion import closest
-from spoold.config import policy_findings
+from spoold.config import lpr_findings, policy_findings
 from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import ListenAddress, parse_listen_address
 
@@ -29,6 +29,7 @@ def findings(raw: Raw) -> Iterator[Finding]:
         raw: the document as tomllib gives it.
     """
     yield from _listen(raw)
+    yield from lpr_findings.findings(raw)
     yield from _keys(raw)
     yield from _printers(raw)
     yield from _queues(raw)

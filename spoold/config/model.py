@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     StrictBool,
@@ -20,6 +19,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
+from spoold.config.lpr import Lpr
+from spoold.config.section import Section, listed
 from spoold.config.values import (
     AbsolutePath,
     Address,
@@ -44,18 +45,6 @@ from spoold.model.queue import Authentication, Queue, Release
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
-
-
 class Server(Section):
     """The spooler itself."""
 
@@ -78,17 +67,6 @@ class Listen(Section):
     """Portal and API."""
     lpr: tuple[Address, ...] = ()
     """LPR (RFC 1179); off unless set, and then [lpr] allow is required."""
-
-
-class Lpr(Section):
-    """Who may use LPR, which knows neither passwords nor encryption."""
-
-    allow: tuple[Network, ...] = ()
-    """Networks whose hosts may print through LPR; nobody else gets a byte."""
-
-    def allows(self, host: str) -> bool:
-        """Return whether a peer's numeric address (IPv4-mapped too) is on the list; in doubt it is not."""
-        return _listed(host, self.allow)
 
 
 class DnsSd(Section):
@@ -262,7 +240,7 @@ class Metrics(Section):
 
     def allows(self, host: str) -> bool:
         """Return whether a peer's numeric address (IPv4-mapped too) is on the list; in doubt it is not."""
-        return _listed(host, self.allow)
+        return listed(host, self.allow)
 
 
 class Config(Section):
@@ -296,9 +274,9 @@ class Config(Section):
             expires_after=settings.expires_after or self.hold.expires_after,
             description=settings.description,
             formats=None if settings.formats is None else frozenset(settings.formats),
+            advertise=settings.advertise,
             pins=settings.takes_pins,
             shows_held_as_completed=settings.report_held_as == "completed",
-            advertise=settings.advertise,
         )
 
     def lpr_refusal(self, *, activated: bool) -> str | None:
@@ -357,12 +335,3 @@ def _again(line: Mapping[str, Any]) -> InitErrorDetails:
     if line["type"] == "spoold":
         context["reason"] = line["ctx"]["reason"]
     return {"type": PydanticCustomError("spoold", "{reason}", context), "loc": line["loc"], "input": None}
-
-
-def _listed(host: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in network for network in networks)

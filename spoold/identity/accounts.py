@@ -1,8 +1,9 @@
-"""Accounts by id, for jobs that go to the printer by themselves: the rules still ask about their owner."""
+"""Accounts that nobody signed in to: owners of jobs that print by themselves, senders known by address."""
 
 from spoold.database import people
 from spoold.database.engine import Database
-from spoold.model.ids import UserId
+from spoold.database.people import UserRow
+from spoold.model.ids import UserId, canonical_name
 from spoold.model.principal import Method, Principal
 from spoold.runtime.clock import Clock
 
@@ -19,7 +20,23 @@ class Accounts:
 
         Nobody proved anything just now, and the method says so.
         """
-        user = await self._database.read(lambda connection: people.user_by_id(connection, user_id), short=True)
+        user = await self._database.read(
+            lambda connection: people.user_by_id(connection, user_id), short=True
+        )
+        return self._principal(user, Method.ON_ARRIVAL)
+
+    async def at_address(self, name: str) -> Principal | None:
+        """Return the person whom the configuration knows by the address of a machine; None as `of`.
+
+        Args:
+            name: as the configuration writes it.
+        """
+        user = await self._database.read(
+            lambda connection: people.user_by_name(connection, canonical_name(name)), short=True
+        )
+        return self._principal(user, Method.ADDRESS)
+
+    def _principal(self, user: UserRow | None, method: Method) -> Principal | None:
         if user is None or user.disabled:
             return None
         return Principal(
@@ -27,6 +44,6 @@ class Accounts:
             name=user.name,
             groups=user.groups,
             role=user.role,
-            method=Method.ON_ARRIVAL,
+            method=method,
             proven_at=self._clock.now(),
         )

@@ -9,7 +9,7 @@ from holdstore.writer import SealingWriter
 from spoold.documents.sniff import agree, sniff
 from spoold.documents.unwrap import Unwrapper
 from spoold.intake.submission import Incoming
-from spoold.model.errors import SpoolError, TooLarge, Unavailable, UnsupportedDocument
+from spoold.model.errors import EmptyDocument, SpoolError, TooLarge, Unavailable, UnsupportedDocument
 from spoold.model.ids import JobId
 from spoold.model.job import Document
 
@@ -80,10 +80,10 @@ def check_format(
     """Return the format that the first bytes show.
 
     Raises:
-        UnsupportedDocument: empty, not what the client says it is, or not printed here.
+        EmptyDocument, UnsupportedDocument: empty, not what the client says it is, or not printed here.
     """
     if not head:
-        raise UnsupportedDocument("The document is empty; print it again.")
+        raise EmptyDocument("The document is empty; print it again.")
     found = sniff(head)
     if unwrapper is not None:
         found = unwrapper.format(found)

@@ -91,6 +91,10 @@ class UnsupportedDocument(SpoolError):  # noqa: N818
     http_status = 415
 
 
+class EmptyDocument(UnsupportedDocument):
+    """There is nothing in the document."""
+
+
 class TooLarge(SpoolError):  # noqa: N818
     """A bound was passed."""
 

@@ -23,6 +23,7 @@ class Method(enum.StrEnum):
     SESSION = "session"
     CONTROL_SOCKET = "control-socket"
     ON_ARRIVAL = "on-arrival"
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from policy.engine import PolicyEngine
+from spoold.model.lpr import LprNetwork
 from spoold.model.printer import Printer
 from spoold.model.queue import Queue
 
@@ -19,6 +20,7 @@ class Site:
         policy: the compiled rules.
         mask_names: server-wide masking; true overrules every queue.
         max_document_bytes: plaintext bound of one document.
+        lpr_networks: what is known of LPR senders by their address; the first that fits counts.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Site:
     mask_names: bool
     max_document_bytes: int
     forget_after: timedelta
+    lpr_networks: tuple[LprNetwork, ...] = ()
 
     def masks(self, queue: str) -> bool:
         """Tell whether titles of jobs in this queue are hidden; a queue that is gone hides them."""
