@@ -52,6 +52,14 @@ class PolicyEngine:
         """Return whether any rule of the stage asks what only inspecting the document can tell."""
         return self._plans[stage].uses_document
 
+    def asks(self, stage: Stage, *, early: bool = False) -> bool:
+        """Return whether there is any rule for the stage; without one nobody needs to gather facts.
+
+        Args:
+            early: only those that ask nothing of the document.
+        """
+        return bool((self._early if early else self._plans[stage]).rules)
+
     def decide(self, stage: Stage, facts: Facts, now: datetime) -> Decision:
         """Return what the rules say: the first that denies ends it, else holds, settings and terms add up.
 

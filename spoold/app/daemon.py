@@ -48,6 +48,7 @@ def run_daemon(config_path: Path, environ: MutableMapping[str, str] | None = Non
             environ=environment,
             level=config.log.level,
             log_format=None if config.log.format == "auto" else config.log.format,
+            lasting=True,
         )
         sockets = open_listeners(config, activated, stack)
         parts = build_parts(config, stack)

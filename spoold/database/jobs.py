@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from spoold.database.prepared import Prepared
+from spoold.database.prepared import Prepared, remembered
 from spoold.database.schema import documents, inline_containers, jobs
 from spoold.database.times import from_us, to_us
 from spoold.model.ids import JobId, UserId
@@ -32,6 +32,7 @@ from spoold.model.jobstate import FINAL, LIVE, JobState
 _INSERT_JOB = Prepared(insert(jobs))
 _INSERT_DOCUMENT = Prepared(insert(documents))
 _INSERT_INLINE = Prepared(insert(inline_containers))
+_NEXT = "next-number"
 _NEXT_NUMBER = Prepared(select(func.coalesce(func.max(jobs.c.number), 0) + 1))
 # Statements are built once: SQLAlchemy then finds its compiled form by identity.
 _BY_ID = select(jobs).where(jobs.c.id == bindparam("job_id"))
@@ -50,11 +51,17 @@ _DOCUMENTS = _ALL_DOCUMENTS.where(documents.c.job_id == bindparam("of_job")).ord
 
 def insert_job(connection: Connection, job: Job) -> Job:
     """Insert a job; the number 0 asks for the next free "job-id". Returns the job with its number."""
-    number = job.number or int(_NEXT_NUMBER.run(connection).fetchone()[0])
-    row = _row_of(job)
-    row["number"] = number
-    _INSERT_JOB.run(connection, row)
-    return replace(job, number=number)
+    if not job.number:
+        job = replace(job, number=next_number(connection))
+    _INSERT_JOB.run(connection, _row_of(job))
+    remembered(connection)[_NEXT] = max(job.number + 1, remembered(connection).get(_NEXT, 0))
+    return job
+
+
+def next_number(connection: Connection) -> int:
+    """Return the next free "job-id"."""
+    number: int | None = remembered(connection).get(_NEXT)
+    return number or int(_NEXT_NUMBER.run(connection).fetchone()[0])
 
 
 def update_job(connection: Connection, job_id: JobId, states: Iterable[JobState], **changes: object) -> bool:
@@ -278,14 +285,39 @@ def _stored(value: object) -> object:
 
 
 def _row_of(job: Job) -> dict[str, object]:
-    row = {
-        _COLUMN.get(name, name): _stored(getattr(job, name))
-        for name in Job.__dataclass_fields__
-        if name != "id"
+    # Spelt out: every accepted job comes through here.
+    return {
+        "id": job.id.bytes,
+        "number": job.number,
+        "queue": job.queue,
+        "state": job.state.value,
+        "reason": job.reason,
+        "owner_id": job.owner_id,
+        "claimed_name": job.claimed_name,
+        "peer": job.peer,
+        "protocol": job.protocol,
+        "created_us": to_us(job.created_at),
+        "changed_us": to_us(job.changed_at),
+        "expires_us": to_us(job.expires_at),
+        "template": job.template,
+        "private": job.private,
+        "wrapped_key": job.wrapped_key,
+        "size_bytes": job.size_bytes,
+        "documents": job.documents,
+        "formats": " ".join(job.formats),
+        "pages": job.pages,
+        "released_by": job.released_by,
+        "printer": job.printer,
+        "attempt": job.attempt,
+        "token": job.token,
+        "remote_job_id": job.remote_job_id,
+        "processing_us": to_us(job.processing_at),
+        "finished_us": to_us(job.finished_at),
+        "first_byte_us": to_us(job.first_byte_at),
+        "all_bytes_us": to_us(job.all_bytes_at),
+        "impressions": job.impressions,
+        "on_arrival": int(job.on_arrival),
     }
-    row["id"] = job.id.bytes
-    row["state"] = job.state.value
-    return row
 
 
 def _job_of(row: Row[Any]) -> Job:
@@ -331,7 +363,7 @@ def _inspection_of(document: Document) -> dict[str, object]:
         "encrypted": None if document.encrypted is None else int(document.encrypted),
         "broken": None if document.broken is None else int(document.broken),
         "why_unknown": document.why_unknown,
-        "page_sizes": json.dumps(document.page_sizes),
+        "page_sizes": json.dumps(document.page_sizes) if document.page_sizes else "[]",
     }
 
 

@@ -115,14 +115,19 @@ def list_page(
     }
     if wanted.numbers is not None:
         return _named(connection, wanted, wanted.numbers, columns)[:limit]
-    found: dict[int, JobLine] = {}
+    lists: list[list[JobLine]] = []
     for kind, of in _branches(wanted):
         prepared = _statement(kind, columns, wanted.newest_first)
         for state in [" ".join(("", *wanted.states, ""))] if kind == "all" else wanted.states:
             cursor = prepared.run(connection, {**values, **of, "in_state": state})
-            found.update((row[0], JobLine._make(row)) for row in cursor)
-    places = sorted(found, reverse=wanted.newest_first)
-    return [found[place] for place in places[:limit]]
+            rows = list(map(JobLine._make, cursor.fetchall()))
+            if rows:
+                lists.append(rows)
+    if len(lists) == 1:
+        return lists[0]
+    # A job may be wanted for two reasons.
+    found = {line.place: line for rows in lists for line in rows}
+    return [found[place] for place in sorted(found, reverse=wanted.newest_first)[:limit]]
 
 
 def _named(

@@ -20,6 +20,8 @@ from spoold.model.policy_facts import facts_for
 HELD_WORDS = "Waiting for its owner to release it."
 CLAIM_WORDS = "Waiting for its owner to sign in and release it."
 ON_ARRIVAL_WORDS = "Printed as soon as its printer is ready."
+# What a policy without rules says.
+_UNRULED = Decision("allow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def decide(
     on_arrival: bool,
 ) -> Acceptance:
     """Ask the policy about a job at acceptance; never raises for a failing rule (it denies and says so)."""
-    decision = engine.decide("accept", _facts(submission, documents), now)
+    decision = _UNRULED
+    if engine.asks("accept"):
+        decision = engine.decide("accept", _facts(submission, documents), now)
     held = HELD_WORDS if submission.principal else CLAIM_WORDS
     if on_arrival:
         held = ON_ARRIVAL_WORDS
@@ -69,6 +73,8 @@ def refuse_early(engine: PolicyEngine, submission: Submission, now: datetime) ->
     Raises:
         RefusedByPolicy: a rule that asks nothing of the document says no.
     """
+    if not engine.asks("accept", early=True):
+        return
     decision = engine.decide_early(_facts(submission, ()), now)
     if decision.verdict == "deny":
         raise RefusedByPolicy(decision.message, rule=decision.rule)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 import trio
@@ -249,16 +250,20 @@ class Intake:
             Unavailable: nothing was kept.
         """
         parts = self._parts
-        job = self._new_job(submission, job_id)
+        arrived_at = parts.clock.now()
         try:
             inspected = await self._inspect_if_asked(documents)
             now = parts.clock.now()
-            acceptance = decide(parts.site().policy, submission, inspected, now, on_arrival=job.on_arrival)
-            complete = replace(
-                job,
+            acceptance = decide(
+                parts.site().policy, submission, inspected, now, on_arrival=submission.on_arrival
+            )
+            complete = self._new_job(
+                submission,
+                job_id,
+                created_at=arrived_at,
+                changed_at=now,
                 template=acceptance.template,
                 expires_at=acceptance.expires_at,
-                changed_at=now,
                 **summary(inspected),
             )
 
@@ -278,7 +283,7 @@ class Intake:
             raise
         settled = await self._settled(created, inspected, acceptance)
         if acceptance.event is JobEvent.REFUSED:
-            raise RefusedByPolicy(acceptance.words, rule=acceptance.rule, job=str(job.id))
+            raise RefusedByPolicy(acceptance.words, rule=acceptance.rule, job=str(job_id))
         return settled
 
     async def _settled(self, job: Job, documents: Sequence[Document], acceptance: Acceptance) -> Job:
@@ -362,10 +367,21 @@ class Intake:
                 self._arriving.discard(job_id)
                 self._receiving[queue] -= 1
 
-    def _new_job(self, submission: Submission, job_id: JobId) -> Job:
-        parts = self._parts
-        now = parts.clock.now()
-        wrapped_key, private = parts.words.seal(job_id, submission.words)
+    def _new_job(self, submission: Submission, job_id: JobId, **known: Any) -> Job:
+        """Return the row of a new job.
+
+        Args:
+            **known: what is decided already, under the model's names.
+        """
+        if not known:
+            now = self._parts.clock.now()
+            known = {
+                "created_at": now,
+                "changed_at": now,
+                "expires_at": now + submission.queue.expires_after,
+                "template": encode_template(submission.template),
+            }
+        wrapped_key, private = self._parts.words.seal(job_id, submission.words)
         principal = submission.principal
         return Job(
             id=job_id,
@@ -377,13 +393,10 @@ class Intake:
             claimed_name=submission.claimed_name,
             peer=submission.peer,
             protocol=submission.protocol,
-            created_at=now,
-            changed_at=now,
-            expires_at=now + submission.queue.expires_after,
-            template=encode_template(submission.template),
             private=private,
             wrapped_key=wrapped_key,
             on_arrival=submission.on_arrival,
+            **known,
         )
 
     async def _inspect_if_asked(self, documents: Sequence[Document]) -> list[Document]:

@@ -1,8 +1,10 @@
 """Identifiers: how jobs, people and attempts are named, and how names are made comparable."""
 
 import os
+import time
 import unicodedata
 import uuid
+from functools import lru_cache
 from typing import NewType
 
 JobId = NewType("JobId", uuid.UUID)
@@ -10,11 +12,21 @@ UserId = NewType("UserId", str)
 
 # A claimed name is shown on lists and compared; longer ones are RFC 8011's limit for `name` (5.1.3).
 MAX_NAME_CHARACTERS = 255
+# RFC 9562 4.1 and 4.2: four bits of version, two of variant; everything else of the id may be anything.
+_VERSION_7 = 0x7 << 76 | 0x2 << 62
+_VERSION_7_MASK = ~(0xF << 76 | 0x3 << 62)
+# A request asks for the same name's form several times, and the same people come again.
+KEPT_NAMES = 1024
 
 
 def new_job_id() -> JobId:
-    """Return a random 128-bit job id: it cannot be guessed, so it may stand in URLs."""
-    return JobId(uuid.uuid4())
+    """Return a UUID of version 7 (RFC 9562 5.7): milliseconds, then 74 random bits.
+
+    It cannot be guessed, so it may stand in URLs. Ids of jobs that came one after the other lie side by side
+    in the database's indexes: fewer pages change with each job, however many there are.
+    """
+    value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
+    return JobId(uuid.UUID(int=value & _VERSION_7_MASK | _VERSION_7))
 
 
 def new_token() -> str:
@@ -22,6 +34,7 @@ def new_token() -> str:
     return os.urandom(16).hex()
 
 
+@lru_cache(KEPT_NAMES)
 def canonical_name(name: str) -> str:
     """Return the one form in which user names are stored and compared (NFKC, case folded, trimmed).
 
@@ -32,8 +45,3 @@ def canonical_name(name: str) -> str:
     name = name.encode("utf-8", "replace").decode("utf-8")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name.strip()).casefold())
     return folded.strip()[:MAX_NAME_CHARACTERS].strip()
-
-
-def short_id(job_id: uuid.UUID) -> str:
-    """Return the first eight hex digits of a job id, for people to read out."""
-    return job_id.hex[:8]

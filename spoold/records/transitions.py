@@ -31,7 +31,8 @@ def begin(
     changes: dict[str, Any] = {"state": state, "reason": words or job.reason}
     if state in FINAL:
         changes |= {"finished_at": job.changed_at, "wrapped_key": None, "private": None}
-    created = jobs.insert_job(connection, replace(job, **changes))
+    numbered = replace(job, number=jobs.next_number(connection), **changes)
+    created = jobs.insert_job(connection, numbered)
     records.insert_event(connection, created.id, job.created_at, "accepted", created.reason)
     audit.append(
         connection,

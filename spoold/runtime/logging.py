@@ -53,6 +53,7 @@ def configure_logging(
     level: str = "info",
     log_format: LogFormat | None = None,
     journal_path: Path = JOURNAL_SOCKET,
+    lasting: bool = False,
 ) -> LogFormat:
     """Set up structlog, and the standard library's logging behind it, for this process.
 
@@ -63,6 +64,7 @@ def configure_logging(
         log_format: None chooses: the journal when systemd connected `stream` to it, the console on a
             terminal, JSON else.
         journal_path: the journal's native socket.
+        lasting: this is not changed again in this process, so that loggers need not look it up for each line.
 
     Returns the format in use.
     """
@@ -77,7 +79,7 @@ def configure_logging(
             if chosen == "journal"
             else structlog.WriteLoggerFactory(output)
         ),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=lasting,
     )
     root = stdlib_logging.getLogger()
     root.handlers[:] = [_ForwardToStructlog()]

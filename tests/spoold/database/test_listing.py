@@ -140,7 +140,7 @@ async def test_no_list_is_sorted_by_the_database(database: Database) -> None:
         for kind in listing._BRANCHES:
             statement = listing._statement(kind, OPTIONAL, newest_first=False)
             names = ("of_queue", "first_number", "edge", "most", "in_state", "of_owner", "of_name", "of_peer")
-            values = statement._constants | dict.fromkeys(names)
+            values = statement.arguments(dict.fromkeys(names))
             rows = driver_of(connection).execute(f"EXPLAIN QUERY PLAN {statement.text}", values)
             found += [row[3] for row in rows]
         return found
