@@ -34,27 +34,39 @@ _BOOTSTRAP = (
     "import sys; sys.path += sys.argv[2:]; "
     "from spoold.documents.worker.__main__ import main; main(int(sys.argv[1]))"
 )
+_BOOTSTRAP_RENDER = (
+    "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.render import main; "
+    "main(int(sys.argv[1]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])"
+)
+_BOOTSTRAP_REFIT = (
+    "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.refit import main; "
+    "main(int(sys.argv[1]), sys.argv[3])"
+)
 _LIBRARIES = ("pypdf", "cryptography")
 """What the worker loads besides spoold: the parser, and what it decrypts AES with."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a worker ended: by its exit code, or by a signal. `cpu_s` is user and system time together."""
+    """How a worker ended: by its exit code, or by a signal. `cpu_s` is user and system time together.
+
+    `resident_bytes` is the most memory it had at one time.
+    """
 
     exit_code: int | None
     signal: int | None
     cpu_s: float
     stderr_bytes: int
     """How much it wrote to stderr. What it wrote may be out of a document and is never kept."""
+    resident_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class _Pipes:
-    """The parent's ends of the worker's three standard streams, as descriptors."""
+    """The parent's ends of the worker's standard streams, as descriptors; None goes to another worker."""
 
-    feed: int
-    answer: int
+    feed: int | None
+    answer: int | None
     errors: int
 
 
@@ -81,28 +93,49 @@ def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[
     return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOTSTRAP, str(required_landlock_abi), *unique)
 
 
+def render_command(program: str, max_bytes: int, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Say how the worker is started that becomes Ghostscript; see `worker.render`."""
+    return (*_isolated(_BOOTSTRAP_RENDER), program, str(max_bytes), *arguments)
+
+
+def refit_command(fitting: str) -> tuple[str, ...]:
+    """Say how the worker is started that fits the pages; see `worker.refit`."""
+    return (*_isolated(_BOOTSTRAP_REFIT), fitting)
+
+
+def _isolated(bootstrap: str) -> tuple[str, ...]:
+    root = str(Path(__file__).resolve().parents[2])
+    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", bootstrap, str(REQUIRED_LANDLOCK_ABI), root)
+
+
 class WorkerProcess:
     """A running worker. Whoever starts one must `end` it; no other call waits for it to be gone."""
 
     def __init__(self, popen: "subprocess.Popen[bytes]", pidfd: int, pipes: "_Pipes") -> None:
         self._popen = popen
         self._pidfd = pidfd
-        self._stdin = trio.lowlevel.FdStream(pipes.feed)
-        self._stdout = trio.lowlevel.FdStream(pipes.answer)
+        self._stdin = None if pipes.feed is None else trio.lowlevel.FdStream(pipes.feed)
+        self._stdout = None if pipes.answer is None else trio.lowlevel.FdStream(pipes.answer)
         self._stderr = trio.lowlevel.FdStream(pipes.errors)
         self._heard = bytearray()
         self._stderr_bytes = 0
         self._ended: Ended | None = None
 
     @classmethod
-    def start(cls, command: tuple[str, ...]) -> Self:
+    def start(cls, command: tuple[str, ...], *, stdin: int | None = None, stdout: int | None = None) -> Self:
         """Start one, from the calling thread, which the worker then does not outlive. Takes about 1 ms.
+
+        Descriptors that are given connect it to another worker; they stay the caller's to close. A worker
+        whose stdout goes elsewhere says on stderr that it is ready.
 
         Raises OSError when the system has no process, descriptor or interpreter to give.
         """
         with contextlib.ExitStack() as childs, contextlib.ExitStack() as ours:
-            stdin, feed = _pipe(childs, ours)
-            answer, stdout = _pipe(ours, childs)
+            feed = answer = None
+            if stdin is None:
+                stdin, feed = _pipe(childs, ours)
+            if stdout is None:
+                answer, stdout = _pipe(ours, childs)
             errors, stderr = _pipe(ours, childs)
             # Nothing of the daemon goes along: no environment, no descriptor, no terminal's signals.
             popen = subprocess.Popen(
@@ -150,21 +183,42 @@ class WorkerProcess:
 
     async def feed(self, piece: bytes) -> None:
         """Send a piece of the document. Raises trio.BrokenResourceError when nobody reads it any more."""
-        await self._stdin.send_all(piece)
+        if self._stdin is not None:
+            await self._stdin.send_all(piece)
 
     async def end_of_document(self) -> None:
         """Close the pipe: that was all."""
-        await self._stdin.aclose()
+        if self._stdin is not None:
+            await self._stdin.aclose()
 
     async def answer(self) -> bytes:
         """Hear the second line. Raises WireError when it does not come."""
         return await self._line(MAX_ANSWER_BYTES)
+
+    async def receive_some(self) -> bytes:
+        """Hear what comes after the lines; empty at the end, or when the pipe broke."""
+        if self._heard:
+            heard, self._heard = bytes(self._heard), bytearray()
+            return heard
+        try:
+            return bytes(await self._says.receive_some(_PIECE_BYTES))
+        except trio.BrokenResourceError:
+            return b""
 
     async def discard_errors(self) -> None:
         """Read stderr to its end and count it, so that a worker that complains does not block."""
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while piece := await self._stderr.receive_some(_PIECE_BYTES):
                 self._stderr_bytes += len(piece)
+
+    def kill(self) -> None:
+        """Kill and reap it at once, where nothing can be waited for: it has just been started."""
+        self._popen.kill()
+        self._popen.wait()
+        for stream in (self._stdin, self._stdout, self._stderr):
+            if stream is not None:
+                stream.close()
+        os.close(self._pidfd)
 
     async def end(self) -> Ended:
         """Kill it if it still runs, reap it, close everything. Not cancelled, because it is short."""
@@ -179,7 +233,8 @@ class WorkerProcess:
 
     def _reap(self) -> Ended:
         for stream in (self._stdin, self._stdout, self._stderr):
-            stream.close()
+            if stream is not None:
+                stream.close()
         pid, status, usage = os.wait4(self._popen.pid, os.WNOHANG)
         os.close(self._pidfd)
         if pid == 0:
@@ -192,14 +247,19 @@ class WorkerProcess:
             signal=-code if code < 0 else None,
             cpu_s=usage.ru_utime + usage.ru_stime,
             stderr_bytes=self._stderr_bytes,
+            resident_bytes=usage.ru_maxrss * 1024,
         )
+
+    @property
+    def _says(self) -> trio.lowlevel.FdStream:
+        return self._stderr if self._stdout is None else self._stdout
 
     async def _line(self, max_bytes: int) -> bytes:
         while b"\n" not in self._heard:
             if len(self._heard) > max_bytes:
                 raise WireError("the worker's line is too long")
             try:
-                piece = await self._stdout.receive_some(_PIECE_BYTES)
+                piece = await self._says.receive_some(_PIECE_BYTES)
             except trio.BrokenResourceError:
                 raise WireError("the worker's pipe broke") from None
             if not piece:

@@ -4,7 +4,6 @@ Started by the pool through `process.worker_command`, which names the directorie
 exit code is for the parent's log only; the two lines on stdout are what counts.
 """
 
-import contextlib
 import io
 import logging
 import os
@@ -24,14 +23,13 @@ from spoold.documents.worker.wire import (
 
 _STDIN, _STDOUT = 0, 1
 _READ_BYTES = 1024 * 1024
-_NICENESS = 10
 EXIT_DONE = 0
 EXIT_NO_SANDBOX = 3
 
 
 def main(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> None:
     """Live one worker's life. Does not return: nothing of Python's own exit may run behind the walls."""
-    step_back()
+    sandbox.step_back()
     _silence()
     pdf.warm_up()
     try:
@@ -43,14 +41,6 @@ def main(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> None:
     _write(encode_ready(Ready(ok=True, landlock_abi=abi)))
     _write(encode_answer(_read_and_inspect()))
     os._exit(EXIT_DONE)
-
-
-def step_back() -> None:
-    """Let the daemon go first, for the processor and in a memory shortage. Neither is a wall."""
-    with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
-        score.write("1000")
 
 
 def _silence() -> None:

@@ -1,4 +1,4 @@
-"""The worker's system call filter: a list of what may be called, everything else kills the process.
+"""The workers' system call filters: lists of what may be called; everything else kills, or is refused.
 
 Classic BPF as in seccomp(2) and linux/filter.h, built here instead of through libseccomp: one list of about
 thirty calls needs no compiler. Pure: `program` computes the instructions, `sandbox` installs them.
@@ -24,6 +24,9 @@ OFFSET_NUMBER = 0
 OFFSET_ARCHITECTURE = 4
 OFFSET_THIRD_ARGUMENT = 16 + 2 * 8
 
+REFUSE = 0x00050000 | 1
+"""SECCOMP_RET_ERRNO with EPERM: the call does nothing and says so."""
+PROT_WRITE = 2
 PROT_EXEC = 4
 X32_BIT = 0x40000000
 """On x86-64 a number with this bit is the x32 variant of a call: a second table, refused as a whole."""
@@ -70,6 +73,26 @@ AARCH64 = Architecture(
     mapping_calls={"mmap": 222, "mprotect": 226},
 )  # fmt: skip
 
+# What a program needs on top that is started behind the walls and opens its own libraries and fonts: to be
+# executed (landlock says which file), to open, look at and list files, to ask who and where it is. Still no
+# socket, no process or thread, no signal to others, nothing that writes, names or changes a file.
+_PROGRAM_X86_64 = {
+    "open": 2, "stat": 4, "lstat": 6, "access": 21, "dup": 32, "dup2": 33, "execve": 59, "uname": 63,
+    "fcntl": 72, "getcwd": 79, "readlink": 89, "gettimeofday": 96, "sysinfo": 99, "times": 100, "getuid": 102,
+    "getgid": 104, "geteuid": 107, "getegid": 108, "getppid": 110, "arch_prctl": 158, "time": 201,
+    "sched_getaffinity": 204, "getdents64": 217, "set_tid_address": 218, "fadvise64": 221, "openat": 257,
+    "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "set_robust_list": 273, "dup3": 292,
+    "statx": 332, "faccessat2": 439, "readv": 19, "writev": 20,
+}  # fmt: skip
+_PROGRAM_AARCH64 = {
+    "getcwd": 17, "dup": 23, "dup3": 24, "fcntl": 25, "faccessat": 48, "openat": 56, "getdents64": 61,
+    "readv": 65, "writev": 66, "readlinkat": 78, "newfstatat": 79, "set_tid_address": 96,
+    "set_robust_list": 99, "times": 153, "uname": 160, "gettimeofday": 169, "getppid": 173, "getuid": 174,
+    "geteuid": 175, "getgid": 176, "getegid": 177, "sysinfo": 179, "execve": 221, "fadvise64": 223,
+    "sched_getaffinity": 123, "statx": 291, "faccessat2": 439,
+}  # fmt: skip
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
+
 ARCHITECTURES = {"x86_64": X86_64, "aarch64": AARCH64}
 """By `os.uname().machine`. A machine that is not here has no sandbox, so nothing is parsed on it."""
 
@@ -113,6 +136,50 @@ def program(architecture: Architecture) -> list[Instruction]:
         Instruction(RETURN, 0, 0, KILL_PROCESS),
         *wanted,
         Instruction(RETURN, 0, 0, KILL_PROCESS),
+    ]
+
+
+def program_for_executable(machine: str) -> list[Instruction]:
+    """Build the filter of a worker that becomes another program; `machine` is a key of ARCHITECTURES.
+
+    A call that is not on the list is refused, not fatal: which calls a C library makes on the side is not
+    ours to know, and a refused one does no harm. Memory may be executable (libraries are), but never
+    writable as well, and none becomes executable later. Limits can be read, not changed.
+    """
+    architecture = ARCHITECTURES[machine]
+    extra = _PROGRAM_X86_64 if machine == "x86_64" else _PROGRAM_AARCH64
+    mmap, mprotect = architecture.mapping_calls["mmap"], architecture.mapping_calls["mprotect"]
+    wanted = [Instruction(LOAD_WORD, 0, 0, OFFSET_NUMBER)]
+    if architecture.has_x32:
+        wanted += _kill_unless_below(X32_BIT)
+    for number in sorted({*architecture.calls.values(), *extra.values()}):
+        wanted += [Instruction(JUMP_IF_EQUAL, 0, 1, number), Instruction(RETURN, 0, 0, ALLOW)]
+    wanted += [
+        Instruction(JUMP_IF_EQUAL, 0, 5, mmap),
+        Instruction(LOAD_WORD, 0, 0, OFFSET_THIRD_ARGUMENT),
+        Instruction(JUMP_IF_BITS_SET, 0, 2, PROT_EXEC),
+        Instruction(JUMP_IF_BITS_SET, 0, 1, PROT_WRITE),
+        Instruction(RETURN, 0, 0, REFUSE),
+        Instruction(RETURN, 0, 0, ALLOW),
+        Instruction(JUMP_IF_EQUAL, 0, 4, mprotect),
+        Instruction(LOAD_WORD, 0, 0, OFFSET_THIRD_ARGUMENT),
+        Instruction(JUMP_IF_BITS_SET, 0, 1, PROT_EXEC),
+        Instruction(RETURN, 0, 0, REFUSE),
+        Instruction(RETURN, 0, 0, ALLOW),
+        # prlimit64(pid, resource, new, old): a pointer to new limits is one word of zeros and another.
+        Instruction(JUMP_IF_EQUAL, 0, 5, _PRLIMIT[machine]),
+        Instruction(LOAD_WORD, 0, 0, OFFSET_THIRD_ARGUMENT),
+        Instruction(JUMP_IF_EQUAL, 0, 3, 0),
+        Instruction(LOAD_WORD, 0, 0, OFFSET_THIRD_ARGUMENT + 4),
+        Instruction(JUMP_IF_EQUAL, 0, 1, 0),
+        Instruction(RETURN, 0, 0, ALLOW),
+    ]
+    return [
+        Instruction(LOAD_WORD, 0, 0, OFFSET_ARCHITECTURE),
+        Instruction(JUMP_IF_EQUAL, 1, 0, architecture.audit_value),
+        Instruction(RETURN, 0, 0, KILL_PROCESS),
+        *wanted,
+        Instruction(RETURN, 0, 0, REFUSE),
     ]
 
 

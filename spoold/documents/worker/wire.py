@@ -1,4 +1,4 @@
-"""What the worker and its parent say to each other: two bounded JSON lines, checked as if from an enemy.
+"""What workers and their parent say to each other: bounded lines and frames, checked as if from an enemy.
 
 The parent sends the document's bytes and closes the pipe. The worker sends one line before it reads
 anything (its sandbox), and one after (its answer). A document may take the worker over, so the answer holds
@@ -6,8 +6,9 @@ no free text: only numbers, truth values and a word of `Reason`.
 """
 
 import json
+import struct
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 REQUIRED_LANDLOCK_ABI = 1
@@ -156,3 +157,76 @@ def _decode_size(pair: Any) -> tuple[float, float]:
         if not 0 < side <= MAX_POINTS:  # also false for what is not a number
             raise WireError("the worker's page size is out of range")
     return (float(width), float(height))
+
+
+# -- frames: what the worker writes that fits pages for a printer --
+
+MAX_FRAME_BYTES = 256 * 1024
+"""Of one frame's content; larger pieces of a document take several."""
+FRAME_HEAD_BYTES = 5
+_PAGE = struct.Struct(">4I")
+_MAX_FAULT_BYTES = 32
+
+
+class Frame(IntEnum):
+    """What a frame holds. Its head is kind and length (unsigned, big endian, 1 and 4 octets)."""
+
+    DOCUMENT = 1
+    PAGE = 2
+    END = 3
+    FAULT = 4
+
+
+class RenderFault(StrEnum):
+    """Why there are no more pages. A closed list, so that nothing of a document travels in it."""
+
+    DAMAGED = "damaged"
+    TOO_MANY_PAGES = "too-many-pages"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True)
+class PageDone:
+    """A page is complete: its size in dots, its depth, and its colour space (PWG 5102.4, table 7)."""
+
+    width: int
+    height: int
+    bits_per_pixel: int
+    space: int
+
+
+def frame_head(kind: Frame, length: int) -> bytes:
+    """Write what stands before a frame's content."""
+    return struct.pack(">BI", kind, length)
+
+
+def page_frame(width: int, height: int, bits_per_pixel: int, space: int) -> bytes:
+    """Write a whole frame about a complete page."""
+    return frame_head(Frame.PAGE, _PAGE.size) + _PAGE.pack(width, height, bits_per_pixel, space)
+
+
+def read_frame_head(octets: bytes) -> tuple[Frame, int]:
+    """Read a frame's head, trusting nothing in it. Raises WireError."""
+    kind, length = struct.unpack(">BI", octets)
+    allowed = {
+        Frame.DOCUMENT: range(1, MAX_FRAME_BYTES + 1),
+        Frame.PAGE: (_PAGE.size,),
+        Frame.END: (0,),
+        Frame.FAULT: range(1, _MAX_FAULT_BYTES + 1),
+    }
+    if kind not in allowed or length not in allowed[kind]:
+        raise WireError("the worker sent a frame that does not exist")
+    return Frame(kind), length
+
+
+def read_page(content: bytes) -> PageDone:
+    """Read a page frame's content."""
+    return PageDone(*_PAGE.unpack(content))
+
+
+def read_fault(content: bytes) -> RenderFault:
+    """Read a fault frame's content. Raises WireError."""
+    try:
+        return RenderFault(content.decode("ascii"))
+    except ValueError:
+        raise WireError("the worker gave a reason that does not exist") from None
