@@ -49,7 +49,8 @@ class LprLimits:
     """Bounds on one LPR connection (RFC 1179 states none)."""
 
     max_control_file_bytes: int = 64 * KIB
-    max_control_lines: int = 200
+    # Each copy may be a line of its own, and so may each file's name: 999 copies, and a few dozen files.
+    max_control_lines: int = 1_200
     max_line_bytes: int = 255
     max_command_bytes: int = 1 * KIB
     max_data_files: int = 52
@@ -67,3 +68,17 @@ class PjlLimits:
     max_line_bytes: int = 4 * KIB
     # The wordiest driver seen writes 6 KiB before the document.
     max_command_bytes: int = 64 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class CompressionLimits:
+    """Bounds on one compressed document; how large it may be in the end is the receiver's own limit."""
+
+    # What one call may give out: a bomb never costs more memory than this, or more time than 1 ms in one go.
+    max_piece_bytes: int = 256 * KIB
+    # Blank raster pages shrink a hundredfold and more, so the ratio only counts beyond this much plaintext.
+    free_bytes: int = 16 * MIB
+    # Honest documents of more than that shrink tenfold; DEFLATE's own bound is 1032 (zlib's FAQ).
+    max_ratio: int = 100
+    # DEFLATE adds 5 bytes to every 64 KiB it cannot shrink; empty blocks without end add nothing else.
+    max_overhead_bytes: int = 64 * KIB
