@@ -6,7 +6,7 @@ to put its value behind them (RFC 8010 3.1.4).
 
 import functools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from protocols.errors import LocalProtocolError
@@ -19,45 +19,34 @@ _pack_integer = struct.Struct(">i").pack
 _MAX_OCTETS = 0x7FFF
 
 
-def integers(name: str, tag: ValueTag = ValueTag.INTEGER) -> Callable[[int], bytes]:
-    """Return what encodes an `integer` or `enum` attribute of this name."""
-    head = _head(name, tag) + b"\x00\x04"
+def integers(name: str, tag: ValueTag = ValueTag.INTEGER) -> Callable[[int | None], bytes]:
+    """Return what encodes an `integer` or `enum` attribute of this name; None is *no-value*."""
+    head, without = _head(name, tag) + b"\x00\x04", nothing(name)
 
-    def encode(value: int) -> bytes:
-        return head + _pack_integer(value)
+    def encode(value: int | None) -> bytes:
+        return without if value is None else head + _pack_integer(value)
 
     return encode
 
 
-def octets(name: str, tag: ValueTag) -> Callable[[bytes], bytes]:
+def octets(name: str, tag: ValueTag) -> Callable[[bytes | None], bytes]:
     """Return what encodes an attribute of this name and one value that is octets already (UTF-8, say).
+
+    None is *no-value*.
 
     Raises (when used):
         LocalProtocolError: the value is longer than RFC 8010 lets it be.
     """
-    head = _head(name, tag)
+    head, without = _head(name, tag), nothing(name)
 
-    def encode(value: bytes) -> bytes:
+    def encode(value: bytes | None) -> bytes:
+        if value is None:
+            return without
         if len(value) > _MAX_OCTETS:
             raise LocalProtocolError(f"value of {name} is too long: {len(value)} octets")
         return head + _pack_length(len(value)) + value
 
     return encode
-
-
-def keywords(name: str) -> Callable[[Sequence[str]], bytes]:
-    """Return what encodes a `keyword` attribute of this name; the few combinations in use are kept."""
-    first, further = _head(name, ValueTag.KEYWORD), bytes((ValueTag.KEYWORD, 0, 0))
-
-    @functools.lru_cache(256)
-    def encode(values: tuple[str, ...]) -> bytes:
-        pieces: list[bytes] = []
-        for place, value in enumerate(values):
-            text = value.encode()
-            pieces += (further if place else first, _pack_length(len(text)), text)
-        return b"".join(pieces)
-
-    return lambda values: encode(tuple(values))
 
 
 def moments(name: str) -> Callable[[int], bytes]:

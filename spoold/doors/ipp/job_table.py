@@ -5,19 +5,18 @@ answered with *private* to everybody else, never left out: clients and suites ex
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from uuid import UUID
 
 from protocols.ipp import prefab
 from protocols.ipp.encoder import encode_attributes
-from protocols.ipp.keywords import JobState as IppJobState
 from protocols.ipp.message import Attribute
 from protocols.ipp.registry import JOB_TEMPLATE
 from protocols.ipp.selection import Selection
 from protocols.ipp.tags import ValueTag
-from protocols.ipp.values import clip, keyword, name_
+from protocols.ipp.values import clip, enum, keyword, name_
 from spoold.database.listing import JobLine
 from spoold.doors.ipp.job_attributes import (
     MAX_TEXT_OCTETS,
@@ -31,6 +30,7 @@ from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
 
 PRIVATE = "private"
+_PRIVATE = PRIVATE.encode()
 _MAX_NAME_OCTETS = 255
 _US_PER_S = 1_000_000
 # Everything of a Job Template that says something about a person; shown to whoever may read the job.
@@ -66,19 +66,42 @@ class Viewing:
     supported: Mapping[str, Attribute]
     started_at_us: int
     up_time_s: int
-    _rights: dict[Claim, tuple[bool, bool, bool]] = field(default_factory=dict)
+    queue_octets: bytes = field(init=False)
+    # Jobs that follow each other are mostly of one person, and in one state.
+    _last_claim: Claim | None = None
+    _last_rights: tuple[bool, bool, bool] = (False, False, False)
+    _states: dict[tuple[str, bool, bool], tuple[bytes, bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Prepare what every job's address begins with."""
+        self.queue_octets = self.queue_uri.encode()
 
     def rights(self, line: JobLine) -> tuple[bool, bool, bool]:
         """Return whether the job's state, the job, and its title may be read."""
-        claim = line.claim
-        found = self._rights.get(claim)
-        if found is None:
-            found = (
+        # The same three columns as a plain tuple: nothing is built for most jobs.
+        if line[3:6] != self._last_claim:
+            claim = self._last_claim = line.claim
+            self._last_rights = (
                 may(self.principal, Action.READ_STATE, claim, peer=self.peer),
                 may(self.principal, Action.READ_JOB, claim),
                 may(self.principal, Action.READ_TITLE, claim),
             )
-            self._rights[claim] = found
+        return self._last_rights
+
+    def state(self, line: JobLine) -> tuple[bytes, bytes]:
+        """Return "job-state" and "job-state-reasons", encoded."""
+        unclaimed, pin = line.owner_id is None, awaits_pin(line.template or b"")
+        key = line.state, unclaimed, pin
+        found = self._states.get(key)
+        if found is None:
+            word, reasons = words_of_state(
+                JobState(line.state), unclaimed=unclaimed, pin=pin, as_completed=self.as_completed
+            )
+            found = (
+                encode_attributes([enum("job-state", word)]),
+                encode_attributes([keyword("job-state-reasons", *reasons)]),
+            )
+            self._states[key] = found
         return found
 
 
@@ -131,51 +154,26 @@ def picture(selection: Selection) -> Picture:
 
 
 def _integer(name: str, *columns: str, of: Callable[[Viewing, JobLine], int | None]) -> JobAttribute:
-    encode, nothing = prefab.integers(name), prefab.nothing(name)
-
-    def encoded(viewing: Viewing, line: JobLine) -> bytes:
-        value = of(viewing, line)
-        return nothing if value is None else encode(value)
-
-    return JobAttribute(frozenset(columns), encoded)
+    encode = prefab.integers(name)
+    return JobAttribute(frozenset(columns), lambda viewing, line: encode(of(viewing, line)))
 
 
 def _octets(
     name: str, tag: ValueTag, *columns: str, of: Callable[[Viewing, JobLine], bytes | None]
 ) -> JobAttribute:
-    encode, nothing = prefab.octets(name, tag), prefab.nothing(name)
-
-    def encoded(viewing: Viewing, line: JobLine) -> bytes:
-        value = of(viewing, line)
-        return nothing if value is None else encode(value)
-
-    return JobAttribute(frozenset(columns), encoded)
-
-
-def _words(viewing: Viewing, line: JobLine) -> tuple[IppJobState, tuple[str, ...]]:
-    pin = awaits_pin(line.template or b"")
-    unclaimed = line.owner_id is None
-    return words_of_state(
-        JobState(line.state), unclaimed=unclaimed, pin=pin, as_completed=viewing.as_completed
-    )
-
-
-def _state(viewing: Viewing, line: JobLine, encode: Callable[[int], bytes]) -> bytes:
-    return encode(_words(viewing, line)[0])
-
-
-def _reasons(viewing: Viewing, line: JobLine, encode: Callable[[Sequence[str]], bytes]) -> bytes:
-    return encode(_words(viewing, line)[1])
+    encode = prefab.octets(name, tag)
+    return JobAttribute(frozenset(columns), lambda viewing, line: encode(of(viewing, line)))
 
 
 def _title(viewing: Viewing, line: JobLine) -> bytes:
     title = viewing.title(line) if viewing.rights(line)[2] else None
-    return clip(title, _MAX_NAME_OCTETS).encode() if title else PRIVATE.encode()
+    return clip(title, _MAX_NAME_OCTETS).encode() if title else _PRIVATE
 
 
 def _user(viewing: Viewing, line: JobLine) -> bytes:
-    name = (line.claimed_name or "anonymous") if viewing.rights(line)[1] else PRIVATE
-    return clip(name, _MAX_NAME_OCTETS).encode()
+    if not viewing.rights(line)[1]:
+        return _PRIVATE
+    return clip(line.claimed_name or "anonymous", _MAX_NAME_OCTETS).encode()
 
 
 def _pages(_viewing: Viewing, line: JobLine) -> int | None:
@@ -295,8 +293,6 @@ _RELEASE_ACTION_WORDS = {
     pin: encode_attributes([keyword(RELEASE_ACTION, BY_PIN if pin else BY_OWNER)]) for pin in (False, True)
 }
 _URI, _TEXT, _NAME = ValueTag.URI, ValueTag.TEXT_WITHOUT_LANGUAGE, ValueTag.NAME_WITHOUT_LANGUAGE
-_ENCODE_STATE = prefab.integers("job-state", ValueTag.ENUM)
-_ENCODE_REASONS = prefab.keywords("job-state-reasons")
 
 JOB_ATTRIBUTES: Mapping[str, JobAttribute] = MappingProxyType(
     {
@@ -305,17 +301,15 @@ JOB_ATTRIBUTES: Mapping[str, JobAttribute] = MappingProxyType(
         ),
         "job-id": _integer("job-id", of=lambda _v, line: line.number),
         "job-uuid": _octets("job-uuid", _URI, "id", of=lambda _v, line: UUID(bytes=line.id).urn.encode()),
-        "job-state": JobAttribute(frozenset({"template"}), functools.partial(_state, encode=_ENCODE_STATE)),
-        "job-state-reasons": JobAttribute(
-            frozenset({"template"}), functools.partial(_reasons, encode=_ENCODE_REASONS)
-        ),
+        "job-state": JobAttribute(frozenset({"template"}), lambda v, line: v.state(line)[0]),
+        "job-state-reasons": JobAttribute(frozenset({"template"}), lambda v, line: v.state(line)[1]),
         "job-state-message": _octets(
             "job-state-message",
             _TEXT,
             "reason",
             of=lambda _v, line: clip(line.reason, MAX_TEXT_OCTETS).encode(),
         ),
-        "job-printer-uri": _octets("job-printer-uri", _URI, of=lambda v, _line: v.queue_uri.encode()),
+        "job-printer-uri": _octets("job-printer-uri", _URI, of=lambda v, _line: v.queue_octets),
         "job-name": _octets("job-name", _NAME, "id", "private", "wrapped_key", of=_title),
         "job-originating-user-name": _octets("job-originating-user-name", _NAME, of=_user),
         "job-printer-up-time": _integer("job-printer-up-time", of=lambda v, _line: v.up_time_s),

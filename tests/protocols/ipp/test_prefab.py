@@ -8,7 +8,7 @@ from protocols.errors import LocalProtocolError
 from protocols.ipp import prefab
 from protocols.ipp.encoder import encode_attributes
 from protocols.ipp.tags import ValueTag
-from protocols.ipp.values import date_time, enum, integer, keyword, no_value, text
+from protocols.ipp.values import date_time, enum, integer, no_value, text
 
 
 @pytest.mark.parametrize("number", [0, 1, -1, 2**31 - 1, -(2**31)])
@@ -29,12 +29,6 @@ def test_a_text_without_end_is_a_mistake_here() -> None:
         prefab.octets("job-name", ValueTag.NAME_WITHOUT_LANGUAGE)(bytes(0x8000))
 
 
-def test_keywords() -> None:
-    encode = prefab.keywords("job-state-reasons")
-    for words in (("none",), ("job-incoming", "job-data-insufficient")):
-        assert encode(words) == encode_attributes([keyword("job-state-reasons", *words)])
-
-
 def test_moments() -> None:
     moment = datetime(2026, 11, 22, 17, 4, 5, 999_999, UTC)
     us = int(moment.timestamp()) * 1_000_000 + 999_999
@@ -43,4 +37,7 @@ def test_moments() -> None:
 
 
 def test_nothing() -> None:
-    assert prefab.nothing("job-impressions") == encode_attributes([no_value("job-impressions")])
+    nothing = encode_attributes([no_value("job-impressions")])
+    assert prefab.nothing("job-impressions") == nothing
+    assert prefab.integers("job-impressions")(None) == nothing
+    assert prefab.octets("job-impressions", ValueTag.URI)(None) == nothing

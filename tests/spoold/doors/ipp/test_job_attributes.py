@@ -6,17 +6,19 @@ from datetime import timedelta
 
 import pytest
 
+from protocols.ipp.encoder import encode_group
 from protocols.ipp.keywords import JobState as IppJobState
 from protocols.ipp.message import Group
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag, ValueTag
-from protocols.ipp.values import keyword
+from protocols.ipp.values import integer, keyword, name_
+from spoold.database import jobs
 from spoold.doors.ipp.job_attributes import STATES, state_attributes
 from spoold.model.ids import UserId, new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, JobState
 from tests.support.clock import START
-from tests.support.ipp_door import IppHouse
+from tests.support.ipp_door import TEXT, IppHouse
 
 S, I = JobState, IppJobState  # noqa: E741 - the two vocabularies side by side
 # ipp reference 3.3: what was measured to set a client's queue free, and to keep the person informed.
@@ -169,3 +171,65 @@ async def test_only_what_is_asked_for_is_answered(door: IppHouse) -> None:
     asked = keyword("requested-attributes", "job-state", "job-k-octets", "smell")
     reply = await door.ask(Operation.GET_JOB_ATTRIBUTES, asked, job=number)
     assert {attribute.name for attribute in reply.job} == {"job-state", "job-k-octets"}
+
+
+async def test_what_was_asked_for_is_told_with_the_queue_s_defaults(door: IppHouse) -> None:
+    """PWG 5100.13 wants the settings a job is printed with, not only those that the client named."""
+    reply = await door.ask(
+        Operation.PRINT_JOB,
+        queue="open",
+        document=[TEXT],
+        template=[keyword("sides", "two-sided-long-edge"), integer("copies", 2)],
+    )
+    number = reply.job.integer("job-id")
+    assert number is not None
+    shown = await shown_to(door, number, None)
+    assert (shown.string("sides"), shown.integer("copies")) == ("two-sided-long-edge", 2)
+    assert shown.string("media") is not None
+    assert shown.integer("print-quality") == 4
+    template = keyword("requested-attributes", "job-template")
+    only = (await door.ask(Operation.GET_JOB_ATTRIBUTES, template, job=number)).job
+    assert {"sides", "copies", "media"} <= {attribute.name for attribute in only}
+    assert not {"job-id", "job-state", "job-name"} & {attribute.name for attribute in only}
+    rest = keyword("requested-attributes", "job-description")
+    without = (await door.ask(Operation.GET_JOB_ATTRIBUTES, rest, job=number)).job
+    assert "sides" not in without
+    assert "job-state" in without
+
+
+async def test_sheets_follow_from_pages_sides_and_copies(door: IppHouse) -> None:
+    number = await door.held()
+    found = await door.job(number)
+    template = encode_group(
+        Group(GroupTag.JOB, (keyword("sides", "two-sided-short-edge"), integer("copies", 3)))
+    )
+    await door.house.database.write(
+        lambda connection: jobs.update_job(connection, found.id, [S.HELD], pages=5, template=template)
+    )
+    shown = await shown_to(door, number, None)
+    assert (shown.integer("job-pages"), shown.integer("job-impressions")) == (5, 5)
+    assert shown.integer("job-media-sheets") == 9
+
+
+async def test_what_says_something_about_a_person_is_theirs(door: IppHouse) -> None:
+    number = await door.held(user="ana")
+    found = await door.job(number)
+    template = encode_group(Group(GroupTag.JOB, (name_("job-recipient-name", "The works council"),)))
+    await door.house.database.write(
+        lambda connection: jobs.update_job(connection, found.id, [S.HELD], template=template)
+    )
+    seen = {user: (await shown_to(door, number, user)).string("job-recipient-name") for user in ("ana", None)}
+    assert seen == {"ana": "The works council", None: "private"}
+
+
+def test_a_job_with_a_pin_waits_for_it() -> None:
+    template = encode_group(Group(GroupTag.JOB, (keyword("job-release-action", "job-password"),)))
+    shown = Group(GroupTag.JOB, state_attributes(job(S.HELD, template=template)))
+    assert "job-password-wait" in words(shown, "job-state-reasons")
+
+
+def test_clients_that_cannot_take_a_held_job_are_told_that_it_is_done() -> None:
+    shown = Group(GroupTag.JOB, state_attributes(job(S.HELD), as_completed=True))
+    assert shown.integer("job-state") == I.COMPLETED
+    printing = Group(GroupTag.JOB, state_attributes(job(S.PRINTING), as_completed=True))
+    assert printing.integer("job-state") == I.PROCESSING
