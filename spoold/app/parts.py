@@ -37,6 +37,7 @@ from spoold.keys.words import PrivateWords
 from spoold.model.errors import ConfigurationError
 from spoold.model.site import Site
 from spoold.printers.directory import PrinterDirectory
+from spoold.printers.notebook import Notebook
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
@@ -127,7 +128,9 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     database.open(lambda connection: _prepare(connection, keyring))
     store = _open_store(state, keyring)
     base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring))
-    printers = PrinterDirectory(site=site, clock=clock, metrics=metrics)
+    printers = PrinterDirectory(
+        site=site, clock=clock, metrics=metrics, notebook=Notebook(state.capabilities)
+    )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector = Inspector(pool)
     release = _release(base, printers)

@@ -77,14 +77,18 @@ def _release(parts: Parts) -> Service:
 
 
 def _attributes(parts: Parts, counts: QueueCounts, names: ServiceNames) -> QueueAttributes:
-    return QueueAttributes(
+    attributes = QueueAttributes(
         operations=SUPPORTED,
         started_at=parts.started_at,
         server_name=parts.config.server.name,
         queued=counts.live,
         active=lambda queue: parts.intake.is_active(queue) or counts.at_printer(queue),
+        knowledge=parts.printers,
+        site=parts.site,
         dns_sd_name=names.of,
     )
+    counts.tell(lambda: attributes.look(parts.site().queues.values(), parts.clock.now()))
+    return attributes
 
 
 def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttributes) -> Service:

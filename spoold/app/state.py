@@ -38,6 +38,11 @@ class StateDirectory:
         """The certificate the daemon made for itself."""
         return self.root / "tls"
 
+    @property
+    def capabilities(self) -> Path:
+        """What printers said last that they can do."""
+        return self.root / "capabilities"
+
     @classmethod
     def prepare(cls, root: Path, *, reserve_bytes: int) -> Self:
         """Create the directory if need be and check that nobody else can look into it.

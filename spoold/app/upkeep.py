@@ -1,5 +1,6 @@
 """What the daemon looks at again and again: its own health, and how many jobs each queue has."""
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -33,6 +34,7 @@ class QueueCounts:
         self._database = database
         self._live: dict[str, int] = {}
         self._at_printer: dict[str, int] = {}
+        self._tell = _nobody
 
     def live(self, queue: str) -> int:
         """Return "queued-job-count"."""
@@ -42,6 +44,10 @@ class QueueCounts:
         """Tell whether a job of the queue is going out."""
         return self._at_printer.get(queue, 0) > 0
 
+    def tell(self, counted: Callable[[], None]) -> None:
+        """Call `counted` after every count from now on."""
+        self._tell = counted
+
     async def run(self) -> None:
         """Count for ever."""
         while True:
@@ -49,7 +55,13 @@ class QueueCounts:
                 self._live, self._at_printer = await self._database.read(_counts)
             except SpoolError as error:
                 log.warning("not-counted", **error.fields)
+            else:
+                self._tell()
             await trio.sleep(COUNT_EVERY_S)
+
+
+def _nobody() -> None:
+    """Nobody wants to be told."""
 
 
 def _counts(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:

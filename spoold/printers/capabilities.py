@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from protocols.ipp.media import is_custom_bound, size_of
+from protocols.ipp.media import CUSTOM_MAX, CUSTOM_MIN, is_custom_bound, size_of
 from protocols.ipp.tags import ValueTag
-from protocols.ipp.values import Resolution
+from protocols.ipp.values import Range, Resolution
+from spoold.model.formats import PRINTER_LANGUAGES
 from spoold.model.queue import CapabilityOverrides
 
 Scalar: TypeAlias = str | int | Resolution
@@ -120,6 +121,15 @@ class Capabilities:
         )
 
     @property
+    def custom(self) -> tuple[Range, Range] | None:
+        """Widths and heights of custom sizes, in hundredths of millimetres; None when there are none."""
+        lowest = next((size_of(one) for one in self.media if one.startswith(CUSTOM_MIN)), None)
+        highest = next((size_of(one) for one in self.media if one.startswith(CUSTOM_MAX)), None)
+        if lowest is None or highest is None:
+            return None
+        return Range(lowest[0], highest[0]), Range(lowest[1], highest[1])
+
+    @property
     def accepted(self) -> tuple[str, ...]:
         """The formats a client may send: what is printed as it is, and what is converted first."""
         return tuple(
@@ -173,6 +183,7 @@ DEFAULT = Capabilities(
     raster_resolutions=(_300, _600),
     raster_types=("black_1", "sgray_8", "srgb_8"),
     sheet_back="normal",
+    formats=frozenset(FORMATS) | {one.lower() for one in PRINTER_LANGUAGES},
     urf=(
         "V1.5",
         "W8",
@@ -300,7 +311,8 @@ def _common_choice(name: str, printers: Sequence[Capabilities]) -> Choice:
 def _common_formats(printers: Sequence[Capabilities]) -> frozenset[str]:
     """Return what every printer can be sent, some of it converted."""
     shared = frozenset(kind for kind in FORMATS if all(kind in one.accepted for one in printers))
-    return shared or printers[0].formats
+    same = frozenset.intersection(*(one.formats for one in printers))
+    return shared | same or printers[0].formats
 
 
 def _loaded(

@@ -1,5 +1,7 @@
 """What a printer is and how full its supplies are, read by pyipp from an answer that we have decoded."""
 
+import re
+
 import structlog
 
 from protocols.ipp.message import Group
@@ -20,6 +22,7 @@ WANTED = (*sorted(_TEXTS), *sorted(_TEXT_LISTS), *sorted(_NUMBER_LISTS))
 # A printer with more supplies than this is no printer; the portal shows all of them.
 MAX_SUPPLIES = 32
 MAX_TEXT_CHARACTERS = 127
+_KIND = re.compile(r"[A-Za-z][A-Za-z-]{0,31}", re.ASCII)
 _NUMBERS = frozenset({ValueTag.INTEGER, ValueTag.ENUM})
 
 
@@ -35,7 +38,12 @@ def describe(group: Group) -> PrinterDescription:
         log.info("printer-not-described", error=repr(error))
         return PrinterDescription()
     supplies = tuple(
-        Supply(_clean(str(marker.name)), _percent(marker.level), 0 <= marker.level <= marker.low_level)
+        Supply(
+            _clean(str(marker.name)),
+            _percent(marker.level),
+            0 <= marker.level <= marker.low_level,
+            _kind(str(marker.marker_type)),
+        )
         for marker in printer.markers
     )
     return PrinterDescription(_clean(printer.info.name), supplies)
@@ -63,6 +71,11 @@ def _numbers(attribute: Attribute) -> list[int]:
 def _percent(level: int) -> int | None:
     # -1 to -3 mean unlimited, unknown, and "there is some" (PWG 5100.9, prtMarkerSuppliesLevel).
     return level if 0 <= level <= 100 else None
+
+
+def _kind(word: str) -> str:
+    """Return prtMarkerSuppliesType as RFC 3805 names it, or "other"."""
+    return word if _KIND.fullmatch(word) else "other"
 
 
 def _clean(text: str) -> str:

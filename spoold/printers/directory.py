@@ -1,17 +1,20 @@
 """The configured printers by name: their adapters, their status now, and a look in the background."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
 
 from spoold.model.printer import Printer, PrinterStatus
+from spoold.model.queue import Queue
 from spoold.model.site import CurrentSite
-from spoold.printers.base import PrinterAdapter, PrinterDescription
-from spoold.printers.folder_printer import FolderPrinter
+from spoold.printers.base import PrinterAdapter, PrinterDescription, Supply
+from spoold.printers.capabilities import DEFAULT, Capabilities, common, overridden
+from spoold.printers.folder_printer import SCHEME, FolderPrinter
 from spoold.printers.health import unknown
 from spoold.printers.ipp_printer import IppPrinter
+from spoold.printers.notebook import Notebook
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 
@@ -25,8 +28,10 @@ LIST_AGE_S = 2.0
 POLL_S = 30.0
 # Printers asked at the same time by the background look.
 POLL_CONCURRENCY = 8
-# What a printer is and how full its supplies are changes slowly.
+# What a printer is, what it can do and how full its supplies are changes slowly.
 DESCRIBE_S = 300.0
+# A list of all media takes small printers some seconds to put together; nobody waits for it.
+DESCRIBE_DEADLINE_S = 15.0
 
 MakeAdapter = Callable[[Printer, Clock], PrinterAdapter]
 
@@ -35,9 +40,12 @@ SILENT_WORDS = "The printer does not answer."
 
 def make_adapter(printer: Printer, clock: Clock) -> PrinterAdapter:
     """Return the adapter that speaks to a printer of this URI."""
-    if printer.uri.startswith("folder:"):
-        return FolderPrinter(printer, clock)
-    return IppPrinter(printer, clock)
+    return FolderPrinter(printer, clock) if is_folder(printer) else IppPrinter(printer, clock)
+
+
+def is_folder(printer: Printer) -> bool:
+    """Tell whether a printer is a folder, which has nothing to say of itself."""
+    return printer.uri.startswith(SCHEME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,17 @@ class PrinterDirectory:
     Args:
         site: asked anew each time, so that a reload counts at once.
         make: builds adapters; tests give their own.
+        notebook: where it is kept what printers can do; nowhere when None.
     """
 
     def __init__(
-        self, *, site: CurrentSite, clock: Clock, metrics: Metrics, make: MakeAdapter = make_adapter
+        self,
+        *,
+        site: CurrentSite,
+        clock: Clock,
+        metrics: Metrics,
+        make: MakeAdapter = make_adapter,
+        notebook: Notebook | None = None,
     ) -> None:
         self._site = site
         self._clock = clock
@@ -67,6 +82,8 @@ class PrinterDirectory:
         self._seen: dict[str, _Seen] = {}
         self._asking: dict[str, trio.Event] = {}
         self._descriptions: dict[str, tuple[float, PrinterDescription]] = {}
+        self._notebook = notebook if notebook is not None else Notebook()
+        self._supplies_changed = 0
 
     def adapter(self, name: str) -> PrinterAdapter | None:
         """Return the adapter of a configured printer, None when there is none of this name."""
@@ -119,6 +136,32 @@ class PrinterDirectory:
         """Return what a printer said it is when it was last asked; empty until then."""
         return self._descriptions.get(name, (0.0, PrinterDescription()))[1]
 
+    @property
+    def epoch(self) -> int:
+        """A number that grows whenever a printer can do something else or is filled otherwise."""
+        return self._notebook.epoch + self._supplies_changed
+
+    def capabilities(self, name: str) -> Capabilities | None:
+        """Return what a printer can do, as it last said; None when there is none or it never said."""
+        printer = self._site().printers.get(name)
+        if printer is None:
+            return None
+        return DEFAULT if is_folder(printer) else self._notebook.of(printer)
+
+    def queue_capabilities(self, queue: Queue) -> Capabilities:
+        """Return what all printers of a queue can do, as they last said, with what the site overrides."""
+        known = [found for name in queue.printers if (found := self.capabilities(name)) is not None]
+        return overridden(common(known), queue.capabilities)
+
+    def queue_supplies(self, queue: Queue) -> tuple[Supply, ...]:
+        """Return what the printers of a queue are filled with, as they last said."""
+        several = len(queue.printers) > 1
+        return tuple(
+            replace(supply, name=f"{name}: {supply.name}") if several else supply
+            for name in queue.printers
+            for supply in self.description(name).supplies
+        )
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Look at every printer now and then, until cancelled; then close every kept connection."""
         task_status.started()
@@ -151,8 +194,18 @@ class PrinterDirectory:
                 return
             if trio.current_time() - described_s < DESCRIBE_S:
                 return
-            with trio.move_on_after(STATUS_DEADLINE_S):
-                self._descriptions[name] = (trio.current_time(), await adapter.describe())
+            with trio.move_on_after(DESCRIBE_DEADLINE_S):
+                await self._describe(name, adapter)
+
+    async def _describe(self, name: str, adapter: PrinterAdapter) -> None:
+        described = await adapter.describe()
+        before = self.description(name)
+        self._descriptions[name] = (trio.current_time(), replace(described, capabilities=None))
+        if before.supplies != described.supplies:
+            self._supplies_changed += 1
+        printer = self._site().printers.get(name)
+        if printer is not None and described.capabilities is not None:
+            await self._notebook.learn(printer, described.capabilities)
 
     async def _ask(self, name: str) -> PrinterStatus:
         adapter = self.adapter(name)
@@ -179,4 +232,5 @@ class PrinterDirectory:
             del self._seen[name]
             self.adapter(name)
             self._descriptions.pop(name, None)
+            self._notebook.forget(name)
             self._metrics.printer_removed(name)

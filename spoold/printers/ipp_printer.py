@@ -1,6 +1,7 @@
 """A printer that speaks IPP or IPPS: status, jobs and documents over our own codec and client."""
 
 from collections.abc import AsyncIterable, Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -58,6 +59,8 @@ _STATES = {
 }
 _STATUS_WANTED = ("printer-state", "printer-state-reasons", "printer-is-accepting-jobs")
 _ABILITIES_WANTED = ("operations-supported", "document-format-supported")
+# The media database comes only to whoever names it (PWG 5100.7).
+_EVERYTHING = ("all", "media-col-database")
 _JOB_WANTED = ("job-id", "job-name", "job-state", "job-impressions-completed")
 _ANY_FORMAT = "application/octet-stream"
 
@@ -100,14 +103,18 @@ class IppPrinter:
         )
 
     async def describe(self) -> PrinterDescription:
-        """Ask for make, model and supplies; pyipp's models read what we have decoded."""
-        try:
-            answer = await self._ask(
-                Operation.GET_PRINTER_ATTRIBUTES, (keyword("requested-attributes", *description.WANTED),)
-            )
-        except PrinterProblem:
-            return PrinterDescription()
-        return description.describe(answer.group(GroupTag.PRINTER))
+        """Ask for everything the printer says of itself; what is too much for one answer, in part."""
+        for wanted in (_EVERYTHING, description.WANTED):
+            try:
+                answer = await self._ask(
+                    Operation.GET_PRINTER_ATTRIBUTES, (keyword("requested-attributes", *wanted),)
+                )
+            except PrinterProblem:
+                continue
+            group = answer.group(GroupTag.PRINTER)
+            described = description.describe(group)
+            return replace(described, capabilities=group) if wanted is _EVERYTHING else described
+        return PrinterDescription()
 
     async def create(self, ticket: Ticket) -> int | None:
         """Create-Job, unless the printer only knows Print-Job."""

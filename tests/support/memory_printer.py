@@ -59,6 +59,7 @@ class MemoryPrinter:
     paper: list[tuple[str, bytes]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    description: PrinterDescription = field(default_factory=lambda: PrinterDescription("Memory"))
 
     @property
     def name(self) -> str:
@@ -84,7 +85,7 @@ class MemoryPrinter:
         )
 
     async def describe(self) -> PrinterDescription:
-        return PrinterDescription("Memory")
+        return self.description
 
     async def create(self, ticket: Ticket) -> int | None:
         await self._step("create")

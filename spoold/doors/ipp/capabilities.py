@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from protocols.ipp.media import CUSTOM_MAX, CUSTOM_MIN, is_custom_bound, size_of
+from protocols.ipp.media import is_custom_bound, size_of
 from protocols.ipp.message import Attribute
 from protocols.ipp.values import (
     Collection,
@@ -17,6 +17,7 @@ from protocols.ipp.values import (
     range_,
     resolution,
 )
+from spoold.model.formats import PRINTER_LANGUAGES, formats_taken
 from spoold.model.queue import Queue
 from spoold.printers import capabilities as printers
 from spoold.printers.capabilities import CHOICES, Capabilities, Choice, Medium
@@ -64,10 +65,13 @@ _MEDIA_COL = (
 
 def formats_of(queue: Queue, capabilities: Capabilities = printers.DEFAULT) -> tuple[str, ...]:
     """Return the formats a client may declare for a queue: permitted there, and printable behind it."""
-    permitted = [one for one in printers.FORMATS if queue.formats is None or one in queue.formats]
+    taken = formats_taken(queue, frozenset(printers.FORMATS))
+    permitted = [one for one in (*printers.FORMATS, *sorted(PRINTER_LANGUAGES)) if one in taken]
+    printable = [
+        one for one in permitted if one in capabilities.accepted or one.lower() in capabilities.formats
+    ]
     # Nothing in common: what the configuration says counts, and the printer refuses at release.
-    printable = [one for one in permitted if one in capabilities.accepted] or permitted
-    return (ANY_FORMAT, *printable)
+    return (ANY_FORMAT, *(printable or permitted))
 
 
 def capability_attributes(queue: Queue, capabilities: Capabilities) -> tuple[Attribute, ...]:
@@ -117,7 +121,7 @@ def _media(capabilities: Capabilities) -> tuple[Attribute, ...]:
         collection(
             "media-col-database",
             *(_media_col(one, capabilities) for one in database),
-            *([_custom_media_col(custom)] if (custom := _custom(capabilities)) else []),
+            *([_custom_media_col(custom)] if (custom := capabilities.custom) else []),
         ),
         keyword("media-col-supported", *_MEDIA_COL),
         collection("media-size-supported", *_sizes(capabilities)),
@@ -158,15 +162,6 @@ def _media_col(medium: Medium, capabilities: Capabilities) -> Collection:
     return Collection(tuple(members))
 
 
-def _custom(capabilities: Capabilities) -> tuple[Range, Range] | None:
-    """Return the widths and heights of custom sizes, where they are known."""
-    lowest = next((size_of(one) for one in capabilities.media if one.startswith(CUSTOM_MIN)), None)
-    highest = next((size_of(one) for one in capabilities.media if one.startswith(CUSTOM_MAX)), None)
-    if lowest is None or highest is None:
-        return None
-    return Range(lowest[0], highest[0]), Range(lowest[1], highest[1])
-
-
 def _custom_media_col(custom: tuple[Range, Range]) -> Collection:
     size = (range_("x-dimension", custom[0]), range_("y-dimension", custom[1]))
     margins = (
@@ -182,7 +177,7 @@ def _sizes(capabilities: Capabilities) -> Sequence[tuple[Attribute, Attribute]]:
         for size in dict.fromkeys(named)
         if size is not None
     ]
-    custom = _custom(capabilities)
+    custom = capabilities.custom
     if custom is not None:
         sizes.append((range_("x-dimension", custom[0]), range_("y-dimension", custom[1])))
     return sizes

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 import trio
 from trio.testing import MockClock
 
+from protocols.ipp.values import keyword
 from spoold.model.printer import Printer
 from spoold.model.site import Site
-from spoold.printers.base import PrinterAdapter
+from spoold.printers.base import PrinterAdapter, PrinterDescription, Supply
+from spoold.printers.capabilities import DEFAULT
 from spoold.printers.directory import DESCRIBE_S, LIST_AGE_S, POLL_S, PrinterDirectory, make_adapter
 from spoold.printers.folder_printer import FolderPrinter
 from spoold.printers.ipp_printer import IppPrinter
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
+from tests.support.capabilities import group
 from tests.support.memory_printer import MemoryPrinter, for_ever
 from tests.support.release_house import queue, site_of
 from tests.support.trio_clock import TrioClock
@@ -179,3 +182,30 @@ def test_the_uri_says_what_kind_of_printer_it_is() -> None:
     assert isinstance(make_adapter(Printer("a", "folder:/tmp/out"), clock), FolderPrinter)
     for uri in ("ipp://10.0.0.1/ipp/print", "ipps://printer.example.org/ipp/print"):
         assert isinstance(make_adapter(Printer("b", uri), clock), IppPrinter)
+
+
+async def test_the_round_learns_what_printers_can_do(autojump_clock: MockClock) -> None:
+    here = floor("lobby", "floor-2")
+    lobby = Printer("lobby", "ipp://192.0.2.1/ipp/print")
+    here.site = site_of([queue("secure", "lobby", "floor-2")], [lobby, here.site.printers["floor-2"]])
+    assert here.directory.capabilities("lobby") is None
+    assert here.directory.capabilities("floor-2") is DEFAULT
+    assert here.directory.capabilities("attic") is None
+    here.printer("lobby").description = PrinterDescription(
+        "Acme", (Supply("Black", 40, False),), group(keyword("sides-supported", "one-sided"))
+    )
+    before = here.directory.epoch
+    async with trio.open_nursery() as nursery:
+        await nursery.start(here.directory.run)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert here.directory.epoch > before
+    learned = here.directory.capabilities("lobby")
+    assert learned is not None
+    assert learned.choices["sides"].values == ("one-sided",)
+    both = here.site.queues["secure"]
+    assert here.directory.queue_capabilities(both).choices["sides"].values == ("one-sided",)
+    assert [supply.name for supply in here.directory.queue_supplies(both)] == ["lobby: Black"]
+    alone = queue("alone", "lobby")
+    assert here.directory.queue_capabilities(alone) == learned
+    assert [supply.name for supply in here.directory.queue_supplies(alone)] == ["Black"]

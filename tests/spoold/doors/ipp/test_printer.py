@@ -1,7 +1,8 @@
 """Printer attributes: kept answers are right for whoever asks, and for the moment they are given."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,13 @@ from protocols.ipp.decoder import decode_group
 from protocols.ipp.message import Group, Message
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
-from protocols.ipp.values import keyword
+from protocols.ipp.values import Range, keyword, range_
 from protocols.limits import IppLimits
 from spoold.doors.ipp.context import IppRequest
-from spoold.doors.ipp.printer import MAX_KEPT_QUESTION_CHARS, QueueAttributes
-from spoold.model.queue import Authentication, Queue, Release
+from spoold.doors.ipp.printer import MAX_KEPT_QUESTION_CHARS, QueueAttributes, Standing
+from spoold.model.queue import Authentication, CapabilityOverrides, Queue, Release
+from spoold.printers.base import Supply
+from spoold.printers.capabilities import DEFAULT, Capabilities, overridden
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 QUEUE = Queue("secure", ("lobby",), True, Authentication.AT_RELEASE, Release.BY_OWNER, timedelta(hours=4))
@@ -30,11 +33,32 @@ class _NoBody:
 
 
 @dataclass
+class KnownPrinters:
+    """What is known of the printers behind every queue."""
+
+    epoch: int = 1
+    capabilities: Capabilities = DEFAULT
+    supplies: tuple[Supply, ...] = ()
+
+    def queue_capabilities(self, queue: Queue) -> Capabilities:
+        return overridden(self.capabilities, queue.capabilities)
+
+    def queue_supplies(self, queue: Queue) -> tuple[Supply, ...]:
+        return tuple(replace(one, name=f"{queue.name} {one.name}") for one in self.supplies)
+
+    def learn(self, **changes: Any) -> None:
+        self.capabilities = replace(self.capabilities, **changes)
+        self.epoch += 1
+
+
+@dataclass
 class Place:
     """The attributes under test and what they are told of the queue."""
 
     queued: int = 0
     active: bool = False
+    standing: Standing = field(default_factory=Standing)
+    printers: KnownPrinters = field(default_factory=KnownPrinters)
 
     def __post_init__(self) -> None:
         self.attributes = QueueAttributes(
@@ -43,6 +67,8 @@ class Place:
             server_name="print.example.org",
             queued=lambda _queue: self.queued,
             active=lambda _queue: self.active,
+            knowledge=self.printers,
+            standing=lambda _queue: self.standing,
         )
 
     def ask(
@@ -147,3 +173,83 @@ def test_the_media_database_is_told_only_by_its_name() -> None:
 
     assert "media-col-database" not in place.ask("all")
     assert "media-col-database" in place.ask("all", "media-col-database")
+
+
+def test_what_printers_learn_is_told_at_once_and_dated() -> None:
+    place = Place()
+    asked = ("copies-supported", "printer-config-change-time")
+    before = place.ask(*asked)
+    same = place.ask(*asked, after_s=20)
+    moment = place.attributes.moment(QUEUE)
+    place.printers.learn(copies=7)
+    after = place.ask(*asked, after_s=30)
+    place.printers.learn(copies=7)
+    later = place.ask(*asked, after_s=40)
+
+    assert (before.integer("printer-config-change-time"), same) == (1, before)
+    assert after.get("copies-supported") == range_("copies-supported", Range(1, 7))
+    assert after.integer("printer-config-change-time") == 30
+    assert later.integer("printer-config-change-time") == 30
+    assert place.attributes.moment(QUEUE) != moment
+
+
+def test_other_supplies_are_no_other_configuration() -> None:
+    place = Place()
+    place.ask()
+    place.printers.supplies = (Supply("Black", 40, False, "toner"),)
+    place.printers.learn()
+    told = place.ask(after_s=30)
+
+    assert told.strings("printer-supply-description") == ("secure Black",)
+    assert told.integer("printer-config-change-time") == 1
+
+
+def test_a_change_of_state_is_dated() -> None:
+    place = Place()
+    assert place.ask().integer("printer-state-change-time") == 1
+    place.active = True
+    place.attributes.look([QUEUE], START + timedelta(seconds=20))
+    assert place.ask(after_s=30).integer("printer-state-change-time") == 20
+    place.active = False
+    assert place.ask(after_s=40).integer("printer-state-change-time") == 40
+
+
+def test_what_operators_say_is_told() -> None:
+    place = Place(
+        active=True, standing=Standing(("paused",), stopped=True, accepting=False, message="Back soon.")
+    )
+    told = place.ask()
+
+    assert told.integer("printer-state") == 5
+    assert told.strings("printer-state-reasons") == ("paused",)
+    assert told.boolean("printer-is-accepting-jobs") is False
+    assert told.string("printer-state-message") == "Back soon."
+
+
+def test_a_queue_supports_what_it_says() -> None:
+    place = Place()
+    mono = replace(QUEUE, capabilities=CapabilityOverrides(color=False))
+    supported = place.attributes.supported_of(mono)["print-color-mode-supported"]
+
+    assert supported.strings() == ("monochrome",)
+    assert place.ask("print-color-mode-supported", queue=mono).attributes == (supported,)
+    assert "pages-per-minute-color" not in place.ask(queue=mono)
+    assert len(place.attributes.supported_of(QUEUE)["print-color-mode-supported"].values) == 3
+
+
+def test_everything_by_name_is_what_is_told() -> None:
+    place = Place()
+    by_name = place.attributes.attributes_of(QUEUE, "print.example.org:631", tls=True)
+    told = {attribute.name: attribute for attribute in place.ask("all", "media-col-database")}
+
+    assert {name: told[name] for name in by_name} == by_name
+    assert by_name["printer-more-info"].strings() == ("https://print.example.org:631/",)
+
+
+def test_addresses_come_in_equal_numbers() -> None:
+    told = Place().ask()
+    numbers = {
+        len(told.strings(name))
+        for name in ("printer-uri-supported", "uri-security-supported", "uri-authentication-supported")
+    }
+    assert numbers == {2}
