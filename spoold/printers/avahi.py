@@ -5,21 +5,23 @@ missed, and none that another program forges can tell us anything.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import trio
 from jeepney import (
     DBusAddress,
     DBusErrorResponse,
+    HeaderFields,
     MatchRule,
+    Message,
+    MessageType,
     SizeLimitError,
     message_bus,
     new_method_call,
 )
 from jeepney.auth import AuthenticationError
-from jeepney.io.common import RouterClosed
-from jeepney.io.trio import DBusRouter, open_dbus_connection
+from jeepney.io.trio import DBusConnection, open_dbus_connection
 from jeepney.wrappers import unwrap_msg
 
 from spoold.printers.advertise import AvahiError, EntryState, NameTakenError, RefusedError
@@ -41,7 +43,6 @@ _BREAKS = (
     AvahiError,
     DBusErrorResponse,
     OSError,
-    RouterClosed,
     SizeLimitError,
     ValueError,
     trio.BrokenResourceError,
@@ -63,25 +64,26 @@ async def open_avahi(on_change: Callable[[], None]) -> AsyncIterator["SystemAvah
     with _as_avahi_error(_NO_CONNECTION), trio.fail_after(CALL_TIMEOUT_S):
         connection = await open_dbus_connection("SYSTEM")
     with _as_avahi_error(_BREAKS):
-        async with connection, connection.router() as router, trio.open_nursery() as nursery:
-            async with AsyncExitStack() as stack:
-                await _subscribe(router, stack, nursery, on_change)
-                yield SystemAvahi(router)
+        async with connection, trio.open_nursery() as nursery:
+            bus = _Bus(connection, on_change)
+            nursery.start_soon(bus.receive)
+            await _subscribe(bus)
+            yield SystemAvahi(bus)
             nursery.cancel_scope.cancel()
 
 
 class SystemAvahi:
     """`spoold.printers.advertise.Avahi` over D-Bus."""
 
-    def __init__(self, router: DBusRouter) -> None:
-        self._router = router
+    def __init__(self, bus: "_Bus") -> None:
+        self._bus = bus
         # Calls go to this very process: after a restart an old handle must not mean something else.
         self._owner = AVAHI
 
     async def owner(self) -> str | None:
         """Return the unique bus name behind Avahi's."""
         try:
-            name = _first(await _answer(self._router, message_bus.GetNameOwner(AVAHI)))
+            name = _first(await self._bus.call(message_bus.GetNameOwner(AVAHI)))
         except DBusErrorResponse as error:
             if error.name == NO_OWNER:
                 return None
@@ -143,33 +145,54 @@ class SystemAvahi:
     async def _call(
         self, address: DBusAddress, method: str, signature: str | None, body: tuple[object, ...]
     ) -> tuple[Any, ...]:
-        return await _answer(self._router, new_method_call(address, method, signature, body))
+        return await self._bus.call(new_method_call(address, method, signature, body))
 
 
-async def _subscribe(
-    router: DBusRouter, stack: AsyncExitStack, nursery: trio.Nursery, on_change: Callable[[], None]
-) -> None:
+class _Bus:
+    """Calls and their answers; everything else that comes is a signal.
+
+    jeepney's own router cannot be used with filters: one that is closed while the bus hangs up raises
+    RuntimeError out of its receiver (0.9.0).
+    """
+
+    def __init__(self, connection: DBusConnection, on_change: Callable[[], None]) -> None:
+        self._connection = connection
+        self._on_change = on_change
+        self._waiting: dict[int, trio.MemorySendChannel[Message]] = {}
+
+    async def receive(self) -> None:
+        """Pass on what comes, until the bus hangs up."""
+        while True:
+            message = await self._connection.receive()
+            waiting = self._waiting.pop(message.header.fields.get(HeaderFields.reply_serial, -1), None)
+            if waiting is not None:
+                waiting.send_nowait(message)
+            elif message.header.message_type is MessageType.signal:
+                self._on_change()
+
+    async def call(self, message: Message) -> tuple[Any, ...]:
+        """Call a method and return the values of its answer; DBusErrorResponse if that is an error."""
+        serial = next(self._connection.outgoing_serial)
+        send, receive = trio.open_memory_channel[Message](1)
+        self._waiting[serial] = send
+        try:
+            with trio.fail_after(CALL_TIMEOUT_S):
+                await self._connection.send(message, serial=serial)
+                answer = await receive.receive()
+        finally:
+            # An answer that comes after all is nobody's.
+            self._waiting.pop(serial, None)
+        body: tuple[Any, ...] = unwrap_msg(answer)
+        return body
+
+
+async def _subscribe(bus: _Bus) -> None:
     owner = MatchRule(type="signal", interface="org.freedesktop.DBus", member="NameOwnerChanged")
     owner.add_arg_condition(0, AVAHI)
     server = MatchRule(type="signal", interface=SERVER, member="StateChanged")
     entries = MatchRule(type="signal", interface=ENTRY_GROUP, member="StateChanged")
     for rule in (owner, server, entries):
-        # Room for one is enough: a signal that finds another waiting would say nothing new.
-        signals = await stack.enter_async_context(router.filter(rule, bufsize=1))
-        nursery.start_soon(_pass_on, signals, on_change)
-        await _answer(router, message_bus.AddMatch(rule))
-
-
-async def _pass_on(signals: trio.MemoryReceiveChannel[Any], on_change: Callable[[], None]) -> None:
-    async for _ in signals:
-        on_change()
-
-
-async def _answer(router: DBusRouter, message: Any) -> tuple[Any, ...]:
-    with trio.fail_after(CALL_TIMEOUT_S):
-        reply = await router.send_and_get_reply(message)
-    body: tuple[Any, ...] = unwrap_msg(reply)
-    return body
+        await bus.call(message_bus.AddMatch(rule))
 
 
 def _first(body: tuple[Any, ...]) -> Any:
@@ -207,7 +230,7 @@ def _words(error: BaseException) -> str:
             return "there is no system bus (D-Bus) to reach Avahi by"
         case trio.TooSlowError():
             return f"Avahi or the system bus does not answer within {CALL_TIMEOUT_S:g} s"
-        case trio.EndOfChannel() | RouterClosed():
+        case trio.EndOfChannel():
             return "the system bus has closed the connection"
         case DBusErrorResponse():
             return f"{error.name}: {error.data}"

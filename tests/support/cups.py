@@ -80,11 +80,16 @@ class LocalJob:
 
 @dataclass
 class Cups:
-    """One cupsd, started at the beginning and stopped by its process id."""
+    """One cupsd, started at the beginning and stopped by its process id.
+
+    Args:
+        wrapper: what makes a command run on the machine that this cupsd is on.
+    """
 
     root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="spoold-cups-")))
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    wrapper: tuple[str, ...] = ()
 
     @property
     def log(self) -> str:
@@ -111,7 +116,7 @@ class Cups:
         with (self.root / "log/output").open("wb") as output:
             self.process = subprocess.Popen(
                 [
-                    *("cupsd", "-f"),
+                    *(*self.wrapper, "cupsd", "-f"),
                     *("-c", str(self.root / "etc/cupsd.conf"), "-s", str(self.root / "etc/cups-files.conf")),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -121,7 +126,8 @@ class Cups:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while subprocess.run(["lpstat", "-r"], env=self.environment, capture_output=True).returncode != 0:
+        asking = [*self.wrapper, "lpstat", "-r"]
+        while subprocess.run(asking, env=self.environment, capture_output=True).returncode != 0:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise CupsError(f"cupsd does not answer:\n{self.log[-3000:]}")
             time.sleep(0.05)
@@ -139,7 +145,9 @@ class Cups:
 
     def run(self, *command: str) -> str:
         """Run one of CUPS' commands; returns its output, raises CupsError when it fails."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [*self.wrapper, *command], env=self.environment, capture_output=True, text=True, timeout=60
+        )
         if done.returncode != 0:
             raise CupsError(f"{command[0]}: {done.stderr}\n{self.log[-3000:]}")
         return done.stdout
@@ -181,7 +189,11 @@ class Cups:
 
     def _ask(self, test: str, uri: str) -> dict[str, str]:
         done = subprocess.run(
-            ["ipptool", "-tv", uri, test], env=self.environment, capture_output=True, text=True, timeout=60
+            [*self.wrapper, "ipptool", "-tv", uri, test],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         _, _, answer = done.stdout.partition("status-code = ")
         # A collection's value may have line ends in it; nothing here asks for one.

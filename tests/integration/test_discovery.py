@@ -1,0 +1,266 @@
+"""Clients on another machine find a queue by themselves and print to it: real Avahi, buses and cable."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import MakeDaemon
+from tests.integration.daemon import CANARY_DOCUMENT, Daemon
+from tests.integration.hosts import Found, Host, connect
+from tests.integration.recorder import wait_until
+from tests.support import pdfs
+from tests.support.cups import Cups
+from tests.support.parts import need_program, need_root
+
+NAME = "open @ localhost"
+PORT = 631
+SITE = """
+[printers.out]
+uri = "folder:{out}"
+location = "Lobby"
+[queues.open]
+printers = ["out"]
+authentication = "at-release"
+[queues.secure]
+printers = ["out"]
+description = "Sign in — print anywhere"
+[queues.hidden]
+printers = ["out"]
+advertise = false
+"""
+KNOWN = {"spooler.local": "10.77.31.1", "desk.local": "10.77.31.2"}
+PROGRAMS = (
+    "avahi-daemon",
+    "avahi-browse",
+    "avahi-publish",
+    "dbus-daemon",
+    "ippfind",
+    "driverless",
+    "nsenter",
+)
+
+pytestmark = pytest.mark.root
+
+
+class Network:
+    """The spooler's machine and somebody's desk."""
+
+    def __init__(self) -> None:
+        self.spooler = Host("spooler", KNOWN["spooler.local"], KNOWN)
+        self.desk = Host("desk", KNOWN["desk.local"], KNOWN)
+        self.hosts = (self.spooler, self.desk)
+
+    def start(self) -> None:
+        for host in self.hosts:
+            host.start()
+        connect(self.spooler, self.desk)
+        for host in self.hosts:
+            host.start_bus()
+            host.start_avahi()
+
+    def stop(self) -> None:
+        for host in self.hosts:
+            host.stop()
+
+    def seen(self, kind: str = "_ipp._tcp") -> dict[str, Found]:
+        """What the desk finds."""
+        return self.desk.browse(kind)
+
+    def wait_seen(self, *names: str, kind: str = "_ipp._tcp", timeout_s: float = 30.0) -> dict[str, Found]:
+        """Wait until the desk finds these names and no others."""
+        wait_until(lambda: set(self.seen(kind)) == set(names), f"finding {names}", timeout_s=timeout_s)
+        return self.seen(kind)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    need_root("network namespaces")
+    for program in PROGRAMS:
+        need_program(program)
+    one = Network()
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def daemon(make_daemon: MakeDaemon, network: Network, tmp_path: Path) -> Daemon:
+    site = SITE.format(out=tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    one = make_daemon(site, listen={"ipp": f"[::]:{PORT}"}, wrapper=network.spooler.inside)
+    one.add_user("alice")
+    return one
+
+
+@pytest.fixture
+def found(network: Network, daemon: Daemon) -> dict[str, Found]:
+    """The queues as the desk finds them."""
+    return network.wait_seen(NAME, "Sign in — print anywhere")
+
+
+@contextmanager
+def published(host: Host, *arguments: str) -> Iterator[None]:
+    """Let somebody else on a host have a name, from before until after."""
+    log = host.root / "publish.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*host.inside, "avahi-publish", "-s", *arguments], stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: b"Established" in log.read_bytes(), "publishing")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def told(network: Network, queue: str = "open", scheme: str = "ipp") -> dict[str, str]:
+    """What the queue says of itself to the desk."""
+    asked = network.desk.run(
+        "ipptool", "-tv", f"{scheme}://spooler.local:{PORT}/ipp/print/{queue}", "get-printer-attributes.test"
+    )
+    _, _, answer = asked.partition("status-code = ")
+    return dict(re.findall(r"^ +([a-z0-9-]+) \([^)]*\) = (.*)$", answer, re.MULTILINE))
+
+
+# -- found --
+
+
+def test_what_the_network_says_is_what_the_queue_says(network: Network, found: dict[str, Found]) -> None:
+    for scheme in ("ipp", "ipps"):
+        seen, attributes = network.seen(f"_{scheme}._tcp"), told(network, scheme=scheme)
+        service = seen[NAME]
+        assert (service.host, service.port) == ("spooler.local", PORT)
+        assert service.txt["rp"] == "ipp/print/open"
+        assert service.txt["ty"] == attributes["printer-make-and-model"]
+        assert service.txt["note"] == attributes["printer-location"]
+        assert service.txt["adminurl"] == attributes["printer-more-info"]
+        assert f"urn:uuid:{service.txt['UUID']}" == attributes["printer-uuid"]
+        assert service.txt["URF"] == attributes["urf-supported"]
+        formats = set(attributes["document-format-supported"].split(","))
+        assert set(service.txt["pdl"].split(",")) == formats - {"application/octet-stream"}
+        assert (service.txt["Color"] == "T") is (attributes["color-supported"] == "true")
+        assert (service.txt["Duplex"] == "T") is ("two-sided" in attributes["sides-supported"])
+        assert attributes["printer-dns-sd-name"] == NAME
+        assert "air" not in service.txt
+        assert seen["Sign in — print anywhere"].txt["air"] == "username,password"
+
+
+def test_phones_and_desktops_find_it(network: Network, found: dict[str, Found]) -> None:
+    for kind in ("_ipp._tcp", "_ipps._tcp"):
+        for subtype in ("_universal", "_print"):
+            assert set(network.seen(f"{subtype}._sub.{kind}")) == set(found)
+    # The name is defended where nothing listens.
+    assert network.seen("_printer._tcp")[NAME].port == 0
+    for kind in ("_ipp._tcp", "_ipp._tcp,_universal", "_ipps._tcp,_print"):
+        scheme = kind.partition(".")[0].removeprefix("_")
+        uris = network.desk.run("ippfind", "-T", "3", kind, "--literal-name", NAME).split()
+        assert uris == [f"{scheme}://spooler.local:{PORT}/ipp/print/open"]
+    listed = network.desk.run("driverless").split()
+    assert any("open%20%40%20localhost" in uri for uri in listed), listed
+
+
+# -- used --
+
+
+def test_a_queue_is_found_added_printed_to_and_released(
+    network: Network, daemon: Daemon, found: dict[str, Found], tmp_path: Path
+) -> None:
+    (uri,) = network.desk.run("ippfind", "-T", "3", "_ipp._tcp", "--literal-name", NAME).split()
+    cups = Cups(wrapper=network.desk.inside)
+    cups.start()
+    try:
+        cups.add_queue("open", uri)
+        document = tmp_path / "report.pdf"
+        document.write_bytes(pdfs.pdf(2, text=CANARY_DOCUMENT.decode()))
+        number = cups.lp("open", document, user="alice")
+        cups.wait_for("completed", number)
+    finally:
+        cups.stop()
+    (job,) = daemon.wait_for_job("held")
+    assert (job["user"], job["claimed"]) == ("alice", False)
+    assert daemon.release(job["id"], "alice")["state"] == "completed"
+    (printed,) = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert printed.read_bytes().startswith(b"%PDF")
+    # It is a printer's output tray here, where plaintext belongs.
+    printed.unlink()
+    document.unlink()
+
+
+# -- kept --
+
+
+def test_a_restarted_avahi_is_told_again(network: Network, found: dict[str, Found]) -> None:
+    network.spooler.stop_avahi()
+    network.wait_seen()
+    network.spooler.start_avahi()
+    network.wait_seen(*found)
+
+
+def test_a_restarted_bus_is_connected_again(
+    network: Network, daemon: Daemon, found: dict[str, Found]
+) -> None:
+    network.spooler.stop_bus()
+    network.wait_seen()
+    network.spooler.start_bus()
+    network.spooler.start_avahi()
+    network.wait_seen(*found)
+    assert "the system bus" in daemon.log
+
+
+@pytest.mark.parametrize("where", ["spooler", "desk"])
+def test_a_taken_name_is_replaced(
+    network: Network, make_daemon: MakeDaemon, tmp_path: Path, where: str
+) -> None:
+    host = network.spooler if where == "spooler" else network.desk
+    with published(host, NAME, "_ipp._tcp", "9"):
+        (tmp_path / "out").mkdir()
+        make_daemon(
+            SITE.format(out=tmp_path / "out"),
+            listen={"ipp": f"[::]:{PORT}"},
+            wrapper=network.spooler.inside,
+        )
+        seen = network.wait_seen(NAME, f"{NAME} #2", "Sign in — print anywhere")
+        assert seen[f"{NAME} #2"].txt["rp"] == "ipp/print/open"
+        assert told(network)["printer-dns-sd-name"] == f"{NAME} #2"
+
+
+def test_a_reload_changes_what_is_announced(
+    network: Network, daemon: Daemon, found: dict[str, Found]
+) -> None:
+    text = daemon.config_path.read_text()
+    fewer = '[queues.open]\nformats = ["application/pdf", "image/urf"]\n'
+    changed = text.replace("[queues.open]\n", fewer).replace("advertise = false", "")
+    daemon.config_path.write_text(changed)
+    assert daemon.process is not None
+    daemon.process.send_signal(1)
+    network.wait_seen(*found, "hidden @ localhost")
+    assert network.seen()[NAME].txt["pdl"] == "image/urf,application/pdf"
+
+
+def test_a_stopped_daemon_says_goodbye(network: Network, daemon: Daemon, found: dict[str, Found]) -> None:
+    assert daemon.stop() == 0
+    network.wait_seen(timeout_s=10)
+    assert "not-announced" not in daemon.log
+
+
+def test_without_a_bus_the_daemon_serves_and_announces_later(
+    network: Network, make_daemon: MakeDaemon, tmp_path: Path
+) -> None:
+    network.spooler.stop_bus()
+    network.spooler.run("rm", "/run/dbus/system_bus_socket")
+    (tmp_path / "out").mkdir()
+    daemon = make_daemon(
+        SITE.format(out=tmp_path / "out"), listen={"ipp": f"[::]:{PORT}"}, wrapper=network.spooler.inside
+    )
+    wait_until(lambda: "there is no system bus" in daemon.log, "the complaint")
+    assert told(network)["printer-name"] == "open"
+    network.spooler.start_bus()
+    network.spooler.start_avahi()
+    network.wait_seen(NAME, "Sign in — print anywhere", timeout_s=90)
