@@ -11,14 +11,17 @@ of that file and takes the place of its `FileComplete`, so the answer to the las
 wait until the job is durable. The answers before it promise nothing. Further jobs may follow on the same
 connection, announced by a new "receive job" or not.
 
-How the end of a data file is recognised: a count is followed by that many bytes and one zero byte (a
-connection that ends instead of the zero byte is forgiven: all bytes are here). A count of zero, a known
-placeholder or more than `max_data_bytes` means that the client does not know: then the end of the connection
-ends the file as well, and the size limit still holds. A zero byte after such bytes cannot be told from the
-document's own and stays in it. Up to `MAX_STRAY_NULS` zero bytes are skipped before a subcommand (PLP
-sends one too many).
+How the end of a data file is recognised: a count is followed by that many bytes and one zero byte. Its
+absence is forgiven, because all bytes are here: when the connection ends instead, when the next subcommand
+follows, or when the caller has waited long enough (`wants_only_end_mark`, `forgive_end_mark`). A count of
+zero, a known placeholder or more than `max_data_bytes` means that the client does not know: then the end of
+the connection ends the file as well, and the size limit still holds. A zero byte after such bytes cannot be
+told from the document's own and stays in it. A count of zero, a zero byte and then nothing, or a
+subcommand, is an empty file. Up to `MAX_STRAY_NULS` zero bytes are skipped before a subcommand (PLP sends
+one too many).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Final
@@ -55,6 +58,12 @@ from protocols.lpr.job_files import JobFiles, job_number
 MAX_STRAY_NULS = 4
 # What one DataPiece holds at most, whatever the caller reads at a time.
 MAX_PIECE_BYTES = 256 * KIB
+
+
+_SUBCOMMANDS = frozenset((1, 2, 3))
+# An empty file's zero byte with the beginning of a subcommand behind it.
+_EMPTY_AND_ON = re.compile(rb"\0(?:\x01\n|[\x02\x03][ 0-9])")
+_EMPTY_AND_ON_BYTES = 3
 
 
 class State(Enum):
@@ -131,6 +140,8 @@ class LprConnection:
         self._file_is_data = False
         self._remaining = 0
         self._eof_ends_file = False
+        self._may_be_empty = False
+        self._mark_forgiven = False
         self._received = 0
         self._readers: dict[State, Callable[[], Event | None]] = {
             State.IDLE: self._read_line,
@@ -150,6 +161,21 @@ class LprConnection:
     def speaks_lpr(self) -> bool:
         """Return whether the peer has said one proper command, so that an answer means something to it."""
         return self._speaks_lpr
+
+    @property
+    def wants_only_end_mark(self) -> bool:
+        """Return whether a file is here but for the zero byte behind it, which some clients never send."""
+        if self._state is State.CONTROL:
+            return len(self._buffer) == self._remaining
+        if self._state is not State.DATA:
+            return False
+        if self._may_be_empty:
+            return self._received == 0 and self._buffer == b"\0"
+        return self._remaining == 0 and not self._buffer
+
+    def forgive_end_mark(self) -> None:
+        """Go on without the zero byte; should it come after all, it is skipped."""
+        self._mark_forgiven = self.wants_only_end_mark
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; empty means it will send no more."""
@@ -279,6 +305,8 @@ class LprConnection:
         self._file_name = event.name
         self._file_is_data = data
         self._received = 0
+        self._mark_forgiven = False
+        self._may_be_empty = event.size_bytes is None
         self._expect(event.size_bytes)
         return SubcommandDataFile(event.name, None) if self._eof_ends_file else event
 
@@ -295,7 +323,7 @@ class LprConnection:
             if self._eof:
                 raise RemoteProtocolError("the connection ended inside the control file", status_hint=1)
             return None
-        if len(self._buffer) == self._remaining and not self._eof:
+        if len(self._buffer) == self._remaining and not (self._eof or self._mark_forgiven):
             return None
         raw = bytes(self._buffer[: self._remaining])
         del self._buffer[: self._remaining]
@@ -305,6 +333,11 @@ class LprConnection:
         return ControlFileRead(self._file_name, control)
 
     def _read_data(self) -> Event | None:
+        if self._may_be_empty and self._received == 0 and self._buffer[:1] == b"\0":
+            if len(self._buffer) < _EMPTY_AND_ON_BYTES and not (self._eof or self._mark_forgiven):
+                return None
+            if len(self._buffer) == 1 or _EMPTY_AND_ON.match(self._buffer):
+                return self._end_data()
         if self._remaining and self._buffer:
             size = min(self._remaining, len(self._buffer), MAX_PIECE_BYTES)
             self._received += size
@@ -314,17 +347,20 @@ class LprConnection:
             del self._buffer[:size]
             self._remaining -= size
             return DataPiece(piece)
-        if not self._buffer and not self._eof:
+        if not self._buffer and not (self._eof or self._mark_forgiven):
             return None
         if self._remaining and not self._eof_ends_file:
             raise RemoteProtocolError("the connection ended inside a document", status_hint=1)
+        return self._end_data()
+
+    def _end_data(self) -> Event:
         self._take_end_mark()
         self._open_job.data_files.append(self._file_name)
         return DataEnd(self._file_name, self._received)
 
     def _take_end_mark(self) -> None:
-        if not self._buffer:
-            return  # only at the end of the connection
+        if not self._buffer or self._buffer[0] in _SUBCOMMANDS:
+            return
         if self._buffer[0] != 0:
             raise RemoteProtocolError("the file is longer than announced", status_hint=1)
         del self._buffer[0]

@@ -87,7 +87,9 @@ def parse_control_file(raw: bytes, limits: LprLimits) -> ControlFile:
     if len(raw) > limits.max_control_file_bytes:
         raise RemoteProtocolError("the control file is too long", status_hint=1)
     # A trailing NUL belongs to some clients' count.
-    lines = raw.rstrip(b"\0").split(b"\n")
+    raw = raw.rstrip(b"\0")
+    # Line feeds are the rule; carriage returns before them are dropped, and alone they end lines as well.
+    lines = raw.split(b"\n" if b"\n" in raw else b"\r")
     if len(lines) > limits.max_control_lines + 1:  # the last line feed leaves an empty piece
         raise RemoteProtocolError("the control file has too many lines", status_hint=1)
     builder = _Builder(limits)

@@ -52,15 +52,15 @@ class LprJob(Protocol):
 class LprHandler(Protocol):
     """What the server asks of the daemon."""
 
-    async def queue_exists(self, queue: str) -> bool:
-        """Return whether jobs may be sent to the queue, or it may be asked about, through LPR."""
+    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
+        """Return whether this peer may send jobs to the queue, or ask about it, through LPR."""
         ...
 
     async def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
         """Begin a job; raises `LprRefused` to refuse it."""
         ...
 
-    async def queue_state(self, queue: str, users: tuple[str, ...], *, long: bool) -> str:
+    async def queue_state(self, queue: str, users: tuple[str, ...], peer: LprPeer, *, long: bool) -> str:
         """Return the listing of a queue, for some users or job numbers or (empty) for all."""
         ...
 

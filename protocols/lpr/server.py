@@ -224,7 +224,7 @@ class _Session:
         match event:
             case ReceiveJob(queue):
                 self._queue = queue
-                return await self._answer(await self._handler.queue_exists(queue))
+                return await self._answer(await self._handler.queue_exists(queue, self.peer))
             case SubcommandControlFile():
                 await self._ensure_job()
                 return await self._answer(True)
@@ -277,10 +277,10 @@ class _Session:
         return await self._answer(durable)
 
     async def _reply(self, event: PrintWaiting | QueueState | RemoveJobs) -> None:
-        exists = await self._handler.queue_exists(event.queue)
+        exists = await self._handler.queue_exists(event.queue, self.peer)
         match event:
             case QueueState(queue, long, selection) if exists:
-                text = await self._handler.queue_state(queue, selection, long=long)
+                text = await self._handler.queue_state(queue, selection, self.peer, long=long)
                 await self._send(self._connection.report(text))
             case QueueState():
                 await self._send(self._connection.refuse_report())
@@ -325,17 +325,26 @@ class _Session:
 
     async def _next_event(self) -> Event:
         while (event := self._connection.next_event()) is None:
-            self._connection.receive_data(await self._receive())
+            data = await self._receive()
+            if data is None:
+                self._connection.forgive_end_mark()
+            else:
+                self._connection.receive_data(data)
         if not isinstance(event, DataPiece):
             self._patience_s, self._progress = self._limits.idle_timeout_s, 0
         return event
 
-    async def _receive(self) -> bytes:
+    async def _receive(self) -> bytes | None:
+        """Return what the peer sends, or None when all that is missing is the zero byte behind a file."""
         began = trio.current_time()
+        complete = self._connection.wants_only_end_mark
+        patience_s = min(self._patience_s, self._limits.end_mark_timeout_s) if complete else self._patience_s
         try:
-            with trio.fail_after(self._patience_s):
+            with trio.fail_after(patience_s):
                 data = await self._stream.receive(RECEIVE_BYTES)
         except trio.TooSlowError:
+            if complete:
+                return None
             raise RemoteProtocolError("the peer is too slow", status_hint=1) from None
         self._patience_s = max(0.0, self._patience_s - (trio.current_time() - began))
         self._progress += len(data)

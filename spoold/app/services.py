@@ -22,6 +22,7 @@ from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
+from spoold.identity.accounts import Accounts
 from spoold.printers.dns_sd import ServiceNames
 from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.runtime.supervisor import Service
@@ -120,7 +121,8 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
 
 
 def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
-    door = LprDoor(parts.site, parts.database, parts.intake, parts.clock, parts.metrics)
+    people = Accounts(parts.database, parts.clock)
+    door = LprDoor(parts.site, parts.database, parts.intake, parts.clock, parts.metrics, people.at_address)
 
     def refused(peer: LprPeer) -> None:
         parts.metrics.lpr_peer_refused()

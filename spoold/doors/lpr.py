@@ -14,10 +14,12 @@ from spoold.database.engine import Database
 from spoold.intake.pipeline import Intake
 from spoold.intake.submission import Incoming, Submission
 from spoold.model.access import Action, may
-from spoold.model.errors import SpoolError
+from spoold.model.errors import EmptyDocument, NotAuthorized, SpoolError, UnsupportedDocument
 from spoold.model.ids import canonical_name, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import LIVE, JobState
+from spoold.model.lpr import LprNetwork
+from spoold.model.principal import Principal
 from spoold.model.queue import Authentication, Queue
 from spoold.model.site import CurrentSite
 from spoold.runtime.clock import Clock
@@ -30,45 +32,69 @@ MAX_COPIES = 999
 MAX_LISTED = 200
 # RFC 1179 3.1: only a host's own spooler can use these, so it vouches for the user it names.
 PRIVILEGED_PORTS = range(1, 1024)
+# RFC 1179 7.17 to 7.30: "f" and "p" (text), "l" (as it is), "o" (PostScript) and whatever newer clients write
+# leave it to the document's first bytes what it is. These ask for a program that this spooler does not have,
+# so their text would come out as its own source.
+FILTERED: Final = {
+    "c": "CIF",
+    "d": "DVI",
+    "g": "a plot",
+    "n": "ditroff",
+    "r": "Fortran carriage control",
+    "t": "troff",
+    "v": "a raster image",
+}
+_TEXT = "text/plain"
+_ANYBODY = LprNetwork(addresses=())
+
+AccountAt = Callable[[str], Awaitable[Principal | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class LprDoor:
-    """What the LPR server asks of the daemon (`protocols.lpr.handler.LprHandler`)."""
+    """What the LPR server asks of the daemon (`protocols.lpr.handler.LprHandler`).
+
+    Args:
+        account_at: the account that the configuration gives an address, by name; None if there is none.
+    """
 
     site: CurrentSite
     database: Database
     intake: Intake
     clock: Clock
     metrics: Metrics
+    account_at: AccountAt
 
-    async def queue_exists(self, queue: str) -> bool:
+    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
         """Return whether LPR may print to the queue."""
-        return self._queue(queue) is not None
+        return self._queue(queue, self._network(peer)) is not None
 
     async def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
         """Begin a job."""
-        found = self._queue(queue)
+        network = self._network(peer)
+        found = self._queue(queue, network)
         if found is None:
             # A reload came between the question whether the queue exists and the job.
             raise LprRefused
         try:
-            self.intake.check_room(peer.host)
+            principal = await self._account(network)
+            if principal is None:
+                self.intake.check_room(peer.host)
         except SpoolError as error:
-            self.metrics.refused(error)
-            log.info("lpr-refused", kind=error.kind, queue=queue, peer=peer.host, **error.fields)
-            raise LprRefused(error.kind) from error
-        return _IncomingJob(self, found, peer)
+            raise self.refused(error, found.name, peer) from error
+        return _IncomingJob(self, found, peer, network, principal)
 
     async def queue_state(
         self,
         queue: str,
         users: tuple[str, ...],  # noqa: ARG002 - RFC 1179 5.3 filters by them; there is nothing to filter
+        peer: LprPeer,
         *,
         long: bool,  # noqa: ARG002 - the long form would show names
     ) -> str:
         """Return how many jobs wait; LPR proves nobody, so it is told nothing of anybody's jobs."""
-        live = (await self.database.read(jobs.count_by_queue)).get(queue, 0)
+        name = self._network(peer).queue or queue
+        live = (await self.database.read(jobs.count_by_queue)).get(name, 0)
         noun = "job is" if live == 1 else "jobs are"
         return f"{queue} is ready\n{live} {noun} held for their owners; sign in to the portal to see yours\n"
 
@@ -76,9 +102,15 @@ class LprDoor:
         """Remove unclaimed jobs that this very host sent in this user's name, if its spooler asks."""
         if peer.port not in PRIVILEGED_PORTS:
             return False
+        network = self._network(peer)
+        claimed = network.named(user=agent, banner=agent, job_class=agent)
         found = await self.database.read(
             lambda connection: jobs.list_jobs(
-                connection, states=LIVE, claimed_name=canonical_name(agent), queue=queue, limit=MAX_LISTED
+                connection,
+                states=LIVE,
+                claimed_name=canonical_name(claimed),
+                queue=network.queue or queue,
+                limit=MAX_LISTED,
             )
         )
         removed = [
@@ -88,10 +120,35 @@ class LprDoor:
         ]
         return any(job.state is JobState.CANCELED for job in removed)
 
-    def _queue(self, name: str) -> Queue | None:
-        """Return a queue for LPR: it cannot sign in, so the queue must not require it."""
-        found = self.site().queues.get(name)
-        return found if found is not None and found.authentication is Authentication.AT_RELEASE else None
+    def refused(self, error: SpoolError, queue: str, peer: LprPeer) -> LprRefused:
+        """Return what the client hears, which is "no", and write down why."""
+        self.metrics.refused(error)
+        log.info("lpr-refused", kind=error.kind, queue=queue, peer=peer.host, **error.fields)
+        return LprRefused(error.kind)
+
+    def _network(self, peer: LprPeer) -> LprNetwork:
+        for network in self.site().lpr_networks:
+            if network.holds(peer.host):
+                return network
+        return _ANYBODY
+
+    def _queue(self, name: str, network: LprNetwork) -> Queue | None:
+        """Return a queue for LPR; it cannot sign in, so either nobody must, or the address stands for it."""
+        found = self.site().queues.get(network.queue or name)
+        if found is None or network.account is not None:
+            return found
+        return found if found.authentication is Authentication.AT_RELEASE else None
+
+    async def _account(self, network: LprNetwork) -> Principal | None:
+        if network.account is None:
+            return None
+        found = await self.account_at(network.account)
+        if found is None:
+            raise NotAuthorized(
+                "The account that owns the jobs of this machine does not exist or is closed.",
+                account=network.account,
+            )
+        return found
 
 
 class _IncomingJob:
@@ -100,13 +157,19 @@ class _IncomingJob:
     The user may be known only after the documents, so these are sealed loose and become a job at the end.
     """
 
-    def __init__(self, door: LprDoor, queue: Queue, peer: LprPeer) -> None:
+    def __init__(
+        self, door: LprDoor, queue: Queue, peer: LprPeer, network: LprNetwork, principal: Principal | None
+    ) -> None:
         self._door = door
         self._queue = queue
         self._peer = peer
+        self._network = network
+        self._principal = principal
         self._job_id = new_job_id()
         self._documents: list[Document] = []
         self._names: list[str] = []
+        self._arrived: list[Incoming] = []
+        self._empty = 0
         self._control: ControlFile | None = None
 
     async def control(self, control: ControlFile) -> None:
@@ -119,51 +182,92 @@ class _IncomingJob:
         declared_bytes: int | None,  # noqa: ARG002 - bytes are counted, not believed
         receive: Callable[[], Awaitable[bytes]],
     ) -> None:
-        """Seal a document as it arrives."""
+        """Seal a document as it arrives; one with nothing in it is passed over."""
         number = len(self._documents) + 1
+        incoming = Incoming(_pieces(receive), protocol=PROTOCOL)
         try:
-            incoming = Incoming(_pieces(receive), protocol=PROTOCOL)
             sealed = await self._door.intake.receive_loose(self._job_id, number, incoming, self._queue)
+        except EmptyDocument:
+            self._empty += 1
+            return
         except SpoolError as error:
-            raise self._refused(error) from error
+            raise await self._refused(error) from error
         self._documents.append(sealed)
         self._names.append(name)
+        self._arrived.append(incoming)
 
     async def finish(self) -> bool:
         """Make the job durable; what this returns is what the client hears."""
         control = self._control
-        if control is None or not self._documents:
+        if control is None:
             return False
+        if not self._documents:
+            return self._nothing_to_print()
+        submission = self._submission(control)
         try:
-            submission = self._submission(control)
+            self._check_filters(control)
             self._door.intake.validate(submission)
+        except SpoolError as error:
+            raise await self._refused(error) from error
+        try:
             await self._door.intake.deliver(submission, self._job_id, self._documents)
         except SpoolError as error:
-            raise self._refused(error) from error
+            raise self._door.refused(error, self._queue.name, self._peer) from error
         return True
 
     async def abort(self) -> None:
         """Destroy what was sealed; safe after a delivery that failed, which did the same."""
         await self._door.intake.drop_loose(self._job_id, self._documents)
 
+    def _nothing_to_print(self) -> bool:
+        """Answer a job whose files are all empty.
+
+        A "no" would make most clients send it again for ever, with everything else waiting behind it.
+        """
+        if self._empty:
+            log.info("lpr-empty-job", queue=self._queue.name, peer=self._peer.host)
+        return self._empty > 0
+
     def _submission(self, control: ControlFile) -> Submission:
         described = control.matched(self._names)
         title = control.job_name or control.title or (described[0].source_name if described else "")
+        for incoming in self._arrived:
+            title = title or incoming.ticket.job_name
         copies = max((document.copies for document in described), default=1)
-        return Submission(
+        submission = Submission(
             queue=self._queue,
-            principal=None,
-            requesting_user_name=control.user or control.banner_user,
+            principal=self._principal,
+            requesting_user_name=self._network.named(
+                user=control.user, banner=control.banner_user, job_class=control.class_name
+            ),
             peer=self._peer.host,
             protocol=PROTOCOL,
             template=(integer("copies", min(copies, MAX_COPIES)),) if copies > 1 else (),
             title=title,
         )
+        for incoming in self._arrived:
+            submission = submission.asking(incoming.ticket)
+        return submission
 
-    def _refused(self, error: SpoolError) -> LprRefused:
-        self._door.metrics.refused(error)
-        log.info("lpr-refused", kind=error.kind, queue=self._queue.name, peer=self._peer.host, **error.fields)
-        return LprRefused(error.kind)
+    def _check_filters(self, control: ControlFile) -> None:
+        """Refuse text that was meant for a program which is not here."""
+        for described, document in zip(control.matched(self._names), self._documents, strict=True):
+            program = FILTERED.get(described.format)
+            if program is not None and document.format == _TEXT:
+                raise UnsupportedDocument(
+                    f"The document was sent as {program}, which is not printed here; print it as PDF.",
+                    letter=described.format,
+                )
+
+    async def _refused(self, error: SpoolError) -> LprRefused:
+        """Return what the client hears; the reason is kept for whoever the job is said to be of."""
+        submission = None if self._control is None else self._submission(self._control)
+        if submission is not None and submission.claimed_name:
+            try:
+                await self._door.intake.note_refusal(submission, self._job_id, error)
+            except SpoolError as further:
+                log.warning("lpr-refusal-not-kept", kind=further.kind, **further.fields)
+        return self._door.refused(error, self._queue.name, self._peer)
 
 
 async def _pieces(receive: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:

@@ -107,7 +107,7 @@ class Intake:
             try:
                 received = await self._receive(job_id, 1, incoming, submission.queue)
             except SpoolError as error:
-                await self._note_refusal(submission, job_id, error)
+                await self.note_refusal(submission, job_id, error)
                 raise
         return await self.deliver(submission.asking(incoming.ticket), job_id, [received])
 
@@ -405,7 +405,7 @@ class Intake:
             return [self._parts.inspections.at_a_glance(document) for document in documents]
         return [await self._parts.inspections.inspect(document) for document in documents]
 
-    async def _note_refusal(self, submission: Submission, job_id: JobId, error: SpoolError) -> None:
+    async def note_refusal(self, submission: Submission, job_id: JobId, error: SpoolError) -> None:
         """Keep the reason for the person; what is only temporary is tried again by the client."""
         if error.temporary or not self._parts.admission.may_note(submission):
             return

@@ -75,7 +75,7 @@ class RecordingHandler:
         self.may_finish = trio.Event()
         self.may_finish.set()
 
-    async def queue_exists(self, queue: str) -> bool:
+    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
         return queue in self.queues
 
     async def begin_job(self, queue: str, peer: LprPeer) -> TakenJob:
@@ -85,7 +85,7 @@ class RecordingHandler:
         self.begun.append(job)
         return job
 
-    async def queue_state(self, queue: str, users: tuple[str, ...], *, long: bool) -> str:
+    async def queue_state(self, queue: str, users: tuple[str, ...], peer: LprPeer, *, long: bool) -> str:
         return f"{queue} {'long' if long else 'short'} {','.join(users) or 'all'}\n"
 
     async def remove(self, queue: str, agent: str, items: tuple[str, ...], peer: LprPeer) -> bool:

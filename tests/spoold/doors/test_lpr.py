@@ -2,23 +2,29 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from policy.rules import RuleSource
+from protocols.appsocket.pjl import UEL
 from protocols.errors import RemoteProtocolError
-from protocols.ipp.values import integer
+from protocols.ipp.values import integer, keyword
 from protocols.limits import LprLimits
 from protocols.lpr.control_file import ControlFile, parse_control_file
 from protocols.lpr.handler import LprPeer, LprRefused
 from spoold.database import jobs
 from spoold.doors.lpr import LprDoor
+from spoold.identity.accounts import Accounts
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
+from spoold.model.lpr import LprNetwork, NameFrom
+from spoold.model.principal import Principal
 from spoold.model.queue import Authentication
 from spoold.release.template import template_of
 from tests.support.ipp_door import TEXT, IppHouse, open_ipp
+from tests.support.pdfs import pdf
 
 PEER = LprPeer("192.0.2.9", 721)
 CONTROL = b"Hworkstation\nPana\nJSalaries 2026\nldfA001workstation\nUdfA001workstation\nNsalaries.txt\n"
@@ -27,7 +33,8 @@ NAME = "dfA001workstation"
 
 def door_of(house: IppHouse) -> LprDoor:
     door = house.door
-    return LprDoor(door.site, door.database, door.intake, door.clock, door.metrics)
+    people = Accounts(door.database, door.clock)
+    return LprDoor(door.site, door.database, door.intake, door.clock, door.metrics, people.at_address)
 
 
 @pytest.fixture
@@ -76,6 +83,13 @@ async def printed(
     return done
 
 
+def account(principal: Principal) -> Callable[[str], Awaitable[Principal | None]]:
+    async def at_address(name: str) -> Principal | None:
+        return principal if name == principal.name else None
+
+    return at_address
+
+
 async def only_job(house: IppHouse) -> Job:
     (job,) = await house.jobs()
     return job
@@ -91,9 +105,9 @@ async def nothing_is_stored(house: IppHouse) -> bool:
 
 async def test_only_queues_that_do_not_want_proof_exist(house: IppHouse, door: LprDoor) -> None:
     """LPR cannot sign in."""
-    assert await door.queue_exists("open")
-    assert not await door.queue_exists("secure")
-    assert not await door.queue_exists("none")
+    assert await door.queue_exists("open", PEER)
+    assert not await door.queue_exists("secure", PEER)
+    assert not await door.queue_exists("none", PEER)
     for name in ("secure", "none"):
         with pytest.raises(LprRefused):
             await door.begin_job(name, PEER)
@@ -102,7 +116,7 @@ async def test_only_queues_that_do_not_want_proof_exist(house: IppHouse, door: L
 async def test_a_reload_closes_a_queue_at_once(house: IppHouse, door: LprDoor) -> None:
     closed = replace(house.house.site.queues["open"], authentication=Authentication.REQUIRED)
     house.house.change_site(queues={"open": closed})
-    assert not await door.queue_exists("open")
+    assert not await door.queue_exists("open", PEER)
     with pytest.raises(LprRefused):
         await door.begin_job("open", PEER)
 
@@ -192,12 +206,153 @@ async def test_a_job_without_a_document_or_a_control_file_is_none(house: IppHous
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00\x01\x02\xff" * 99, b"%!PS-Adobe-3.0\n", b"x" * 1_000_001], ids=range(4)
+    "content", [b"\x00\x01\x02\xff" * 99, b"%!PS-Adobe-3.0\n", b"x" * 1_000_001], ids=range(3)
 )
 async def test_documents_that_are_not_taken(house: IppHouse, door: LprDoor, content: bytes) -> None:
     with pytest.raises(LprRefused):
         await printed(door, content)
     assert await nothing_is_stored(house)
+    # The client only hears "no"; whoever the job is said to be of can read why.
+    job = await only_job(house)
+    assert (job.state, job.claimed_name) == (JobState.ABORTED, "ana")
+    assert "not printed here" in job.reason or "larger than" in job.reason
+
+
+async def test_a_refusal_before_the_name_has_come_is_nobody_s(house: IppHouse, door: LprDoor) -> None:
+    job = await door.begin_job("open", PEER)
+    with pytest.raises(LprRefused):
+        await job.document(NAME, None, pieces(b"%!PS-Adobe-3.0\n"))
+    await job.abort()
+    assert await house.jobs() == []
+
+
+@pytest.mark.parametrize("letter", ["c", "d", "g", "n", "r", "t", "v"])
+async def test_text_for_a_program_that_is_not_here_does_not_come_out_as_its_source(
+    house: IppHouse, door: LprDoor, letter: str
+) -> None:
+    text = f"Pana\n{letter}dfA001workstation\n".encode()
+    with pytest.raises(LprRefused):
+        await printed(door, b".TH SPOOLD 8\n", text=text)
+    assert "print it as PDF" in (await only_job(house)).reason
+    assert await nothing_is_stored(house)
+    assert await printed(door, pdf(1), text=text)
+
+
+@pytest.mark.parametrize("letter", ["f", "l", "o", "p", "q"])
+async def test_the_document_s_first_bytes_say_what_it_is(house: IppHouse, door: LprDoor, letter: str) -> None:
+    text = f"Pana\n{letter}dfA001workstation\n".encode()
+    assert await printed(door, pdf(1), text=text)
+    assert await printed(door, TEXT, text=text)
+    assert [job.formats for job in await house.jobs()] == [("application/pdf",), ("text/plain",)]
+
+
+async def test_empty_files_are_passed_over(house: IppHouse, door: LprDoor) -> None:
+    assert await printed(door, b"", TEXT, b"")
+    job = await only_job(house)
+    assert (job.documents, job.size_bytes) == (1, len(TEXT))
+
+
+@pytest.mark.parametrize("content", [b"", UEL + b"@PJL INFO STATUS\r\n" + UEL], ids=range(2))
+async def test_a_job_of_nothing_is_acknowledged_and_is_none(
+    house: IppHouse, door: LprDoor, content: bytes
+) -> None:
+    """A "no" would make the client send it again for ever, with its other jobs waiting behind it."""
+    assert await printed(door, content)
+    assert await house.jobs() == []
+    assert await nothing_is_stored(house)
+
+
+# -- job commands
+
+
+async def test_what_a_driver_asks_in_job_commands_becomes_the_job_s(house: IppHouse, door: LprDoor) -> None:
+    commands = b'@PJL JOB NAME="Minutes"\r\n@PJL SET COPIES=2\r\n@PJL SET DUPLEX=ON\r\n'
+    stream = UEL + commands + b"@PJL ENTER LANGUAGE=PDF\r\n" + pdf(1) + UEL + b"@PJL EOJ\r\n" + UEL
+    assert await printed(door, stream, text=b"Pana\nldfA001workstation\n")
+    job = await only_job(house)
+    assert template_of(job) == (integer("copies", 2), keyword("sides", "two-sided-long-edge"))
+    assert house.house.words.title(job) == "Minutes"
+    assert (job.formats, job.size_bytes) == (("application/pdf",), len(pdf(1)))
+
+
+async def test_the_control_file_s_word_counts_more_than_the_driver_s(house: IppHouse, door: LprDoor) -> None:
+    stream = UEL + b'@PJL JOB NAME="Minutes"\r\n@PJL SET COPIES=2\r\n' + UEL + TEXT
+    assert await printed(door, stream, text=b"Pana\nJBoard\n" + b"ldfA001workstation\n" * 3)
+    job = await only_job(house)
+    assert template_of(job) == (integer("copies", 3),)
+    assert house.house.words.title(job) == "Board"
+
+
+async def test_commands_for_the_printer_s_files_are_refused(house: IppHouse, door: LprDoor) -> None:
+    stream = UEL + b'@PJL FSDELETE NAME="0:/x"\r\n@PJL ENTER LANGUAGE=PDF\r\n' + pdf(1)
+    with pytest.raises(LprRefused):
+        await printed(door, stream)
+    assert "cannot be printed safely" in (await only_job(house)).reason
+    assert await nothing_is_stored(house)
+
+
+# -- senders known by their address
+
+
+HERE = (ip_network("192.0.2.0/24"),)
+ELSEWHERE = (ip_network("198.51.100.0/24"),)
+
+
+def known(house: IppHouse, *networks: LprNetwork) -> None:
+    house.house.change_site(lpr_networks=networks)
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        (LprNetwork(ELSEWHERE, name_from=NameFrom.CLASS), "ex\\ana"),
+        (LprNetwork(HERE, strip_domain=True), "ana"),
+        (LprNetwork(HERE, name_from=NameFrom.CLASS), "pupil7"),
+        (LprNetwork(HERE, name_from=NameFrom.BANNER, strip_domain=True), "ben"),
+    ],
+)
+async def test_the_name_is_where_the_network_says(
+    house: IppHouse, door: LprDoor, network: LprNetwork, name: str
+) -> None:
+    known(house, network)
+    assert await printed(door, TEXT, text=b"PEX\\Ana\nCPUPIL7\nLben@example.org\nldfA001w\n")
+    job = await only_job(house)
+    assert (job.claimed_name, job.owner_id) == (name, None)
+
+
+async def test_the_first_network_that_fits_counts(house: IppHouse, door: LprDoor) -> None:
+    known(house, LprNetwork(ELSEWHERE, queue="secure"), LprNetwork(HERE), LprNetwork(HERE, queue="secure"))
+    assert await printed(door, TEXT)
+    assert (await only_job(house)).queue == "open"
+
+
+async def test_a_machine_that_cannot_choose_is_sent_to_its_queue(house: IppHouse, door: LprDoor) -> None:
+    known(house, LprNetwork(HERE, queue="open"))
+    assert await door.queue_exists("PRT01", PEER)
+    assert await printed(door, TEXT, queue="PRT01")
+    assert (await only_job(house)).queue == "open"
+    assert "1 job is held" in await door.queue_state("PRT01", (), PEER, long=False)
+    assert await door.remove("PRT01", "ana", (), PEER)
+    assert not await door.queue_exists("PRT01", LprPeer("198.51.100.1", 721))
+
+
+async def test_an_address_may_stand_for_an_account(house: IppHouse, door: LprDoor) -> None:
+    """Trust by address: the administrator said so, and nobody else can."""
+    ana = house.house.person("ana")
+    known(house, LprNetwork(HERE, account="ana", queue="secure"))
+    owned = replace(door, account_at=account(ana))
+    assert await printed(owned, TEXT, text=b"PROOT\nldfA001workstation\n", queue="QPRINT")
+    job = await only_job(house)
+    assert (job.owner_id, job.claimed_name, job.queue) == (ana.id, "ana", "secure")
+    # It is not unclaimed, so nobody who says a name can take it back.
+    assert not await owned.remove("secure", "ana", (), PEER)
+
+
+async def test_an_account_that_is_gone_or_closed_refuses(house: IppHouse, door: LprDoor) -> None:
+    known(house, LprNetwork(HERE, account="nobody-here"))
+    with pytest.raises(LprRefused):
+        await printed(door, TEXT)
+    assert await house.jobs() == []
 
 
 async def test_a_rule_refuses_and_says_why_in_the_records(tmp_path: Path) -> None:
@@ -253,16 +408,16 @@ async def test_a_queue_s_state_names_nobody_and_nothing(house: IppHouse, door: L
     states = set()
     for users in ((), ("ana",), ("1",)):
         for long in (False, True):
-            states.add(await door.queue_state("open", users, long=long))
+            states.add(await door.queue_state("open", users, PEER, long=long))
     (empty,) = states
     assert "0 jobs are held" in empty
     await printed(door, TEXT)
-    one = await door.queue_state("open", ("ana",), long=True)
+    one = await door.queue_state("open", ("ana",), PEER, long=True)
     assert "1 job is held" in one
     assert "ana" not in one
     assert "Salaries" not in one
     await house.held(user="ben", queue="secure")
-    assert await door.queue_state("open", (), long=True) == one
+    assert await door.queue_state("open", (), PEER, long=True) == one
 
 
 # -- taking back
