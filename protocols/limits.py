@@ -41,7 +41,8 @@ class HttpLimits:
     write_timeout_s: float = 30.0
     max_connections: int = 10_240
     max_connections_per_address: int = 1_024
-    receive_bytes: int = 256 * KIB
+    # Every piece costs a turn of the loop and a seal of its own: a quarter less work than at 256 KiB.
+    receive_bytes: int = 1 * MIB
 
 
 @dataclass(frozen=True, slots=True)

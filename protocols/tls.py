@@ -165,7 +165,7 @@ def pinned_context(leaf: bytes | str, pin: str | None = None) -> ssl.SSLContext:
     the handshake proves it before a byte is sent.
 
     Args:
-        leaf: the certificate, as DER (`streams.fetch_leaf`) or PEM.
+        leaf: the certificate, as DER (`tls_streams.fetch_leaf`) or PEM.
         pin: "sha256:HEX" that its key must have; None when the certificate itself is the configured trust.
 
     Raises:

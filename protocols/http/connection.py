@@ -7,20 +7,16 @@ cancelled.
 """
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
 from math import inf
 
 from protocols.errors import RemoteProtocolError
 from protocols.http.events import BodyPiece, EndOfRequest, Pause, RequestHead
-from protocols.http.message import CONTINUE, Address, Handler, Request, Response, encode_head, refusal_status
+from protocols.http.message import CONTINUE, Address, Request, Response, encode_head, refusal_status
 from protocols.http.parser import RequestParser
-from protocols.http.repeats import Repeats
-from protocols.http.statistics import HttpStatistics
-from protocols.limits import KIB, HttpLimits
-from protocols.readiness import Readiness
-from protocols.streams import DisconnectedError, PlainStream, SocketStream, TlsContextSource
+from protocols.http.rules import Phase, Rules
+from protocols.limits import KIB
+from protocols.streams import DisconnectedError, PlainStream, SocketStream
+from protocols.tls_streams import start_tls
 
 REQUEST_TIMEOUT = 408
 MISDIRECTED_REQUEST = 421
@@ -28,38 +24,13 @@ INTERNAL_ERROR = 500
 
 # Heads and whole small requests fit; an idle connection keeps no buffer.
 _HEAD_RECEIVE_BYTES = 16 * KIB
+# Where nobody knows how much is to come: CUPS sends chunks of 32 to 64 KiB.
+_CHUNKED_RECEIVE_BYTES = 256 * KIB
 # An answer and its head travel in one packet up to here; joining more costs more than a second packet.
 _JOIN_MAX_BYTES = 64 * KIB
 # What is left of a body that the handler did not want: reading this much is cheaper than a new connection.
 DRAIN_MAX_BYTES = 256 * KIB
 DRAIN_TIMEOUT_S = 1.0
-
-
-class Phase(Enum):
-    """What a connection is waiting for."""
-
-    ARRIVING = auto()  # the first byte, the TLS handshake
-    HEAD = auto()
-    BODY = auto()
-    HANDLER = auto()
-    ANSWER = auto()
-    IDLE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What all connections of a server share."""
-
-    handler: Handler
-    limits: HttpLimits
-    tls_context: TlsContextSource | None
-    allowed_hosts: Callable[[str], bool]
-    statistics: HttpStatistics
-    on_error: Callable[[Exception, Request], None]
-    clock: Callable[[], float]
-    date: Callable[[], bytes]
-    readiness: Readiness
-    repeats: Repeats
 
 
 class Connection:
@@ -114,7 +85,7 @@ class Connection:
             if rules.tls_context is None:
                 rules.statistics.refused_connection("no-tls")
                 raise DisconnectedError("TLS is not offered here")
-            stream = self._arriving.start_tls(rules.tls_context())
+            stream = start_tls(self._arriving, rules.tls_context())
             self._stream = stream
             self.deadline = rules.clock() + rules.limits.handshake_timeout_s
             try:
@@ -273,7 +244,10 @@ class Connection:
         self.phase = Phase.BODY
         self.deadline = min(began + self._patience_s, self._drain_until)
         try:
-            data = await self._stream.receive(limits.receive_bytes)
+            # A buffer is made for all that is asked for: for no more than belongs to this body.
+            remaining = self._parser.remaining_bytes
+            room = _CHUNKED_RECEIVE_BYTES if remaining is None else min(limits.receive_bytes, remaining)
+            data = await self._stream.receive(room)
         finally:
             # Also when the handler gave up waiting: it may answer in its own time.
             self.phase = Phase.HANDLER

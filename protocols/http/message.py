@@ -103,7 +103,7 @@ class Request:
         return f"<Request {self.method} from {self.peer_host}>"
 
     async def receive_body(self) -> bytes:
-        """Return the next piece of the body, up to 256 KiB; b"" at its end and ever after.
+        """Return the next piece of the body, up to 1 MiB; b"" at its end and ever after.
 
         The first call tells a client that asked for it to go ahead ("100 Continue"). Nothing more is read
         from the client until the next call: a slow handler slows its client down.

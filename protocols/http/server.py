@@ -18,13 +18,15 @@ from email.utils import formatdate
 
 import trio
 
-from protocols.http.connection import Connection, Rules
+from protocols.http.connection import Connection
 from protocols.http.message import Address, Handler, Request, Response
 from protocols.http.repeats import NoRepeats, Repeats
+from protocols.http.rules import Rules
 from protocols.http.statistics import HttpSnapshot, HttpStatistics
 from protocols.limits import HttpLimits
 from protocols.readiness import Readiness
-from protocols.streams import PlainStream, TlsContextSource
+from protocols.streams import PlainStream
+from protocols.tls_streams import TlsContextSource
 
 __all__ = ["Handler", "HttpServer", "HttpSnapshot", "HttpStatistics", "Request", "Response"]
 

@@ -20,8 +20,9 @@ from protocols.ipp.client_errors import (
 from protocols.ipp.message import Message
 from protocols.ipp.uri import IppUri, parse_uri
 from protocols.limits import IppLimits
-from protocols.streams import DisconnectedError, fetch_leaf
+from protocols.streams import DisconnectedError
 from protocols.tls import PinMismatchError, pinned_context, verified_context
+from protocols.tls_streams import fetch_leaf
 from spoold.model.printer import Printer
 from spoold.printers.base import PrinterUnreachable
 

@@ -16,13 +16,10 @@ from protocols.streams import (
     DisconnectedError,
     PlainStream,
     SocketStream,
-    TlsStream,
-    client_handshake,
-    fetch_leaf,
     is_tls,
     open_tcp,
-    server_handshake,
 )
+from protocols.tls_streams import TlsStream, client_handshake, fetch_leaf, server_handshake
 from tests.support.http_peer import serving
 from tests.support.tls_pair import TlsPair, make_tls_pair
 

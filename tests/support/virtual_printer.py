@@ -22,7 +22,7 @@ from protocols.ipp.message import Group, Message
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import Attribute, charset, integer, keyword, mime, name_, natural_language, uri
-from protocols.streams import fetch_leaf
+from protocols.tls_streams import fetch_leaf
 from tests.support.virtual_engine import PANEL
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,9 +6,10 @@ from math import inf
 import trio
 import trio.testing
 
-from protocols.http.connection import Connection, Rules
+from protocols.http.connection import Connection
 from protocols.http.message import Address, Handler, Request, Response
 from protocols.http.repeats import NoRepeats
+from protocols.http.rules import Rules
 from protocols.http.statistics import HttpStatistics
 from protocols.limits import HttpLimits
 from protocols.readiness import Readiness
