@@ -244,6 +244,17 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+def read_into(fd: int, target: memoryview, offset: int) -> int:
+    """Fill `target` from `offset`; returns how many bytes there were, fewer only at the end of the file."""
+    filled = 0
+    while filled < len(target):
+        count = os.preadv(fd, [target[filled:]], offset + filled)
+        if not count:
+            break
+        filled += count
+    return filled
+
+
 def sync_directory(path: str | os.PathLike[str]) -> None:
     """Make a directory's entries durable."""
     with opened_directory(path) as fd:

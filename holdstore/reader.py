@@ -1,10 +1,11 @@
 """Opening a sealed document: everything is authenticated before the first byte is handed on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from holdstore.blobs.base import BlobReader, BlobStore
+from holdstore.blobs.base import BlobReader, BlobStore, Range
 from holdstore.container import (
     PREAMBLE_BYTES,
     SEALED_SEGMENT_BYTES,
@@ -22,6 +23,8 @@ from holdstore.sealing import SegmentCipher, open_preamble
 
 # 1 MiB of document: one hop to a thread for each, and the bound on what chunks() hands on at a time.
 BATCH_SEGMENTS = 16
+# What a thread reads and checks at a time when a whole container is verified.
+SCAN_SEGMENTS = 32
 
 
 class SealedReader:
@@ -64,6 +67,17 @@ class SealedReader:
         """
         await self._open(await self._find())
 
+    async def begin(self) -> None:
+        """Check size, wrapped key, header and commitment; chunks() then checks each tag as it comes to it.
+
+        For documents so long that `verify` takes a while: what is handed on is what was sealed, in its
+        order, but whether all of it is there shows only at the end.
+
+        Raises:
+            DamagedContainer, StoreFailed: as verify.
+        """
+        self._cipher = await self._open(await self._find())
+
     async def verify(self) -> None:
         """Authenticate the whole container (docs/formats.md 1.5); nothing of the document comes out.
 
@@ -74,7 +88,7 @@ class SealedReader:
         await self._authenticate()
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The document in pieces of 1 byte to 1 MiB. Verifies everything first, unless verify has run.
+        """The document in pieces of 1 byte to 1 MiB. Verifies everything first, unless verify or begin did.
 
         Every tag is checked again on the way, because the medium may have changed since. The iterator
         may be left at any point; it holds nothing that must be cleaned up.
@@ -97,10 +111,29 @@ class SealedReader:
         self._cipher = None
         blob = await self._find()
         cipher = await self._open(blob)
-        for first in range(0, self._document.segments, BATCH_SEGMENTS):
-            self._open_batch(cipher, first, await self._read_batch(blob, first))
+        await blob.scan(self._ranges(), partial(self._check, cipher))
         self._cipher = cipher
         return cipher
+
+    def _ranges(self) -> Iterator[Range]:
+        """The container behind its preamble, and one byte more than there may be: step 8."""
+        for first in range(0, self._document.segments, SCAN_SEGMENTS):
+            start, behind = segment_offset(first), first + SCAN_SEGMENTS
+            last = behind >= self._document.segments
+            end = container_size(self._document.size_bytes) + 1 if last else segment_offset(behind)
+            yield Range(start, end - start)
+
+    def _check(self, cipher: SegmentCipher, part: Range, sealed: memoryview) -> None:
+        """Check the tags of one range; in any thread."""
+        first = (part.offset - PREAMBLE_BYTES) // SEALED_SEGMENT_BYTES
+        end = min(segment_offset(first + SCAN_SEGMENTS), container_size(self._document.size_bytes))
+        if len(sealed) != end - part.offset:
+            raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
+        scratch = memoryview(bytearray(min(SEGMENT_BYTES, len(sealed))))
+        for index, segment in enumerate(_segments(sealed), start=first):
+            final = index == self._document.segments - 1
+            target = scratch[: len(segment) - TAG_BYTES]
+            cipher.open_into(segment, index, final=final, target=target)
 
     async def _find(self) -> BlobReader:
         """The open container; steps 1 and 2 of docs/formats.md 1.5, its size and the row's."""
@@ -149,13 +182,16 @@ class SealedReader:
             self._scratch = bytearray(min(self._document.size_bytes, BATCH_SEGMENTS * SEGMENT_BYTES))
         target = memoryview(self._scratch)
         end = 0
-        for position in range(0, len(sealed), SEALED_SEGMENT_BYTES):
-            segment = sealed[position : position + SEALED_SEGMENT_BYTES]
+        for index, segment in enumerate(_segments(sealed), start=first):
             start, end = end, end + len(segment) - TAG_BYTES
-            index = first + position // SEALED_SEGMENT_BYTES
             final = index == self._document.segments - 1
             cipher.open_into(segment, index, final=final, target=target[start:end])
         return target[:end]
+
+
+def _segments(sealed: memoryview) -> Iterator[memoryview]:
+    for position in range(0, len(sealed), SEALED_SEGMENT_BYTES):
+        yield sealed[position : position + SEALED_SEGMENT_BYTES]
 
 
 class _Chunks:
@@ -185,6 +221,10 @@ class _Row:
 
     async def read(self, offset: int, length: int) -> bytes:
         return self._content[offset : offset + length]
+
+    async def scan(self, ranges: Iterable[Range], look: Callable[[Range, memoryview], None]) -> None:
+        for part in ranges:
+            look(part, memoryview(self._content)[part.offset : part.offset + part.length])
 
     async def aclose(self) -> None:
         self._content = b""

@@ -1,9 +1,16 @@
 """What a place for containers must do; blobs are written once, under hex names, and never changed."""
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from holdstore.container import Buffer
+
+
+class Range(NamedTuple):
+    """A part of a blob, in bytes."""
+
+    offset: int
+    length: int
 
 
 class BlobWriter(Protocol):
@@ -41,6 +48,13 @@ class BlobReader(Protocol):
 
     async def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only at the end. Raises StoreFailed."""
+
+    async def scan(self, ranges: Iterable[Range], look: Callable[[Range, memoryview], None]) -> None:
+        """Read ranges in any order, several at a time, and show each to `look`, in any thread.
+
+        `look` sees fewer bytes than the range has only at the end; the memory is used again afterwards.
+        Ends at the first error: StoreFailed, or what `look` raised.
+        """
 
     async def aclose(self) -> None:
         """Release what is held open."""

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import trio
 
 from holdstore import durable
-from holdstore.blobs.base import BlobReader, BlobWriter
+from holdstore.blobs.base import BlobReader, BlobWriter, Range
+from holdstore.blobs.scan import Scan
 from holdstore.blobs.threads import DiskThreads, Errand
 from holdstore.container import Buffer
 from holdstore.errors import StoreFailed, store_error
@@ -20,6 +21,9 @@ T = TypeVar("T")
 
 # Disks gain nothing from more.
 MAX_THREADS = 16
+# Threads for scans, apart from the others: whoever sends a document must not wait for long ones. Two keep a
+# disk busy while a third checks tags.
+MAX_SCANNERS = 3
 # A hung disk must not keep a cancelled task for ever; what is left is removed at the next start.
 ABORT_TIMEOUT_S = 30.0
 
@@ -41,6 +45,7 @@ class LocalBlobStore:
     def __init__(self, root: Path) -> None:
         self._fds: list[int] = []
         self._threads = DiskThreads(MAX_THREADS)
+        self.scanners = DiskThreads(MAX_SCANNERS)
         try:
             self._open(root)
         except OSError as error:
@@ -75,6 +80,7 @@ class LocalBlobStore:
     def close(self) -> None:
         """Close the directories; the store cannot be used afterwards."""
         self._threads.close()
+        self.scanners.close()
         while self._fds:
             os.close(self._fds.pop())
 
@@ -237,6 +243,16 @@ class _LocalBlobReader:
     async def read(self, offset: int, length: int) -> bytes:
         """Read in a thread."""
         return await self._store.run("read a container", self._read, offset, length)
+
+    async def scan(self, ranges: Iterable[Range], look: Callable[[Range, memoryview], None]) -> None:
+        """Read and look in several threads."""
+        if self._fd is None:
+            raise StoreFailed("the container is closed")
+        scan = Scan(self._fd, tuple(ranges), look)
+        try:
+            await scan.run(self._store.scanners, MAX_SCANNERS)
+        except OSError as error:
+            raise store_error(error, "read a container") from error
 
     async def aclose(self) -> None:
         """Close the file."""

@@ -19,6 +19,7 @@ from holdstore.container import (
 )
 from holdstore.errors import Damage, DamagedContainer
 from holdstore.keyring import Keyring
+from holdstore.reader import SCAN_SEGMENTS
 from holdstore.store import HoldStore
 
 KEYRING = Keyring.from_bytes(bytes(range(32)))
@@ -295,3 +296,51 @@ async def test_another_store_key_opens_nothing(workshop: Workshop) -> None:
         with pytest.raises(DamagedContainer) as caught:
             await reader.verify()
     assert caught.value.damage is Damage.KEY
+
+
+async def test_what_is_begun_without_verifying_all_hands_on_nothing_that_was_changed(
+    workshop: Workshop,
+) -> None:
+    """A damaged segment ends the document before it; so does a missing end."""
+    document = await workshop.seal()
+    path = workshop.path(document)
+    async with workshop.store.open(document) as reader:
+        whole = b"".join([chunk async for chunk in reader.chunks()])
+    for damaged in (0, 5, 17, SEGMENTS - 1):
+        content = bytearray(path.read_bytes())
+        content[segment_offset(damaged) + 7] ^= 1
+        path.write_bytes(content)
+        got = bytearray()
+        with pytest.raises(DamagedContainer) as caught:
+            await _read_as_it_goes(workshop, document, got)
+        assert caught.value.damage is Damage.SEGMENT
+        assert whole.startswith(got)
+        assert len(got) <= damaged * 65536
+        content[segment_offset(damaged) + 7] ^= 1
+        path.write_bytes(content)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DamagedContainer):
+        await _read_as_it_goes(workshop, document, bytearray())
+
+
+async def _read_as_it_goes(workshop: Workshop, document: SealedDocument, into: bytearray) -> None:
+    async with workshop.store.open(document) as reader:
+        await reader.begin()
+        async for chunk in reader.chunks():
+            into += chunk
+
+
+async def test_the_last_range_of_a_long_document_is_checked_to_its_last_byte(workshop: Workshop) -> None:
+    """Damage at the edges of what one thread reads at a time is found like any other."""
+    for segments in (SCAN_SEGMENTS, 2 * SCAN_SEGMENTS, 2 * SCAN_SEGMENTS + 1):
+        document = await workshop.seal(segments * 65536)
+        path = workshop.path(document)
+        whole = path.read_bytes()
+        for index in {0, SCAN_SEGMENTS - 1, segments - 1}:
+            for place in (segment_offset(index), segment_offset(index + 1) - 1):
+                content = bytearray(whole)
+                content[place] ^= 0x80
+                path.write_bytes(content)
+                assert await workshop.first_bytes(document) is Damage.SEGMENT
+        path.write_bytes(whole)
+        assert isinstance(await workshop.first_bytes(document), bytes)

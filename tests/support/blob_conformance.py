@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 import trio
 
-from holdstore.blobs.base import BlobStore
+from holdstore.blobs.base import BlobStore, Range
 from holdstore.errors import StoreFailed
 
 Check = Callable[[BlobStore], Awaitable[None]]
@@ -79,6 +79,35 @@ async def check_ranges(store: BlobStore) -> None:
         assert await blob.read(100, 1) == b""
         assert await blob.read(1000, 1) == b""
         assert await blob.read(5, 0) == b""
+
+
+async def check_scanning(store: BlobStore) -> None:
+    content = bytes(number % 251 for number in range(300_000))
+    await put(store, NAME, content)
+    seen: dict[int, bytes] = {}
+
+    def look(part: Range, found: memoryview) -> None:
+        seen[part.offset] = bytes(found)
+
+    def stumble(part: Range, _found: memoryview) -> None:
+        if part.offset == 70_000:
+            raise LookupError("this one")
+
+    ranges = [Range(offset, 10_000) for offset in range(0, 290_000, 10_000)] + [Range(290_000, 10_001)]
+    blob = await store.open(NAME)
+    assert blob is not None
+    async with aclosing(blob):
+        await blob.scan(ranges, look)
+        assert b"".join(seen[part.offset] for part in ranges) == content
+        with pytest.raises(LookupError, match="this one"):
+            await blob.scan(ranges, stumble)
+        await blob.scan([], stumble)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await blob.scan(ranges, look)
+        assert await blob.read(0, 5) == content[:5]
+    with pytest.raises(StoreFailed):
+        await blob.scan(ranges, look)
 
 
 async def check_nothing_is_visible_before_commit(store: BlobStore) -> None:
@@ -199,6 +228,7 @@ CHECKS: list[Check] = [
     check_leaving_while_writing_behind,
     check_an_empty_blob_is_a_blob,
     check_ranges,
+    check_scanning,
     check_nothing_is_visible_before_commit,
     check_a_finished_writer_takes_no_more,
     check_nothing_is_overwritten,

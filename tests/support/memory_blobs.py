@@ -1,8 +1,8 @@
 """Blob stores without a disk: one that keeps blobs in memory, and one that fails when told to."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from holdstore.blobs.base import BlobReader, BlobStore, BlobWriter
+from holdstore.blobs.base import BlobReader, BlobStore, BlobWriter, Range
 from holdstore.container import Buffer
 from holdstore.errors import HoldStoreError, StoreFailed
 
@@ -87,6 +87,11 @@ class _MemoryBlobReader:
             raise StoreFailed("the blob is closed")
         return self._content[offset : offset + length]
 
+    async def scan(self, ranges: Iterable[Range], look: Callable[[Range, memoryview], None]) -> None:
+        # Backwards, because any order must do.
+        for part in reversed(list(ranges)):
+            look(part, memoryview(await self.read(*part)))
+
     async def aclose(self) -> None:
         self._content = None
 
@@ -96,7 +101,7 @@ class FaultyBlobStore:
 
     Args:
         inner: the store that does the work.
-        fail_at: which call fails, counted from 0 over all of write, commit, open, read, delete, names
+        fail_at: which call fails, counted from 0 over all of write, commit, open, read, scan, delete, names
             and remove_unfinished; None lets all pass and only counts.
         error: makes the error.
     """
@@ -171,6 +176,10 @@ class _FaultyBlobReader:
     async def read(self, offset: int, length: int) -> bytes:
         self._store.count("read")
         return await self._inner.read(offset, length)
+
+    async def scan(self, ranges: Iterable[Range], look: Callable[[Range, memoryview], None]) -> None:
+        self._store.count("scan")
+        await self._inner.scan(ranges, look)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
