@@ -142,11 +142,3 @@ facts = _table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-
-# What operators told a queue while the daemon ran ("hold-new-jobs"); the configuration says the rest.
-queue_words = _table(
-    "queue_words",
-    Column("queue", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)

@@ -14,11 +14,11 @@ from holdstore.store import HoldStore
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.admission import Admission
-from spoold.intake.decide import Acceptance, decide, encode_template, refuse_early
+from spoold.intake.decide import Acceptance, decide, refuse_early
 from spoold.intake.ending import Endings
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
-from spoold.intake.rows import insert_next, seal_job, summary, template_of
+from spoold.intake.rows import insert_next, new_job, seal_job, summary, template_of
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import (
@@ -261,7 +261,6 @@ class Intake:
                 submission,
                 job_id,
                 created_at=arrived_at,
-                changed_at=now,
                 template=acceptance.template,
                 expires_at=acceptance.expires_at,
                 **summary(inspected),
@@ -368,35 +367,9 @@ class Intake:
                 self._receiving[queue] -= 1
 
     def _new_job(self, submission: Submission, job_id: JobId, **known: Any) -> Job:
-        """Return the row of a new job.
-
-        Args:
-            **known: what is decided already, under the model's names.
-        """
-        if not known:
-            now = self._parts.clock.now()
-            known = {
-                "created_at": now,
-                "changed_at": now,
-                "expires_at": now + submission.queue.expires_after,
-                "template": encode_template(submission.template),
-            }
-        wrapped_key, private = self._parts.words.seal(job_id, submission.words)
-        principal = submission.principal
-        return Job(
-            id=job_id,
-            number=0,
-            queue=submission.queue.name,
-            state=JobState.RECEIVING,
-            reason="Its documents are arriving.",
-            owner_id=principal.id if principal else None,
-            claimed_name=submission.claimed_name,
-            peer=submission.peer,
-            protocol=submission.protocol,
-            private=private,
-            wrapped_key=wrapped_key,
-            on_arrival=submission.on_arrival,
-            **known,
+        parts = self._parts
+        return new_job(
+            submission, job_id, parts.words.seal(job_id, submission.words), now=parts.clock.now(), **known
         )
 
     async def _inspect_if_asked(self, documents: Sequence[Document]) -> list[Document]:

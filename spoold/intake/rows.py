@@ -1,4 +1,4 @@
-"""What the pipeline writes and reads of a job's rows, as work for the database's writer thread."""
+"""What the pipeline writes and reads of a job's rows, as work for the database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +10,8 @@ from protocols.ipp.decoder import decode_group
 from protocols.ipp.message import Attribute
 from protocols.limits import IppLimits
 from spoold.database import jobs
+from spoold.intake.decide import encode_template
+from spoold.intake.submission import Submission
 from spoold.model.errors import NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.job import Document, Job
@@ -20,6 +22,39 @@ from spoold.records import transitions
 def template_of(job: Job) -> tuple[Attribute, ...]:
     """Return a job's Job Template attributes."""
     return decode_group(job.template, IppLimits()).attributes if job.template else ()
+
+
+def new_job(
+    submission: Submission, job_id: JobId, sealed_words: tuple[bytes, bytes], *, now: datetime, **known: Any
+) -> Job:
+    """Return the row of a job that begins now.
+
+    Args:
+        sealed_words: the job's wrapped key, and its private words sealed under it.
+        **known: what is decided already, under the model's names.
+    """
+    if "template" not in known:
+        known["template"] = encode_template(submission.template)
+    wrapped_key, private = sealed_words
+    principal = submission.principal
+    return Job(
+        id=job_id,
+        number=0,
+        queue=submission.queue.name,
+        state=JobState.RECEIVING,
+        reason="Its documents are arriving.",
+        owner_id=principal.id if principal else None,
+        claimed_name=submission.claimed_name,
+        peer=submission.peer,
+        protocol=submission.protocol,
+        private=private,
+        wrapped_key=wrapped_key,
+        on_arrival=submission.on_arrival,
+        created_at=known.pop("created_at", now),
+        changed_at=now,
+        expires_at=known.pop("expires_at", now + submission.queue.expires_after),
+        **known,
+    )
 
 
 def seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -> Job:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from spoold.database import records, schema, wal
 from spoold.database.engine import Database
-from spoold.database.migrations import HEAD, current_revision, known_revisions, migrate
+from spoold.database.migrations import HEAD, current_revision, known_revisions, migrate, upgrade
 from spoold.model.errors import ConfigurationError, Unavailable
 
 
@@ -204,14 +204,36 @@ async def test_a_large_wal_is_folded_back(
     assert found == "x" * 1024 * 1024
 
 
-async def test_the_migrations_build_exactly_the_schema(database: Database) -> None:
+@pytest.mark.parametrize("build", [migrate, upgrade], ids=["created", "by the scripts"])
+async def test_the_migrations_build_exactly_the_schema(
+    tmp_path: Path, build: Callable[[Connection], None]
+) -> None:
     """The scripts and the tables in code do not drift apart."""
+    database = Database(tmp_path / "spoold.db")
+    database.open(build)
     difference = await database.read(
         lambda connection: compare_metadata(MigrationContext.configure(connection), schema.metadata)
     )
     assert difference == []
     assert await database.read(current_revision) == HEAD
     assert HEAD in known_revisions()
+    assert await database.read(_definitions) == _definitions_of_the_scripts(tmp_path / "other.db")
+    database.close()
+
+
+def _definitions(connection: Connection) -> list[str]:
+    rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+    return ["".join(f"{kind} {name} {sql}".split()) for kind, name, sql in rows]
+
+
+def _definitions_of_the_scripts(path: Path) -> list[str]:
+    """Also what the comparison above does not see: STRICT, actions of foreign keys, the order of columns."""
+    database = Database(path)
+    database.open(upgrade)
+    assert database._opened is not None
+    found = _definitions(database._opened[0])
+    database.close()
+    return found
 
 
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
@@ -224,6 +246,39 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="newer"):
         again.open(migrate)
     again.close()
+
+
+def _checked(path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Open and leave the database as a crash would; return whether the whole file was read."""
+    statements: list[str] = []
+    real = Connection.exec_driver_sql
+
+    def watch(self: Connection, statement: str, *arguments: object) -> object:
+        statements.append(statement)
+        return real(self, statement, *arguments)  # type: ignore[arg-type]
+
+    database = Database(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "exec_driver_sql", watch)
+        database.open(migrate)
+    assert database._opened is not None
+    # A second one without `close` would share the files; only what `close` writes is left out.
+    database._failed = "crash"
+    database.close()
+    return any("quick_check" in statement for statement in statements)
+
+
+def test_the_file_is_read_through_unless_it_was_closed_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "spoold.db"
+    assert _checked(path, monkeypatch)
+    assert _checked(path, monkeypatch), "the last run crashed"
+    database = Database(path)
+    database.open(migrate)
+    database.close()
+    assert not _checked(path, monkeypatch)
+    assert _checked(path, monkeypatch), "the word of an earlier closing must not count twice"
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
