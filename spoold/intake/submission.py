@@ -26,7 +26,7 @@ class Submission:
         protocol: "ipp", "ipps" or "lpr".
         template: Job Template attributes as asked ("sides", "copies", "media-col" ...).
         title: "job-name"; sealed at once, never logged.
-        private: further words that are sealed with the title: what is kept of a PIN, accounts to charge.
+        private: further words that are sealed with the title: what is kept of a PIN.
         waits: the client asked for the job to be held, whatever the queue does with others.
     """
 

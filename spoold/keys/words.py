@@ -1,4 +1,4 @@
-"""Private words: a job's title, its PIN's hash, its accounts; sealed under its own key (docs/formats.md)."""
+"""Private words: a job's title and what is kept of its PIN, sealed under the job's own key (docs/formats.md)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,9 +16,6 @@ TITLE = "title"
 # What is kept of the job's PIN (spoold.identity.pins), and how many wrong ones were tried.
 PIN = "pin"
 WRONG_PINS = "wrong-pins"
-# "job-account-id" and "job-accounting-user-id" (PWG 5100.11).
-ACCOUNT = "account"
-ACCOUNT_USER = "account-user"
 
 
 class Sealed(NamedTuple):

@@ -95,6 +95,13 @@ class EmptyDocument(UnsupportedDocument):
     """There is nothing in the document."""
 
 
+class BrokenCompression(UnsupportedDocument):
+    """The document was sent compressed, and cannot be read so."""
+
+    kind = "broken-compression"
+    ipp_status = 0x0410
+
+
 class TooLarge(SpoolError):  # noqa: N818
     """A bound was passed."""
 

@@ -11,7 +11,7 @@ from protocols.ipp.values import Attribute, enum, integer, keyword
 from protocols.limits import IppLimits
 from spoold.model.job import Job
 
-# These would make the printer wait although the owner has just asked for paper.
+# Between the client and us; the first of these would make the printer wait although somebody wants paper now.
 HOLDING = frozenset(
     {
         "job-hold-until",
@@ -20,6 +20,12 @@ HOLDING = frozenset(
         "job-delay-output-until-time",
         "job-delay-output-until-interval",
         "job-release-action",
+        # What the client said of the document as it sent it.
+        "document-format-supplied",
+        "compression-supplied",
+        # Who pays is for the records here.
+        "job-account-id",
+        "job-accounting-user-id",
     }
 )
 # Numbers that travel as `enum` (RFC 8011 5.2); every other number is an `integer`.

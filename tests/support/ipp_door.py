@@ -271,7 +271,7 @@ async def open_ipp(
     """The door, with a queue that wants proof ("secure") and one that does not ("open")."""
     both = (
         replace(queue("secure", "lobby", "floor-2"), authentication=Authentication.REQUIRED),
-        queue("open", "lobby", "floor-2"),
+        replace(queue("open", "lobby", "floor-2"), pins=True),
     )
     used = limits or DaemonLimits()
     free: list[int | None] = [None]

@@ -30,7 +30,10 @@ FORMATS = (ANY_FORMAT, *printers.FORMATS)
 JOB_TEMPLATE = (
     "copies",
     "finishings",
+    "job-account-id",
+    "job-accounting-user-id",
     "job-hold-until",
+    "job-hold-until-time",
     "job-priority",
     "job-sheets",
     "media",
@@ -49,7 +52,17 @@ JOB_TEMPLATE = (
     "printer-resolution",
     "sides",
 )
-OPERATION_CREATION = ("document-format", "document-name", "ipp-attribute-fidelity", "job-name")
+OPERATION_CREATION = (
+    "compression",
+    "document-format",
+    "document-name",
+    "ipp-attribute-fidelity",
+    "job-mandatory-attributes",
+    "job-name",
+    "job-password",
+    "job-password-encryption",
+    "job-release-action",
+)
 
 _MEDIA_COL = (
     "media-bottom-margin",

@@ -1,7 +1,8 @@
 """One IPP request as its operation sees it, and the answers it may give."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from protocols.http.message import Request
 from protocols.ipp.message import Attribute, Group, Message
@@ -26,6 +27,7 @@ class IppRequest:
         queue: the IPP Printer object asked.
         principal: who was proven by the HTTP request; None when nobody was.
         job: the job asked for, where the operation has one and the person may know of it.
+        job_number: the "job-id" asked for, whether there is such a job or not.
         authority: "host" or "host:port" as the client calls us, for URIs in answers.
     """
 
@@ -36,6 +38,7 @@ class IppRequest:
     principal: Principal | None
     authority: str
     job: Job | None = None
+    job_number: int | None = None
 
     @property
     def operation(self) -> Group:
@@ -46,6 +49,11 @@ class IppRequest:
     def protocol(self) -> str:
         """How the request came: "ipp" or "ipps"."""
         return "ipps" if self.http.tls else "ipp"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody between the client and us can read along: TLS, or this very machine."""
+        return self.http.tls or is_loopback(self.http.peer_host)
 
     @property
     def requesting_user_name(self) -> str:
@@ -60,7 +68,7 @@ class IppRequest:
         """Return the URI of a job as this client reaches it."""
         return f"{self.queue_uri(job.queue)}/{job.number}"
 
-    async def document(self) -> AsyncIterator[bytes]:
+    async def document(self) -> AsyncGenerator[bytes]:
         """Yield the document's bytes as they arrive."""
         if self.remainder:
             yield self.remainder
@@ -107,3 +115,11 @@ def answer_version(asked: tuple[int, int]) -> tuple[int, int]:
     if asked in _KNOWN_VERSIONS:
         return asked
     return (2, 0) if asked[0] >= 2 else (1, 1)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a peer is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

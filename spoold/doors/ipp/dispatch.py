@@ -15,10 +15,13 @@ from protocols.ipp.encoder import encode
 from protocols.ipp.message import Message
 from protocols.ipp.operations import Operation
 from protocols.ipp.status import Status
+from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
-from spoold.doors.ipp import jobs, listing, queues, resources, submit
+from spoold.doors.ipp import jobs, listing, pins, queues, resources, submit
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
+from spoold.doors.ipp.holding import pin_of
+from spoold.doors.ipp.pins import comes_with_pin
 from spoold.doors.ipp.repeats import Moment, Repeats
 from spoold.doors.ipp.targets import Target, target_of
 from spoold.model.access import Action
@@ -53,6 +56,7 @@ class Declaration:
 
     Args:
         fresh: the password is checked anew, whatever was proven minutes ago.
+        by_pin: who answers somebody whose only proof is the job's PIN.
         repeatable: the answer is the same for everybody who sends the same octets (`doors.ipp.repeats`).
     """
 
@@ -61,6 +65,7 @@ class Declaration:
     action: Action
     handler: Handler
     fresh: bool = False
+    by_pin: Handler | None = None
     repeatable: bool = False
 
 
@@ -75,7 +80,14 @@ OPERATIONS: tuple[Declaration, ...] = (
     Declaration(Operation.GET_JOBS, Object.QUEUE, Action.READ_QUEUE, listing.get_jobs),
     Declaration(Operation.CANCEL_MY_JOBS, Object.QUEUE, Action.CANCEL_MINE, jobs.cancel_my_jobs),
     Declaration(Operation.HOLD_JOB, Object.JOB, Action.HOLD, jobs.hold_job),
-    Declaration(Operation.RELEASE_JOB, Object.JOB, Action.RELEASE, jobs.release_job, fresh=True),
+    Declaration(
+        Operation.RELEASE_JOB,
+        Object.JOB,
+        Action.RELEASE,
+        jobs.release_job,
+        fresh=True,
+        by_pin=pins.release_by_pin,
+    ),
     Declaration(
         Operation.GET_PRINTER_ATTRIBUTES,
         Object.QUEUE,
@@ -146,10 +158,13 @@ class IppDispatcher:
             queue=queue,
             principal=principal,
             authority=_authority(request),
-            job=await self._job(declaration, target, principal),
+            job=await self._job(declaration, target, principal, message),
+            job_number=target.job_number,
         )
 
-    async def _job(self, declaration: Declaration, target: Target, principal: Principal | None) -> Job | None:
+    async def _job(
+        self, declaration: Declaration, target: Target, principal: Principal | None, message: Message
+    ) -> Job | None:
         if declaration.about is not Object.JOB:
             return None
         if target.job_number is None:
@@ -157,6 +172,9 @@ class IppDispatcher:
         try:
             return await find_job(self._door, target.queue, target.job_number)
         except NotFound:
+            if declaration.by_pin is not None and pin_of(message.group(GroupTag.OPERATION)) is not None:
+                # Answered as a wrong PIN, after as much work.
+                return None
             if principal is None:
                 # What somebody hears who may not see the job: numbers must not tell which jobs there are.
                 raise NotAuthenticated(SIGN_IN_FIRST) from None
@@ -164,6 +182,8 @@ class IppDispatcher:
 
     async def _run(self, ipp: IppRequest) -> Response:
         declaration = _TABLE[ipp.message.code]
+        if declaration.by_pin is not None and comes_with_pin(ipp):
+            return await self._run_by_pin(declaration.by_pin, ipp)
         try:
             require(ipp, declaration.action)
             _require_tls(ipp)
@@ -181,6 +201,13 @@ class IppDispatcher:
                 # The body broke: an IPP error would tell clients that the job is done with.
                 raise
             return _ipp(answer(ipp.message, error.status_hint, words=str(error)))
+
+    async def _run_by_pin(self, handler: Handler, ipp: IppRequest) -> Response:
+        """Let the handler judge; whoever shows a PIN is not asked for a password instead."""
+        try:
+            return _ipp(await handler(self._door, ipp))
+        except SpoolError as error:
+            return _ipp(self._refuse(ipp, error))
 
     def _moment(self, declaration: Declaration, ipp: IppRequest) -> Moment | None:
         """Return when the same request has the same answer; None if it may not be given again.

@@ -27,6 +27,7 @@ from protocols.ipp.values import (
 )
 from spoold.doors.ipp.capabilities import capability_attributes
 from spoold.doors.ipp.context import IppRequest
+from spoold.doors.ipp.holding import held_job_attributes
 from spoold.doors.ipp.protocol_attributes import protocol_attributes
 from spoold.doors.ipp.resources import ICONS, language_of
 from spoold.doors.ipp.strings import LANGUAGES
@@ -263,6 +264,7 @@ class QueueAttributes:
         attributes = (
             *self._protocol,
             *capability_attributes(queue, capabilities),
+            *held_job_attributes(queue),
             *supply_attributes(self._knowledge.queue_supplies(queue)),
         )
         return capabilities, {attribute.name: attribute for attribute in attributes}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
+from protocols.ipp.compression import COMPRESSIONS
 from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import (
@@ -40,7 +41,7 @@ def _protocol(operations: Sequence[Operation]) -> tuple[Attribute, ...]:
         keyword("ipp-versions-supported", "1.0", "1.1", "2.0"),
         keyword("ipp-features-supported", *FEATURES),
         enum("operations-supported", *operations),
-        keyword("compression-supported", "none"),
+        keyword("compression-supported", *COMPRESSIONS),
         mime("document-format-default", ANY_FORMAT),
         keyword("document-format-varying-attributes", "none"),
         integer("document-password-supported", 0),
@@ -73,10 +74,6 @@ def _jobs() -> tuple[Attribute, ...]:
 
 def _holding() -> tuple[Attribute, ...]:
     return (
-        keyword("job-hold-until-default", "indefinite"),
-        keyword("job-hold-until-supported", "indefinite", "no-hold"),
-        keyword("job-release-action-supported", "owner-authorized"),
-        keyword("job-release-action-default", "owner-authorized"),
         keyword("job-privacy-attributes", "all"),
         keyword("job-privacy-scope", "owner"),
     )

@@ -1,5 +1,7 @@
 """How a job comes in over IPP: what is accepted, what is refused, and in which words clients lose nothing."""
 
+import gzip
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +17,13 @@ from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import boolean, collection, integer, keyword, mime, name_
 from spoold.model.jobstate import JobState
-from spoold.release.template import template_of
+from spoold.release.template import outward, template_of
 from spoold.runtime.limits import DaemonLimits
 from tests.support.ipp_door import TEXT, IppHouse, MemoryBody, broken_off, last, open_ipp, request_for
 from tests.support.pdfs import pdf
 
 BAD_REQUEST, NOT_POSSIBLE, TOO_LARGE = 0x0400, 0x0404, 0x0408
-FORMAT, VALUES, COMPRESSION = 0x040A, 0x040B, 0x040F
+FORMAT, VALUES, COMPRESSION, BROKEN = 0x040A, 0x040B, 0x040F, 0x0410
 UNAVAILABLE, BUSY, IGNORED = 0x0502, 0x0507, 0x0001
 CREATIONS = (Operation.VALIDATE_JOB, Operation.CREATE_JOB, Operation.PRINT_JOB)
 PDF_KIND = mime("document-format", "application/pdf")
@@ -85,18 +87,22 @@ async def test_the_proven_name_wins_over_the_claimed_one(door: IppHouse) -> None
     assert (job.owner_id, job.claimed_name) == ("id-ana", "ana")
 
 
-async def test_what_the_client_says_of_holding_is_not_for_the_printer(door: IppHouse) -> None:
-    asked = (
-        integer("copies", 3),
-        keyword("sides", "two-sided-long-edge"),
-        keyword("job-hold-until", "no-hold"),
-        integer("job-priority", 1),
-        keyword("job-sheets", "none"),
-    )
-    reply = await door.ask(Operation.PRINT_JOB, template=asked, document=[TEXT])
+async def test_what_the_client_says_of_holding_is_kept_and_not_for_the_printer(door: IppHouse) -> None:
+    for_printer = integer("copies", 3), keyword("sides", "two-sided-long-edge")
+    ours = keyword("job-hold-until", "no-hold"), name_("job-account-id", "4711")
+    dropped = integer("job-priority", 1), keyword("job-sheets", "none")
+    said = mime("document-format", "text/plain"), keyword("compression", "none")
+    asked = (*for_printer, *ours, *dropped)
+    reply = await door.ask(Operation.PRINT_JOB, *said, template=asked, document=[TEXT])
     assert reply.status == 0
     (job,) = await door.jobs()
-    assert template_of(job) == asked[:2]
+    kept = template_of(job)
+    assert outward(kept) == for_printer
+    assert set(kept) - set(for_printer) == {
+        *ours,
+        mime("document-format-supplied", "text/plain"),
+        keyword("compression-supplied", "none"),
+    }
 
 
 async def test_the_title_is_the_job_s_name_or_the_document_s(door: IppHouse) -> None:
@@ -158,11 +164,55 @@ async def test_a_format_that_is_not_printed_here_is_refused_at_once(
 
 
 @pytest.mark.parametrize("operation", CREATIONS)
-async def test_compressed_documents_are_refused(door: IppHouse, operation: Operation) -> None:
-    """A gzip bomb is never opened, because nothing is."""
-    reply = await door.ask(operation, keyword("compression", "gzip"), document=[TEXT])
-    assert (reply.status, reply.unsupported.string("compression")) == (COMPRESSION, "gzip")
+async def test_an_unknown_compression_is_refused(door: IppHouse, operation: Operation) -> None:
+    reply = await door.ask(operation, keyword("compression", "compress"), document=[TEXT])
+    assert (reply.status, reply.unsupported.string("compression")) == (COMPRESSION, "compress")
     assert (await door.ask(operation, keyword("compression", "none"), document=[TEXT])).status == 0
+
+
+@pytest.mark.parametrize(("method", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+@pytest.mark.parametrize("operation", [Operation.PRINT_JOB, Operation.SEND_DOCUMENT])
+async def test_a_compressed_document_is_held_as_it_was_before(
+    door: IppHouse, operation: Operation, method: str, compress: Callable[[bytes], bytes]
+) -> None:
+    content = TEXT * 5_000
+    sent = compress(content)
+    pieces = [sent[start : start + 50] for start in range(0, len(sent), 50)]
+    kind = keyword("compression", method), mime("document-format", "text/plain")
+    if operation is Operation.PRINT_JOB:
+        reply = await door.ask(operation, *kind, document=pieces)
+    else:
+        reply = await door.ask(operation, *kind, last(), job=await door.opened(), document=pieces)
+    assert reply.status == 0
+    (job,) = await door.jobs()
+    assert (job.state, job.size_bytes, job.formats) == (JobState.HELD, len(content), ("text/plain",))
+
+
+@pytest.mark.parametrize("what", ["cut", "rest", "lie", "bomb"])
+async def test_a_broken_compressed_document_ends_its_job_and_no_other(door: IppHouse, what: str) -> None:
+    """At Send-Document every error code but three loses the job silently: a success, and an aborted job."""
+    content = gzip.compress(TEXT)
+    sent = {
+        "cut": content[:-4],
+        "rest": content + b"and more",
+        "lie": TEXT,
+        "bomb": gzip.compress(bytes(40 * 2**20)),
+    }[what]
+    kind = keyword("compression", "gzip")
+    reply = await door.ask(Operation.PRINT_JOB, kind, document=[sent])
+    assert reply.status == (TOO_LARGE if what == "bomb" else BROKEN)
+    number = await door.opened()
+    reply = await door.ask(Operation.SEND_DOCUMENT, kind, last(), job=number, document=[sent])
+    assert (reply.status, reply.job.integer("job-state")) == (0, IppJobState.ABORTED)
+    assert {job.state for job in await door.jobs()} == {JobState.ABORTED}
+
+
+async def test_the_ratio_is_bounded_where_the_size_is_not(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(64 * 2**20))
+    async with open_ipp(tmp_path, max_document_bytes=2**40) as door:
+        reply = await door.ask(Operation.PRINT_JOB, keyword("compression", "gzip"), document=[bomb])
+        assert reply.status == BROKEN
+        assert [job.state for job in await door.jobs()] == [JobState.ABORTED]
 
 
 @pytest.mark.parametrize("operation", CREATIONS)

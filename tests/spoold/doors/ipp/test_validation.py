@@ -18,12 +18,18 @@ from protocols.ipp.values import (
     resolution,
 )
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE, capability_attributes
+from spoold.doors.ipp.holding import held_job_attributes
 from spoold.doors.ipp.protocol_attributes import protocol_attributes
 from spoold.doors.ipp.validation import check_template
 from spoold.printers.capabilities import DEFAULT
 from tests.support.release_house import queue
 
-ATTRIBUTES = (*protocol_attributes(tuple(Operation)), *capability_attributes(queue("open", "lobby"), DEFAULT))
+OPEN = queue("open", "lobby")
+ATTRIBUTES = (
+    *protocol_attributes(tuple(Operation)),
+    *capability_attributes(OPEN, DEFAULT),
+    *held_job_attributes(OPEN),
+)
 SUPPORTED = {attribute.name: attribute for attribute in ATTRIBUTES}
 
 
@@ -68,7 +74,7 @@ def test_kept(attribute: Attribute) -> None:
         keyword("media", "a4"),
         integer("job-priority", 0),
         integer("job-priority", 101),
-        keyword("job-hold-until", "weekend"),
+        keyword("job-hold-until", "teatime"),
         resolution("printer-resolution", Resolution(1200, 1200)),
         collection("sides", (keyword("media-type", "labels"),)),
     ],
