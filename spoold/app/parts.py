@@ -21,6 +21,7 @@ from spoold.database.engine import Database
 from spoold.database.migrations import migrate
 from spoold.documents.inspector import Inspector
 from spoold.documents.pool import PoolLimits, WorkerPool
+from spoold.documents.rendering import Renderer
 from spoold.doors.ipp.capabilities import FORMATS
 from spoold.identity.accounts import Accounts
 from spoold.identity.authenticator import Identity
@@ -82,6 +83,7 @@ class Parts:
     identity: Identity
     pool: WorkerPool
     inspector: Inspector
+    renderer: Renderer
     admission: Admission
     inspections: Inspections
     release: ReleaseService
@@ -132,8 +134,8 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         site=site, clock=clock, metrics=metrics, notebook=Notebook(state.capabilities)
     )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
-    inspector = Inspector(pool)
-    release = _release(base, printers)
+    inspector, renderer = Inspector(pool), Renderer()
+    release = _release(base, printers, renderer, inspector)
     admission = Admission(limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes)
     inspections = Inspections(database=database, store=store, inspector=inspector, metrics=metrics)
     intake = _intake(base, admission, inspections, release)
@@ -153,6 +155,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         identity=_identity(base),
         pool=pool,
         inspector=inspector,
+        renderer=renderer,
         admission=admission,
         inspections=inspections,
         release=release,
@@ -205,7 +208,9 @@ def _pins(base: _Base, release: ReleaseService) -> PinDesk:
     )
 
 
-def _release(base: _Base, printers: PrinterDirectory) -> ReleaseService:
+def _release(
+    base: _Base, printers: PrinterDirectory, renderer: Renderer, inspector: Inspector
+) -> ReleaseService:
     return ReleaseService(
         ReleaseParts(
             site=base.site,
@@ -216,6 +221,8 @@ def _release(base: _Base, printers: PrinterDirectory) -> ReleaseService:
             people=Accounts(base.database, base.clock).of,
             clock=base.clock,
             metrics=base.metrics,
+            renderer=renderer,
+            inspector=inspector,
         )
     )
 

@@ -67,13 +67,14 @@ class Outgoing:
 
     Args:
         number: from 1.
+        size_bytes: None while nobody knows.
         name: "document-name"; empty while names are masked.
         last: whether the job ends with it.
     """
 
     number: int
     format: str
-    size_bytes: int
+    size_bytes: int | None
     last: bool
     name: str = field(default="", repr=False)
 

@@ -79,7 +79,7 @@ class IppLink:
             await self._distrust()
             raise _unreachable(error) from error
 
-    async def send(self, message: Message, content: AsyncIterable[bytes], size_bytes: int) -> Message:
+    async def send(self, message: Message, content: AsyncIterable[bytes], size_bytes: int | None) -> Message:
         """Send a request with a document, on a connection of its own, and return the answer.
 
         Raises:

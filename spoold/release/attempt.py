@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import trio
 
+from spoold.documents.plan import RenderPlan
+from spoold.documents.rendering import Rendering
 from spoold.model.ids import UserId
 from spoold.model.job import Document, Job
 from spoold.printers.base import PrinterAdapter, RemoteJob, Ticket
@@ -21,6 +23,7 @@ class Cause(enum.StrEnum):
     DAMAGED = "damaged"
     STORE = "store"
     USER = "user"
+    CONVERSION = "conversion"
     SHUTDOWN = "shutdown"
 
 
@@ -73,6 +76,8 @@ class Attempt:
         all_bytes: whether "all bytes" is durable: the printer took everything and said so.
         progress_at_s: when the document last moved on (trio's clock).
         handed_over_at_s: when the last byte of the last document was handed to the connection.
+        plans: how documents are drawn that the printer does not take, by their numbers.
+        renderings: those of them that are being drawn already.
     """
 
     job: Job
@@ -89,6 +94,8 @@ class Attempt:
     all_bytes: bool = False
     progress_at_s: float = field(default_factory=trio.current_time)
     handed_over_at_s: float | None = None
+    plans: dict[int, RenderPlan] = field(default_factory=dict)
+    renderings: dict[int, Rendering] = field(default_factory=dict)
 
     @property
     def halted(self) -> bool:
@@ -101,7 +108,9 @@ class Attempt:
         copies = next(
             (attribute.first for attribute in self.ticket.attributes if attribute.name == "copies"), 1
         )
-        pages = [document.pages for document in self.documents]
+        pages = [
+            self.plans[one.number].sides if one.number in self.plans else one.pages for one in self.documents
+        ]
         if not isinstance(copies, int) or not pages:
             return None
         total = 0

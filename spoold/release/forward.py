@@ -12,6 +12,7 @@ from holdstore.errors import DamagedContainer, HoldStoreError
 from holdstore.reader import SealedReader
 from policy.masking import outward_user_name
 from protocols.errors import RemoteProtocolError
+from spoold.documents.rendering import RenderingFailed
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import SpoolError
 from spoold.model.job import Document, Job
@@ -25,6 +26,7 @@ from spoold.release.completion import follow
 from spoold.release.conclusion import Conclusions
 from spoold.release.grant import Grant, GrantBook, GrantVoid
 from spoold.release.ledger import Ledger
+from spoold.release.rendering import Renderings, Source, failed_words
 from spoold.release.template import outward, template_of
 from spoold.release.watch import watch
 
@@ -58,6 +60,7 @@ class Forwarder:
     printers: PrinterDirectory
     grants: GrantBook
     conclusions: Conclusions
+    renderings: Renderings
 
     async def forward(self, grant: Grant, control: Control) -> None:
         """Use a grant up, send its job, and leave the job in a state that is true.
@@ -164,6 +167,7 @@ class Forwarder:
         try:
             async with AsyncExitStack() as readers:
                 verified = await self._verify(attempt, readers)
+                await self.renderings.prepare(attempt, verified, readers)
                 if not await self._is_ready(attempt) or not await self._create(attempt):
                     return
                 remote = await self._send_all(attempt, verified)
@@ -174,6 +178,8 @@ class Forwarder:
         except HoldStoreError as error:
             log.error("store-failed", job=str(attempt.job.id), error=str(error))
             stop(Trouble(Cause.STORE, STORE_WORDS))
+        except RenderingFailed as error:
+            stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         except PrinterUnreachable as problem:
             stop(Trouble(Cause.LINK, problem.words))
         except PrinterProblem as problem:
@@ -248,29 +254,33 @@ class Forwarder:
         return remote
 
     async def _send(self, attempt: Attempt, document: Document, reader: SealedReader) -> RemoteJob:
+        async with self.renderings.source(attempt, document, reader) as source:
+            return await self._send_source(attempt, document, source)
+
+    async def _send_source(self, attempt: Attempt, document: Document, source: Source) -> RemoteJob:
         sent_before = attempt.sent_bytes
         outgoing = Outgoing(
             number=document.number,
-            format=document.format,
-            size_bytes=document.size_bytes,
+            format=source.format,
+            size_bytes=source.size_bytes,
             last=document is attempt.documents[-1],
             name=attempt.title,
         )
         attempt.progress_at_s = trio.current_time()
         try:
-            async with aclosing(self._content(attempt, reader, last=outgoing.last)) as content:
+            async with aclosing(self._content(attempt, source, last=outgoing.last)) as content:
                 return await attempt.adapter.send(attempt.ticket, attempt.remote_id, outgoing, content)
         except PrinterUnreachable as problem:
             if not problem.document_sent:
                 attempt.sent_bytes = sent_before
             raise
 
-    async def _content(self, attempt: Attempt, reader: SealedReader, *, last: bool) -> AsyncGenerator[bytes]:
+    async def _content(self, attempt: Attempt, source: Source, *, last: bool) -> AsyncGenerator[bytes]:
         """Hand over a document piece by piece; when the attempt is decided, wait to be closed.
 
         Waiting keeps the connection open while the printer is told to cancel.
         """
-        chunks = reader.chunks()
+        chunks = source.chunks()
         while (chunk := await self._next_chunk(attempt, chunks)) is not None:
             for start in range(0, len(chunk), PIECE_BYTES):
                 await self._before_piece(attempt)
@@ -290,6 +300,8 @@ class Forwarder:
             log.error("store-failed", job=str(attempt.job.id), error=str(error))
             cause = Cause.DAMAGED if isinstance(error, DamagedContainer) else Cause.STORE
             attempt.control.stop(Trouble(cause, STORE_WORDS))
+        except RenderingFailed as error:
+            attempt.control.stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         await trio.sleep_forever()
         raise AssertionError("unreachable")
 

@@ -9,6 +9,8 @@ import trio
 
 from holdstore.store import HoldStore
 from spoold.database.engine import Database
+from spoold.documents.inspector import Inspector
+from spoold.documents.rendering import Renderer
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import NotPossible, SpoolError, Unavailable
 from spoold.model.ids import JobId, UserId
@@ -25,6 +27,7 @@ from spoold.release.gate import Gate
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
 from spoold.release.recovery import Recovery
+from spoold.release.rendering import Renderings
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import ForwardResult, Metrics
 
@@ -42,6 +45,8 @@ class ReleaseParts:
 
     Args:
         people: the account of an id as it is now, for queues that print on arrival.
+        renderer: draws what printers do not take.
+        inspector: counts pages of what is released before it was looked into; None counts nothing.
     """
 
     site: CurrentSite
@@ -52,6 +57,8 @@ class ReleaseParts:
     people: Lookup
     clock: Clock
     metrics: Metrics
+    renderer: Renderer = field(default_factory=Renderer)
+    inspector: Inspector | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +82,10 @@ class ReleaseService:
         grants = GrantBook(parts.clock)
         self.gate = Gate(self.ledger, parts.site, parts.printers, grants)
         conclusions = Conclusions(self.ledger)
-        self._forwarder = Forwarder(self.ledger, parts.site, parts.words, parts.printers, grants, conclusions)
+        renderings = Renderings(self.ledger, parts.printers, parts.renderer, parts.inspector)
+        self._forwarder = Forwarder(
+            self.ledger, parts.site, parts.words, parts.printers, grants, conclusions, renderings
+        )
         self._recovery = Recovery(self.ledger, self._forwarder, conclusions)
         self.expiry = Expiry(self.ledger, parts.site)
         self.arrivals = Arrivals(self.ledger, self.gate, parts.people, self.start)
