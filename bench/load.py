@@ -10,7 +10,9 @@ import json
 import re
 import select
 import socket
+import ssl
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +35,9 @@ class Load:
         count: requests in all; 0 when `seconds` decides.
         warm_up: requests on each connection that are not measured.
         upload_bytes: further octets of the body, sent after `request` (one request, one connection).
+        tls: whether to speak TLS from the first octet on (as localhost); whose certificate it is does not
+            matter here.
+        handshakes: whether to count new connections with a full TLS handshake in place of answers.
     """
 
     host: str
@@ -43,6 +48,8 @@ class Load:
     seconds: float = 0.0
     warm_up: int = 0
     upload_bytes: int = 0
+    tls: bool = False
+    handshakes: bool = False
 
 
 class ServerFailedError(Exception):
@@ -52,12 +59,15 @@ class ServerFailedError(Exception):
 class Client:
     """One connection; `answer` is the body of the last one."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
         self.socket = socket.create_connection((host, port), timeout=ANSWER_TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.sent_at = 0.0
         self.answer = b""
         self._received = b""
+        self._last_bytes, self._last_head = 0, b""
 
     def send(self, request: bytes) -> None:
         """Send a request."""
@@ -76,6 +86,11 @@ class Client:
             raise ServerFailedError(f"no answer within {ANSWER_TIMEOUT_S:g} s") from None
         if not data:
             raise ServerFailedError("the server closed the connection")
+        if len(data) == self._last_bytes and data.startswith(self._last_head) and not self._received:
+            # As long as the last one and with the same status: the answer begins where that one did.
+            self.answer = data[-len(self.answer) :]
+            _check(data, self.answer)
+            return True
         if self._received:
             data = self._received + data
         if data.startswith(_INTERIM):
@@ -88,6 +103,7 @@ class Client:
             if len(data) >= head_end + 4 + int(length[1]):
                 self._received = b""
                 self.answer = data[head_end + 4 :]
+                self._last_bytes, self._last_head = len(data), data[: data.find(b"\r\n")]
                 _check(data, self.answer)
                 return True
         self._received = data
@@ -113,6 +129,8 @@ def run(load: Load) -> dict[str, Any]:
     """Do it; returns "seconds" in all and the "latencies_s" of each request."""
     if load.upload_bytes:
         return _upload(load)
+    if load.handshakes:
+        return _handshakes(load)
     clients = [Client(load.host, load.port) for _ in range(load.connections)]
     for client in clients:
         for _ in range(load.warm_up):
@@ -159,7 +177,7 @@ def _many(clients: list[Client], load: Load, began: float) -> list[float]:
 
 
 def _upload(load: Load) -> dict[str, Any]:
-    client = Client(load.host, load.port)
+    client = Client(load.host, load.port, _context() if load.tls else None)
     block = memoryview(bytes(range(256)) * 1024)
     began = time.perf_counter()
     client.send(load.request)
@@ -172,6 +190,42 @@ def _upload(load: Load) -> dict[str, Any]:
         pass
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "latencies_s": [seconds]}
+
+
+def _handshakes(load: Load) -> dict[str, Any]:
+    """Connect again and again on as many threads as there are connections; OpenSSL lets the others run.
+
+    Nothing is resumed: no session is ever offered. Each connection is closed without a request.
+    """
+    context = _context()
+    latencies: list[float] = []
+    failures: list[Exception] = []
+    began = time.perf_counter()
+    ends = began + load.seconds
+
+    def connect() -> None:
+        try:
+            while (at := time.perf_counter()) < ends:
+                Client(load.host, load.port, context).socket.close()
+                latencies.append(time.perf_counter() - at)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=connect) for _ in range(load.connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise ServerFailedError(f"no handshake: {failures[0]}")
+    return {"seconds": time.perf_counter() - began, "latencies_s": latencies}
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def main() -> int:

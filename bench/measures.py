@@ -134,19 +134,25 @@ def _clients(count: int) -> str:
     return f"{count} client{'s' if count > 1 else ''}"
 
 
-def _large_job() -> Measure:
-    row = Row("Print-Job 512 MiB, held", "MB/s")
-    cpu = Row("Print-Job 512 MiB, held, processor time", "ms", lower=True)
+def _large_job(*, tls: bool = False) -> Measure:
+    name = f"Print-Job 512 MiB, held{', IPPS' if tls else ''}"
+    row = Row(name, "MB/s")
+    cpu = Row(f"{name}, processor time", "ms", lower=True)
 
     def run(server: Server, _printer: Printer) -> dict[str, float]:
         # What others have left to be written must not be waited for by this one.
         os.sync()
         further = LARGE_BYTES - len(_SMALL)
         request = print_job(f"localhost:{server.port}", server.path, _SMALL, further_bytes=further)
-        result, used_s = _run_client(server, request, upload_bytes=further)
+        result, used_s = _run_client(server, request, upload_bytes=further, tls=tls)
         return {row.name: LARGE_BYTES / 1e6 / result["seconds"], cpu.name: 1000 * used_s}
 
-    return Measure((row, cpu), run)
+    return Measure((row, cpu), run, synced=not tls)
+
+
+def _handshakes(seconds: float) -> Measure:
+    """Measure full TLS handshakes: two threads of the client, which is as busy with each as the server."""
+    return _requests("TLS handshakes, 2 clients", 2, lambda _server: b"", handshakes=True, seconds=seconds)
 
 
 def _first_byte() -> Measure:
@@ -205,8 +211,10 @@ def measures(*, quick: bool) -> list[Measure]:
         _attributes(8, seconds, "all", "all"),
         _attributes(1, seconds, "polled", *POLLED),
         _attributes(8, seconds, "polled", *POLLED),
+        _handshakes(seconds),
         _first_byte(),
         _large_job(),
+        _large_job(tls=True),
         _jobs("1 MiB", _MEDIUM, 1, jobs // 2),
         _jobs("1 MiB", _MEDIUM, 8, jobs),
         _jobs("10 KiB", _SMALL, 1, jobs),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from protocols.tls import create_self_signed
 from tests.integration.daemon import Daemon
 
 START_TIMEOUT_S = 20.0
@@ -45,6 +46,7 @@ CUPSD_KINDS = {
 # password is checked (spoold's queue is "at-release"); no bound on the number of jobs.
 _CUPSD = """\
 LogLevel warn
+ServerName localhost
 {dirty}
 PageLogFormat
 MaxLogSize 0
@@ -70,6 +72,7 @@ MaxJobs 0
 _CUPS_FILES = """\
 SyncOnClose {sync}
 FileDevice Yes
+ServerKeychain {root}/ssl
 ServerRoot {root}
 RequestRoot {root}/spool
 CacheDir {root}/cache
@@ -161,8 +164,9 @@ def cupsd(directory: Path, printer: str, kind: str) -> Iterator[Cupsd]:
     Raises:
         RuntimeError: it does not start; with its log.
     """
-    for part in ("spool/tmp", "cache", "run/certs"):
+    for part in ("spool/tmp", "cache", "run/certs", "ssl"):
         (directory / part).mkdir(parents=True)
+    _write_certificate(directory / "ssl")
     port = _free_port()
     sync, dirty = CUPSD_KINDS[kind]
     configuration, files = directory / "cupsd.conf", directory / "cups-files.conf"
@@ -207,6 +211,14 @@ def cpu_s(server: Server) -> float:
     """Processor time that the server's main process has used, in seconds."""
     fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _write_certificate(keychain: Path) -> None:
+    """Give cupsd the kind of certificate that spoold makes for itself (ECDSA P-256; its own would be RSA)."""
+    key, certificate = create_self_signed(["localhost"])
+    (keychain / "localhost.key").write_bytes(key)
+    (keychain / "localhost.key").chmod(0o600)
+    (keychain / "localhost.crt").write_bytes(certificate)
 
 
 def _free_port() -> int:
