@@ -20,6 +20,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
 from spoold.config.lpr import Lpr
+from spoold.config.print_values import CapabilitySettings, Side
 from spoold.config.section import Section, listed
 from spoold.config.values import (
     AbsolutePath,
@@ -40,7 +41,7 @@ from spoold.config.values import (
     parse_listen_address,
     refuse,
 )
-from spoold.model.queue import Authentication, Queue, Release
+from spoold.model.queue import Authentication, CapabilityOverrides, Queue, Release
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -146,6 +147,8 @@ class QueueSettings(Section):
     """Overrides [hold] expires_after."""
     formats: tuple[MimeType, ...] | None = None
     """Document formats accepted, as found by their first bytes; all supported ones when absent."""
+    capabilities: CapabilitySettings | None = None
+    """What the queue says it can do, in place of what its printers say."""
     pins: Literal["accepted", "off"] | None = None
     """PINs from the print dialog; when absent, accepted where clients sign in to print."""
     report_held_as: Literal["pending-held", "completed"] = "pending-held"
@@ -172,7 +175,7 @@ class Identity(Section):
 class SetAttributes(Section):
     """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
 
-    sides: Literal["one-sided", "two-sided-long-edge", "two-sided-short-edge"] | None = None
+    sides: Side | None = None
     """One or both sides of the sheet."""
     print_color_mode: Annotated[
         Literal["auto", "auto-monochrome", "bi-level", "color", "monochrome"] | None,
@@ -274,6 +277,7 @@ class Config(Section):
             expires_after=settings.expires_after or self.hold.expires_after,
             description=settings.description,
             formats=None if settings.formats is None else frozenset(settings.formats),
+            capabilities=CapabilityOverrides(**dict(settings.capabilities or ())),
             advertise=settings.advertise,
             pins=settings.takes_pins,
             shows_held_as_completed=settings.report_held_as == "completed",
