@@ -72,6 +72,7 @@ def job(config_path: str, as_json: bool, job_id: str) -> None:
 @click.option("--printer", help="Where it shall come out; the queue's first printer if not given.")
 @click.option("--user", help="Whose job it is; your login name if not given.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--pin-stdin", is_flag=True, help="Read the job's PIN from standard input instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the printer.")
 def release(  # noqa: PLR0917 - click passes options by name
     config_path: str,
@@ -80,22 +81,21 @@ def release(  # noqa: PLR0917 - click passes options by name
     printer: str | None,
     user: str | None,
     password_stdin: bool,
+    pin_stdin: bool,
     no_wait: bool,
 ) -> int:
-    """Release your job at a printer. Only the owner can, with the owner's password, even as root."""
-    owner = user or getpass.getuser()
-    password = read_password(password_stdin, f"Password of {owner}")
+    """Release a job: with its owner's password, or with the PIN it was sent with; also as root."""
+    if pin_stdin and (user is not None or password_stdin):
+        raise click.UsageError("A PIN takes the place of user and password.")
+    if pin_stdin:
+        proof = {"pin": read_password(True, "PIN")}
+    else:
+        owner = user or getpass.getuser()
+        proof = {"user": owner, "password": read_password(password_stdin, f"Password of {owner}")}
     if not (as_json or no_wait):
         click.echo("Releasing ...", err=True)
-    one = ask(
-        config_path,
-        "release",
-        job=job_id,
-        printer=printer,
-        user=owner,
-        password=password,
-        wait_s=0 if no_wait else RELEASE_WAIT_S,
-    )
+    wait_s = 0 if no_wait else RELEASE_WAIT_S
+    one = ask(config_path, "release", job=job_id, printer=printer, wait_s=wait_s, **proof)
     _show(one, as_json)
     return 0 if no_wait else _RELEASED.get(one["state"], 1)
 

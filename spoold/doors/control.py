@@ -19,12 +19,14 @@ import structlog
 import trio
 
 from spoold.identity.authenticator import Identity
+from spoold.identity.pins import Pin
 from spoold.model.access import Action, may
-from spoold.model.errors import NotAuthorized, NotFound, SpoolError
+from spoold.model.errors import NotAuthorized, NotFound, NotPossible, SpoolError
 from spoold.model.ids import JobId, UserId
 from spoold.model.principal import Method, Principal, Role
 from spoold.records.verify import ChainReport
 from spoold.release.desk import Desk
+from spoold.release.pins import Wanted
 from spoold.release.views import JobView, PrinterView
 from spoold.runtime.clock import Clock
 from spoold.runtime.limits import DaemonLimits
@@ -35,6 +37,8 @@ REQUEST_TIMEOUT_S = 30.0
 ACCEPT_PAUSE_S = 0.1
 # A release is waited for as long as a grant lives and a long document prints.
 MAX_WAIT_S = 900.0
+# Where wrong passwords and PINs of this door are counted.
+LOCAL_PEER = "local"
 Arguments = Mapping[str, Any]
 Answer = Any
 
@@ -146,7 +150,7 @@ class ControlServer:
         """Return who asks: the person named with a password, or the machine's administrator."""
         if "user" in arguments:
             return await self._parts.identity.authenticate(
-                str(arguments["user"]), str(arguments["password"]), peer="local", fresh=True
+                str(arguments["user"]), str(arguments["password"]), peer=LOCAL_PEER, fresh=True
             )
         if uid not in (0, os.geteuid()):
             raise NotAuthorized("Only root and the daemon's user may do that without signing in.", uid=uid)
@@ -178,9 +182,24 @@ async def _release(parts: ControlParts, principal: Principal, arguments: Argumen
     job_id = await _job_id(parts, principal, arguments)
     wait_s = min(float(arguments.get("wait_s", 0)), MAX_WAIT_S)
     printer = arguments.get("printer")
+    if "pin" in arguments:
+        return await _release_by_pin(parts, principal, job_id, arguments, wait_s)
     if wait_s > 0:
         return job_fields(await parts.desk.release_and_wait(principal, job_id, printer, wait_s))
     return job_fields(await parts.desk.release(principal, job_id, printer))
+
+
+async def _release_by_pin(
+    parts: ControlParts, principal: Principal, job_id: JobId, arguments: Arguments, wait_s: float
+) -> Answer:
+    """Release a job for somebody who knows its PIN; root names the job, and needs the PIN all the same."""
+    if "user" in arguments:
+        raise NotPossible("Give the owner's password or the job's PIN, not both.")
+    pin, printer = Pin.typed(str(arguments["pin"])), arguments.get("printer")
+    await parts.desk.pins.release(Wanted(job_id), pin, printer, peer=LOCAL_PEER)
+    with trio.move_on_after(wait_s):
+        await parts.desk.service.ended(job_id)
+    return job_fields(await parts.desk.job(principal, job_id))
 
 
 async def _cancel(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:

@@ -19,8 +19,9 @@ from protocols.ipp.values import Attribute
 from spoold.database import jobs, records
 from spoold.database.engine import Database
 from spoold.identity.passwords import PasswordHasher
-from spoold.identity.pins import PinKeeper
-from spoold.keys.words import TITLE, PrivateWords
+from spoold.identity.pins import Pin, PinKeeper
+from spoold.keys.words import PIN, TITLE, PrivateWords
+from spoold.model.holding import BY_PIN, RELEASE_ACTION
 from spoold.model.ids import UserId, canonical_name, new_job_id
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobState
@@ -33,7 +34,7 @@ from spoold.printers.directory import PrinterDirectory
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
-from spoold.release.template import encoded
+from spoold.release.template import encoded, template_of, with_settings
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 from tests.support.inline_database import InlineDatabase
@@ -186,6 +187,19 @@ class House:
             return created
 
         return await self.database.write(insert)
+
+    def accept_pins(self) -> None:
+        """Let every queue accept PINs."""
+        queues = {name: replace(one, pins=True) for name, one in self.site.queues.items()}
+        self.change_site(queues=queues)
+
+    async def add_pin(self, job: Job, pin: Pin) -> Job:
+        """Give a held job a PIN, as if it had come with it."""
+        words = {**self.words.open(job), PIN: await self.desk.pins.keep(pin)}
+        marked = with_settings(template_of(job), {RELEASE_ACTION: BY_PIN})
+        changes = {"private": self.words.seal_again(job, words), "template": encoded(marked)}
+        await self.service.ledger.change(job.id, [JobState.HELD], **changes)
+        return await self.job(job)
 
     async def job(self, job: Job) -> Job:
         """The job as it is now."""

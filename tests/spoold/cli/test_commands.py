@@ -114,6 +114,22 @@ def test_a_release_ends_with_what_became_of_the_job(run: Run, state: str, status
     assert SECRET not in done.out + done.err
 
 
+def test_a_pin_takes_the_place_of_user_and_password(run: Run) -> None:
+    completed = JOB | {"state": "completed"}
+    words = ("release", "12", "--printer", "lobby", "--pin-stdin")
+    done, asked = run(*words, stdin=f"{SECRET}\n", release=completed)
+    assert done.status == 0
+    ((_, arguments),) = asked
+    assert (arguments["pin"], arguments["printer"]) == (SECRET, "lobby")
+    assert not {"user", "password"} & arguments.keys()
+    assert SECRET not in done.out + done.err
+
+
+def test_a_pin_and_a_user_are_one_proof_too_many(run: Run) -> None:
+    done, asked = run("release", "12", "--pin-stdin", "--user", "ana", stdin=f"{SECRET}\n", release=JOB)
+    assert (done.status, asked) == (2, [])
+
+
 def test_a_release_need_not_be_waited_for(run: Run) -> None:
     done, asked = run(
         "release", "12", "--no-wait", "--password-stdin", stdin="x\n", release=JOB | {"state": "releasing"}

@@ -21,6 +21,7 @@ from spoold.doors import control
 from spoold.doors.control import COMMANDS, ControlParts, ControlServer, job_fields
 from spoold.identity.authenticator import Identity
 from spoold.identity.local import User
+from spoold.identity.pins import Pin
 from spoold.model.ids import JobId, UserId
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal, Role
@@ -327,6 +328,23 @@ async def test_a_named_person_is_proven_anew_by_password(served: Socket) -> None
     assert served.people.asked == [("ana", True)]
     released = await served.ask("release", job=str(job.id), wait_s=5, **proof)
     assert released["state"] == JobState.COMPLETED
+
+
+async def test_a_pin_releases_its_job_and_no_other(served: Socket) -> None:
+    served.house.accept_pins()
+    job, other = [await served.house.add_job(owner_of(served.house)) for _ in range(2)]
+    await served.house.add_pin(job, Pin.typed("4711-canary"))
+    for arguments in ({"job": str(other.id)}, {"job": str(job.id), "printer": "lobby"}):
+        wrong = "4711-canary" if "printer" not in arguments else "0000-canary"
+        error = await served.refused("release", **arguments, pin=wrong)
+        assert error["kind"] == "wrong-pin"
+    both = {"user": "ana", "password": PASSWORD, "pin": "4711-canary"}
+    assert (await served.refused("release", job=str(job.id), **both))["kind"] == "not-possible"
+    released = await served.ask(
+        "release", job=str(job.number), printer="floor-2", pin="4711-canary", wait_s=5
+    )
+    assert (released["state"], released["printer"]) == (JobState.COMPLETED, "floor-2")
+    assert (await served.house.job(other)).state is JobState.HELD
 
 
 async def test_a_wrong_password_is_not_root(served: Socket) -> None:

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from policy.rules import RuleSource
-from protocols.ipp.values import integer, keyword
+from protocols.ipp.values import integer
 from spoold.database import records
 from spoold.identity.pins import Pin
 from spoold.keys.words import PIN, TITLE
@@ -23,7 +23,7 @@ from spoold.model.errors import (
     RefusedByPolicy,
     TooManyAttempts,
 )
-from spoold.model.holding import BY_PIN, RELEASE_ACTION, awaits_pin
+from spoold.model.holding import awaits_pin
 from spoold.model.ids import UserId, new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -47,11 +47,8 @@ async def with_pin(
     house: House, owner: Principal | None, *, pin: Pin = RIGHT, where: str = "secure", claimed: str = "ana"
 ) -> Job:
     """Hold a job that has a PIN."""
-    template = (integer("copies", 2), keyword(RELEASE_ACTION, BY_PIN))
-    job = await house.add_job(owner, queue=where, template=template, claimed=claimed)
-    words = {**house.words.open(job), PIN: await house.desk.pins.keep(pin)}
-    await house.service.ledger.change(job.id, [JobState.HELD], private=house.words.seal_again(job, words))
-    return await house.job(job)
+    job = await house.add_job(owner, queue=where, template=(integer("copies", 2),), claimed=claimed)
+    return await house.add_pin(job, pin)
 
 
 async def kinds(house: House) -> list[str]:
