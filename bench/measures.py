@@ -61,7 +61,7 @@ class Measure:
     synced: bool = True
 
 
-def _run_client(server: Server, request: bytes, **fields: Any) -> tuple[dict[str, Any], float]:
+def run_client(server: Server, request: bytes, **fields: Any) -> tuple[dict[str, Any], float]:
     """Run the client process; return its result and the processor seconds the server used meanwhile."""
     load = {
         "host": "127.0.0.1",
@@ -85,7 +85,8 @@ def _run_client(server: Server, request: bytes, **fields: Any) -> tuple[dict[str
     return result, cpu_s(server) - before
 
 
-def _percentile(ordered: list[float], share: float) -> float:
+def percentile(ordered: list[float], share: float) -> float:
+    """Return the value below which this share of the ordered values lies."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
@@ -98,14 +99,14 @@ def _requests(name: str, clients: int, make: Callable[[Server], bytes], **fields
     def run(server: Server, _printer: Printer) -> dict[str, float]:
         queued = _queued(server)
         request = make(server)
-        result, used_s = _run_client(server, request, connections=clients, warm_up=5, **fields)
+        result, used_s = run_client(server, request, connections=clients, warm_up=5, **fields)
         ordered = sorted(result["latencies_s"])
         if "count" in fields:
             _check_held(server, queued + fields["count"] + 5 * clients)
         return {
             rate.name: len(ordered) / result["seconds"],
-            half.name: 1000 * _percentile(ordered, 0.5),
-            late.name: 1000 * _percentile(ordered, 0.99),
+            half.name: 1000 * percentile(ordered, 0.5),
+            late.name: 1000 * percentile(ordered, 0.99),
             cpu.name: 1e6 * used_s / len(ordered),
         }
 
@@ -130,6 +131,21 @@ def _jobs(size: str, document: bytes, clients: int, count: int) -> Measure:
     )
 
 
+def _filling_up(count: int) -> Measure:
+    """Measure small jobs for as long as it takes a spooler to fill: what a site has by noon."""
+    name = f"Print-Job 10 KiB, held, {_clients(8)}, until {count:,} more are held"
+    row = Row(name, "per second")
+
+    def run(server: Server, _printer: Printer) -> dict[str, float]:
+        queued = _queued(server)
+        request = print_job(f"localhost:{server.port}", server.path, _SMALL)
+        result, _ = run_client(server, request, connections=8, count=count)
+        _check_held(server, queued + count)
+        return {name: count / result["seconds"]}
+
+    return Measure((row,), run)
+
+
 def _clients(count: int) -> str:
     return f"{count} client{'s' if count > 1 else ''}"
 
@@ -144,7 +160,7 @@ def _large_job(*, tls: bool = False) -> Measure:
         os.sync()
         further = LARGE_BYTES - len(_SMALL)
         request = print_job(f"localhost:{server.port}", server.path, _SMALL, further_bytes=further)
-        result, used_s = _run_client(server, request, upload_bytes=further, tls=tls)
+        result, used_s = run_client(server, request, upload_bytes=further, tls=tls)
         return {row.name: LARGE_BYTES / 1e6 / result["seconds"], cpu.name: 1000 * used_s}
 
     return Measure((row, cpu), run, synced=not tls)
@@ -167,7 +183,7 @@ def _first_byte() -> Measure:
             portal.close()
         else:
             raise TypeError(f"nothing can be released at {server.name}")
-        return {row.name: 1000 * _percentile(sorted(found), 0.5)}
+        return {row.name: 1000 * percentile(sorted(found), 0.5)}
 
     return Measure((row,), run, synced=False)
 
@@ -195,8 +211,8 @@ def _job_list(kind: str, *requested: str) -> Measure:
             busy.append(client.ask(question))
         client.socket.close()
         return {
-            again.name: 1000 * _percentile(quiet, 0.5),
-            changed.name: 1000 * _percentile(sorted(busy), 0.5),
+            again.name: 1000 * percentile(quiet, 0.5),
+            changed.name: 1000 * percentile(sorted(busy), 0.5),
         }
 
     return Measure((again, changed), run, synced=False)
@@ -219,6 +235,7 @@ def measures(*, quick: bool) -> list[Measure]:
         _jobs("1 MiB", _MEDIUM, 8, jobs),
         _jobs("10 KiB", _SMALL, 1, jobs),
         _jobs("10 KiB", _SMALL, 8, 3 * jobs),
+        _filling_up(1_000 if quick else 10_000),
         _job_list("numbers and addresses"),
         _job_list("as lpstat asks", *LISTED),
     ]

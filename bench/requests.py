@@ -54,13 +54,20 @@ def get_jobs(host: str, path: str, limit: int, *requested: str) -> bytes:
     return _request(host, path, Operation.GET_JOBS, integer("limit", limit), *asked)
 
 
-def print_job(host: str, path: str, document: bytes, *, further_bytes: int = 0) -> bytes:
+def print_job(
+    host: str,
+    path: str,
+    document: bytes,
+    *,
+    further_bytes: int = 0,
+    document_format: str = "application/pdf",
+) -> bytes:
     """Return a Print-Job request.
 
     Args:
         further_bytes: how much of the document follows later, for the length.
     """
-    attributes = (name_("job-name", "bench"), mime("document-format", "application/pdf"))
+    attributes = (name_("job-name", "bench"), mime("document-format", document_format))
     return _request(
         host, path, Operation.PRINT_JOB, *attributes, document=document, further_bytes=further_bytes
     )

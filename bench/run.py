@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.bench_holdstore import main as bench_holdstore
+from bench.full_house import main as full_house
 from bench.measures import Measure, Row, measures
 from bench.printer import Printer, printer
 from bench.servers import CUPSD_KINDS, Server, cupsd, only, spoold
@@ -45,7 +46,11 @@ def main() -> int:
     parser.add_argument(
         "--holdstore", action="store_true", help="measure the hold store alone, without peers"
     )
+    parser.add_argument("--full-house", action="store_true", help="measure spoold with 50,000 held jobs")
     arguments = parser.parse_args()
+    if arguments.full_house:
+        full_house(arguments.directory)
+        return 0
     if arguments.holdstore:
         bench_holdstore([] if arguments.directory is None else ["--directory", str(arguments.directory)])
         return 0

@@ -45,7 +45,7 @@ _PRAGMAS: tuple[str, ...] = (
     "PRAGMA busy_timeout=2000",
     # The WAL is folded between batches: a commit never waits for a checkpoint.
     "PRAGMA wal_autocheckpoint=0",
-    "PRAGMA cache_size=-16384",
+    "PRAGMA cache_size=-8192",
 )
 
 
