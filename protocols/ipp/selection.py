@@ -16,6 +16,7 @@ GET_JOBS_DEFAULT = ("job-id", "job-uri")
 _PRINTER_ENDINGS = ("-default", "-supported", "-ready", "-database")
 
 _JOB_GROUPS = frozenset({"all", "job-description", "job-template"})
+_DOCUMENT_GROUPS = frozenset({"all", "document-description", "document-template"})
 _PRINTER_GROUPS = frozenset({"all", "printer-description", "job-template"})
 
 
@@ -73,6 +74,11 @@ def job_selection(requested: Sequence[str], default: Sequence[str] = ("all",)) -
             `GET_JOBS_DEFAULT` for Get-Jobs.
     """
     return _selection(requested or default, _JOB_GROUPS, "job-description", of_printer=False)
+
+
+def document_selection(requested: Sequence[str], default: Sequence[str] = ("all",)) -> Selection:
+    """Return what a query for documents wants (PWG 5100.5 3.2.2); `default` as for `job_selection`."""
+    return _selection(requested or default, _DOCUMENT_GROUPS, "document-description", of_printer=False)
 
 
 def _selection(

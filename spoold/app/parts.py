@@ -39,6 +39,7 @@ from spoold.model.errors import ConfigurationError
 from spoold.model.site import Site
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.notebook import Notebook
+from spoold.records.queue_orders import QueueOrders
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
@@ -90,6 +91,7 @@ class Parts:
     intake: Intake
     open_jobs: OpenJobs
     desk: Desk
+    orders: QueueOrders
     started_at: datetime
     listening: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Callable[[str], None]] = field(default_factory=list)
@@ -127,16 +129,19 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     failures: list[Callable[[str], None]] = []
     database = Database(state.database, on_failure=lambda why: _tell(failures, why))
     stack.callback(database.close)
-    database.open(lambda connection: _prepare(connection, keyring))
+    orders = QueueOrders()
+    database.open(lambda connection: _prepare(connection, keyring, orders))
     store = _open_store(state, keyring)
-    base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring))
+    base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring), orders)
     printers = PrinterDirectory(
         site=site, clock=clock, metrics=metrics, notebook=Notebook(state.capabilities)
     )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
     release = _release(base, printers, renderer, inspector)
-    admission = Admission(limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes)
+    admission = Admission(
+        limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes, orders=orders
+    )
     inspections = Inspections(database=database, store=store, inspector=inspector, metrics=metrics)
     intake = _intake(base, admission, inspections, release)
     return Parts(
@@ -168,6 +173,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
             people=Accounts(database, clock).of,
         ),
         desk=Desk(release, site, base.words, printers, _pins(base, release)),
+        orders=orders,
         started_at=clock.now(),
         failures=failures,
     )
@@ -185,6 +191,7 @@ class _Base:
     database: Database
     store: HoldStore
     words: PrivateWords
+    orders: QueueOrders
 
 
 def _identity(base: _Base) -> Identity:
@@ -223,6 +230,7 @@ def _release(
             metrics=base.metrics,
             renderer=renderer,
             inspector=inspector,
+            orders=base.orders,
         )
     )
 
@@ -245,9 +253,10 @@ def _intake(base: _Base, admission: Admission, inspections: Inspections, release
     )
 
 
-def _prepare(connection: Connection, keyring: Keyring) -> None:
+def _prepare(connection: Connection, keyring: Keyring, orders: QueueOrders) -> None:
     migrate(connection)
     check_store_key(connection, keyring)
+    orders.load(connection)
 
 
 def _open_store(state: StateDirectory, keyring: Keyring) -> HoldStore:

@@ -20,6 +20,7 @@ from spoold.doors.control import ControlParts, ControlServer
 from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
+from spoold.doors.ipp.queue_control import standing_of
 from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
 from spoold.identity.accounts import Accounts
@@ -87,6 +88,7 @@ def _attributes(parts: Parts, counts: QueueCounts, names: ServiceNames) -> Queue
         knowledge=parts.printers,
         site=parts.site,
         dns_sd_name=names.of,
+        standing=functools.partial(standing_of, parts.orders),
     )
     counts.tell(lambda: attributes.look(parts.site().queues.values(), parts.clock.now()))
     return attributes
@@ -104,6 +106,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
         metrics=parts.metrics,
         limits=parts.limits,
         attributes=attributes,
+        orders=parts.orders,
     )
     repeats = Repeats(parts.site, attributes.moment, parts.clock, parts.metrics)
     server = HttpServer(

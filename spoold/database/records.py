@@ -139,6 +139,12 @@ def get_fact(connection: Connection, name: str) -> str | None:
     return value
 
 
+def facts_beginning(connection: Connection, prefix: str) -> dict[str, str]:
+    """Return every fact whose name begins so, by the rest of its name."""
+    statement = select(facts.c.name, facts.c.value).where(facts.c.name.startswith(prefix, autoescape=True))
+    return {row.name.removeprefix(prefix): row.value for row in connection.execute(statement)}
+
+
 def forget_fact(connection: Connection, name: str) -> None:
     """Forget a single fact."""
     connection.execute(delete(facts).where(facts.c.name == name))

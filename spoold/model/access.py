@@ -24,6 +24,7 @@ class Action(enum.StrEnum):
 
     READ_QUEUE = "read-queue"
     IDENTIFY_QUEUE = "identify-queue"
+    OPERATE_QUEUE = "operate-queue"
     SUBMIT = "submit"
     READ_PRINTERS = "read-printers"
     READ_STATE = "read-state"
@@ -34,6 +35,7 @@ class Action(enum.StrEnum):
     CANCEL = "cancel"
     CANCEL_INCOMING = "cancel-incoming"
     CANCEL_MINE = "cancel-mine"
+    CHANGE_JOB = "change-job"
     REMOVE_UNCLAIMED = "remove-unclaimed"
     HOLD = "hold"
     CHANGE_USERS = "change-users"
@@ -56,6 +58,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
     {
         Action.READ_QUEUE: _ALL,
         Action.IDENTIFY_QUEUE: _STAFF,
+        # Pause it, close it, have new jobs wait, cancel what is in it.
+        Action.OPERATE_QUEUE: _STAFF,
         Action.SUBMIT: _ALL,
         Action.READ_PRINTERS: _KNOWN,
         # Print clients that cannot sign in watch the state of what they have just sent; they get no name.
@@ -72,6 +76,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         # LPR's "remove jobs", where the host's own spooler vouches for the user (RFC 1179 3.1 and 5.5).
         Action.REMOVE_UNCLAIMED: _SENDER,
         Action.HOLD: _OWNER,
+        # How a held job is printed, and what it is called: nobody prints on another's account.
+        Action.CHANGE_JOB: _OWNER,
         Action.CHANGE_USERS: _ADMINISTRATOR,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
         Action.CHECK_STORE: _ADMINISTRATOR,

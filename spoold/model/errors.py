@@ -128,6 +128,15 @@ class Unavailable(SpoolError):  # noqa: N818
     temporary = True
 
 
+class NotAccepting(SpoolError):  # noqa: N818
+    """The queue takes no jobs; the client keeps its job and comes again."""
+
+    kind = "not-accepting"
+    ipp_status = 0x0506
+    http_status = 503
+    temporary = True
+
+
 class Busy(SpoolError):  # noqa: N818
     """Too much is going on; the client keeps its job and comes again."""
 

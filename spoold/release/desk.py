@@ -118,6 +118,22 @@ class Desk:
                 return self._view(job, principal)
         raise NotPossible("The job keeps changing; look again.", job=str(job_id))
 
+    async def hold(self, principal: Principal, job_id: JobId) -> JobView:
+        """Have a job wait for its owner that would go by itself as soon as its printer is ready.
+
+        Raises:
+            NotFound, NotAuthorized: as `cancel`.
+            NotPossible: it has gone on meanwhile.
+        """
+        job = await self._readable(principal, job_id)
+        if not may(principal, Action.HOLD, job):
+            raise NotAuthorized("Only the owner of a job can hold it.", job=str(job_id))
+        ledger, words = self.service.ledger, "Held by its owner; waiting to be released."
+        if not await ledger.change(job_id, [JobState.HELD], on_arrival=False, reason=words):
+            raise NotPossible("The job is not waiting any more.", job=str(job_id))
+        await ledger.note(job_id, "held", words)
+        return await self.job(principal, job_id)
+
     async def take_back(self, principal: Principal, job_id: JobId) -> JobView:
         """Hold a job again of which nobody knows whether it was printed.
 

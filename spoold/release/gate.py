@@ -1,7 +1,7 @@
 """The gate: may this person have this job out at this printer, now? Every no says why and what to do next."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,6 +31,7 @@ from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.health import finishing_trouble
+from spoold.records.queue_orders import QueueOrders
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
 from spoold.release.template import asks_for_finishing, encoded, template_of, with_settings
@@ -74,6 +75,7 @@ class Gate:
     site: CurrentSite
     printers: PrinterDirectory
     grants: GrantBook
+    orders: QueueOrders = field(default_factory=QueueOrders)
 
     async def admit(self, principal: Principal, job_id: JobId, printer: str | None) -> Grant:
         """Check everything and let the job go; returns the grant, which is durable.
@@ -131,6 +133,7 @@ class Gate:
         queue = self._queue_of(job)
         if not job.on_arrival or queue.release is not Release.ON_ARRIVAL:
             raise NotPossible("This job waits for its owner to release it.", job=str(job_id))
+        self.orders.check_passing(job.queue, job.created_at)
         if job.owner_id is not None and (principal is None or principal.id != job.owner_id):
             raise NotAuthorized("The account that sent this job is gone.", job=str(job_id))
         chosen = self._printer_for(job, None)
@@ -138,6 +141,7 @@ class Gate:
         return await self._admit(job, chosen, principal, actor)
 
     async def _admit(self, job: Job, printer: Printer, principal: Principal | None, actor: UserId) -> Grant:
+        self.orders.check_running(job.queue)
         template = _readable_template(job)
         await self._check_printer(job, printer, template)
         documents = await self.ledger.documents(job.id)

@@ -18,6 +18,7 @@ from spoold.model.job import Job
 from spoold.model.jobstate import AT_PRINTER, JobState
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
+from spoold.records.queue_orders import QueueOrders
 from spoold.release.arrivals import Arrivals, Lookup
 from spoold.release.attempt import Cause, Control, Trouble
 from spoold.release.conclusion import Conclusions
@@ -59,6 +60,7 @@ class ReleaseParts:
     metrics: Metrics
     renderer: Renderer = field(default_factory=Renderer)
     inspector: Inspector | None = None
+    orders: QueueOrders = field(default_factory=QueueOrders)
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class ReleaseService:
     def __init__(self, parts: ReleaseParts) -> None:
         self.ledger = Ledger(parts.database, parts.store, parts.clock, parts.metrics)
         grants = GrantBook(parts.clock)
-        self.gate = Gate(self.ledger, parts.site, parts.printers, grants)
+        self.gate = Gate(self.ledger, parts.site, parts.printers, grants, parts.orders)
         conclusions = Conclusions(self.ledger)
         renderings = Renderings(self.ledger, parts.printers, parts.renderer, parts.inspector)
         self._forwarder = Forwarder(

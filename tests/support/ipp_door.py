@@ -1,6 +1,8 @@
 """The IPP door over an intake and a desk on cheap parts, and clients whose requests come from memory."""
 
 import base64
+import functools
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,16 +23,18 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, charset, integer, name_, natural_language, uri
 from protocols.limits import IppLimits
-from spoold.database import jobs
+from spoold.database import jobs, records
 from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
+from spoold.doors.ipp.queue_control import standing_of
 from spoold.identity.authenticator import Identity
 from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
 from spoold.intake.pipeline import Intake, IntakeParts
 from spoold.model.errors import NotAuthenticated, SpoolError
 from spoold.model.job import Job
+from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal, Role
 from spoold.model.queue import Authentication
 from spoold.runtime.limits import DaemonLimits
@@ -147,6 +151,18 @@ class IppHouse:
             lambda connection: [job for job in _all(connection) if job.number == number]
         )
         return found[0]
+
+    async def put(self, number: int, state: JobState) -> None:
+        """Have a job be in a state, by the back door."""
+        job = await self.job(number)
+        await self.house.database.write(
+            lambda connection: jobs.update_job(connection, job.id, [job.state], state=state.value)
+        )
+
+    async def audit(self) -> list[dict[str, Any]]:
+        """Every entry of the audit chain."""
+        rows = await self.house.database.read(records.audit_rows)
+        return [json.loads(row.entry) for row in rows]
 
     async def jobs(self) -> list[Job]:
         """Every row."""
@@ -288,7 +304,12 @@ async def open_ipp(
                 store=house.store,
                 words=house.words,
                 inspections=inspections,
-                admission=Admission(limits=used, free_bytes=lambda: free[0], total_bytes=lambda: 100 * 2**30),
+                admission=Admission(
+                    limits=used,
+                    free_bytes=lambda: free[0],
+                    total_bytes=lambda: 100 * 2**30,
+                    orders=house.service.gate.orders,
+                ),
                 clock=house.clock,
                 metrics=house.metrics,
                 limits=used,
@@ -308,6 +329,7 @@ async def open_ipp(
             metrics=house.metrics,
             limits=used,
             attributes=_attributes(house, intake.is_active),
+            orders=house.service.gate.orders,
         )
         yield IppHouse(house, door, IppDispatcher(door), people, inspector, free)
 
@@ -319,6 +341,7 @@ def _attributes(house: House, active: Callable[[str], bool]) -> QueueAttributes:
         server_name="print.example.org",
         queued=lambda _queue: 0,
         active=active,
+        standing=functools.partial(standing_of, house.service.gate.orders),
     )
 
 

@@ -17,7 +17,17 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
-from spoold.doors.ipp import jobs, listing, pins, queues, resources, submit
+from spoold.doors.ipp import (
+    documents,
+    jobs,
+    listing,
+    pins,
+    queue_control,
+    queues,
+    resources,
+    settings,
+    submit,
+)
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
 from spoold.doors.ipp.holding import pin_of
@@ -94,6 +104,32 @@ OPERATIONS: tuple[Declaration, ...] = (
         Action.READ_QUEUE,
         queues.get_printer_attributes,
         repeatable=True,
+    ),
+    Declaration(
+        Operation.GET_USER_PRINTER_ATTRIBUTES, Object.QUEUE, Action.READ_QUEUE, queues.get_printer_attributes
+    ),
+    Declaration(
+        Operation.SET_JOB_ATTRIBUTES,
+        Object.JOB,
+        Action.CHANGE_JOB,
+        settings.set_job_attributes,
+        fresh=True,
+    ),
+    Declaration(Operation.GET_DOCUMENTS, Object.JOB, Action.READ_STATE, documents.get_documents),
+    Declaration(
+        Operation.GET_DOCUMENT_ATTRIBUTES, Object.JOB, Action.READ_STATE, documents.get_document_attributes
+    ),
+    Declaration(Operation.CANCEL_JOBS, Object.QUEUE, Action.OPERATE_QUEUE, jobs.cancel_jobs, fresh=True),
+    Declaration(Operation.PAUSE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.pause_printer),
+    Declaration(Operation.RESUME_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.resume_printer),
+    Declaration(Operation.DISABLE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.disable_printer),
+    Declaration(Operation.ENABLE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.enable_printer),
+    Declaration(Operation.HOLD_NEW_JOBS, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.hold_new_jobs),
+    Declaration(
+        Operation.RELEASE_HELD_NEW_JOBS,
+        Object.QUEUE,
+        Action.OPERATE_QUEUE,
+        queue_control.release_held_new_jobs,
     ),
     Declaration(Operation.IDENTIFY_PRINTER, Object.QUEUE, Action.IDENTIFY_QUEUE, queues.identify_printer),
 )

@@ -17,6 +17,7 @@ from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound
 from spoold.model.job import Job
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
+from spoold.records.queue_orders import QueueOrders
 from spoold.release.desk import Desk
 from spoold.runtime.clock import Clock
 from spoold.runtime.limits import DaemonLimits
@@ -39,6 +40,7 @@ class Door:
     metrics: Metrics
     limits: DaemonLimits
     attributes: QueueAttributes
+    orders: QueueOrders = field(default_factory=QueueOrders)
     kept_lists: KeptLists = field(default_factory=KeptLists)
 
 

@@ -9,10 +9,12 @@ from protocols.ipp.keywords import JobState as IppJobState
 from protocols.ipp.message import Attribute
 from protocols.ipp.values import clip, enum, integer, keyword, text, uri
 from protocols.limits import IppLimits
+from spoold.doors.ipp.capabilities import JOB_TEMPLATE
 from spoold.doors.ipp.context import IppRequest
+from spoold.doors.ipp.holding import READ_ELSEWHERE
 from spoold.model.holding import awaits_pin
 from spoold.model.job import Job
-from spoold.model.jobstate import JobState
+from spoold.model.jobstate import FINAL, LIVE, JobState
 
 MAX_TEXT_OCTETS = 1023
 
@@ -34,6 +36,24 @@ STATES: Mapping[JobState, tuple[IppJobState, tuple[str, ...]]] = MappingProxyTyp
         _S.QUARANTINED: (IppJobState.ABORTED, ("aborted-by-system", "document-format-error")),
     }
 )
+
+# Interactive clients' words for what to list, and the states each means (RFC 8011 4.2.6.1, PWG 5100.7).
+WHICH_JOBS = {
+    "completed": FINAL | {_S.QUARANTINED},
+    "not-completed": LIVE - {_S.QUARANTINED},
+    "all": frozenset(JobState),
+    "aborted": frozenset({_S.ABORTED, _S.QUARANTINED}),
+    "canceled": frozenset({_S.CANCELED, _S.EXPIRED}),
+    "pending": frozenset({_S.RECEIVING, _S.INSPECTING}),
+    "pending-held": frozenset({_S.HELD, _S.WAITING_APPROVAL, _S.UNKNOWN}),
+    "processing": frozenset({_S.RELEASING, _S.PRINTING}),
+    # No job is ever in this state: one whose printer stops is taken back and held.
+    "processing-stopped": frozenset[JobState](),
+}
+JOB_NAME = "job-name"
+# What waits for whom was settled when the job came; the rest of the template is for the printer.
+_SETTLED = READ_ELSEWHERE | {"job-priority", "job-sheets"}
+SETTABLE = (JOB_NAME, *(name for name in JOB_TEMPLATE if name not in _SETTLED))
 
 
 @functools.cache

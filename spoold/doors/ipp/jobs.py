@@ -1,7 +1,8 @@
-"""Cancel-Job, Cancel-My-Jobs, Hold-Job, Release-Job."""
+"""Cancel-Job, Cancel-Jobs, Cancel-My-Jobs, Hold-Job, Release-Job."""
+
+import functools
 
 import structlog
-from sqlalchemy import Connection
 
 from protocols.ipp.message import Group, Message
 from protocols.ipp.tags import GroupTag
@@ -13,6 +14,7 @@ from spoold.model.access import Action, may
 from spoold.model.errors import NotPossible
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, LIVE, JobState
+from spoold.model.principal import Principal
 
 log = structlog.get_logger()
 
@@ -36,32 +38,32 @@ async def cancel_job(door: Door, request: IppRequest) -> Message:
 async def cancel_my_jobs(door: Door, request: IppRequest) -> Message:
     """Answer Cancel-My-Jobs (PWG 5100.7): all live jobs of the person in this queue, or those named."""
     principal = proven(request)
-    wanted = request.operation.get("job-ids")
-    numbers = {value.data for value in wanted.values} if wanted is not None else None
-
-    def read(connection: Connection) -> list[Job]:
-        return jobs.list_jobs(
-            connection,
-            states=LIVE,
-            owner_id=principal.id,
-            claimed_name=principal.name,
-            queue=request.queue.name,
-        )
-
-    mine = await door.database.read(read)
-    if numbers is not None and not numbers <= {job.number for job in mine}:
-        raise NotPossible("Some of these jobs are not yours or have ended; none was cancelled.")
-    for job in mine:
-        if numbers is None or job.number in numbers:
-            await door.desk.cancel(principal, job.id)
-    return answer(request.message)
+    mine = functools.partial(
+        jobs.list_jobs,
+        states=LIVE,
+        owner_id=principal.id,
+        claimed_name=principal.name,
+        queue=request.queue.name,
+    )
+    return await _cancel_all(door, request, principal, await door.database.read(mine))
 
 
-async def hold_job(_door: Door, request: IppRequest) -> Message:
-    """Answer Hold-Job (RFC 8011 4.3.5): every job is held already; one that has gone on cannot be."""
+async def cancel_jobs(door: Door, request: IppRequest) -> Message:
+    """Answer Cancel-Jobs (PWG 5100.7): an operator cancels all live jobs of a queue, or those named."""
+    live = functools.partial(jobs.list_jobs, states=LIVE, queue=request.queue.name)
+    return await _cancel_all(door, request, proven(request), await door.database.read(live))
+
+
+async def hold_job(door: Door, request: IppRequest) -> Message:
+    """Answer Hold-Job (RFC 8011 4.3.5): one that would go by itself waits for its owner from now on.
+
+    All others are held already; one that has gone on cannot be.
+    """
     job = asked_job(request)
     if job.state not in (JobState.HELD, JobState.WAITING_APPROVAL, JobState.RECEIVING, JobState.INSPECTING):
         raise NotPossible("The job is not waiting any more.", job=str(job.id), state=job.state)
+    if job.on_arrival and job.state is JobState.HELD:
+        await door.desk.hold(proven(request), job.id)
     return answer(request.message)
 
 
@@ -81,3 +83,20 @@ async def release_job(door: Door, request: IppRequest) -> Message:
 
 def _actor(request: IppRequest) -> str:
     return request.principal.id if request.principal else f"unclaimed:{request.http.peer_host}"
+
+
+async def _cancel_all(door: Door, request: IppRequest, principal: Principal, live: list[Job]) -> Message:
+    """Cancel these jobs, or those of them that the request names: all of the named ones or none."""
+    wanted = request.operation.get("job-ids")
+    if wanted is not None:
+        numbers = {value.data for value in wanted.values}
+        live = [job for job in live if job.number in numbers]
+        if len(live) < len(numbers):
+            raise NotPossible("Some of these jobs have ended or are not yours to cancel; none was cancelled.")
+    for job in live:
+        try:
+            await door.desk.cancel(principal, job.id)
+        except NotPossible:
+            # It ended by itself while the others were being cancelled.
+            continue
+    return answer(request.message)

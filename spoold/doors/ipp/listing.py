@@ -18,12 +18,13 @@ from spoold.database.listing import PAGE_ROWS, JobLine, Wanted, changes, line_of
 from spoold.database.times import to_us
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, asked_job
+from spoold.doors.ipp.job_attributes import WHICH_JOBS
 from spoold.doors.ipp.job_table import Picture, Viewing, picture
 from spoold.keys.words import Sealed
 from spoold.model.access import Action, may
 from spoold.model.errors import Unavailable
 from spoold.model.ids import canonical_name
-from spoold.model.jobstate import FINAL, LIVE, JobState
+from spoold.model.jobstate import JobState
 
 log = structlog.get_logger()
 
@@ -33,20 +34,6 @@ MAX_JOBS = 10_000
 TITLES_A_TURN = 100
 LINES_A_TURN = 500
 _JOB_GROUP = bytes((GroupTag.JOB,))
-_S = JobState
-# Interactive clients' words for what to list, and the states each means (RFC 8011 4.2.6.1, PWG 5100.7).
-WHICH_JOBS = {
-    "completed": FINAL | {_S.QUARANTINED},
-    "not-completed": LIVE - {_S.QUARANTINED},
-    "all": frozenset(JobState),
-    "aborted": frozenset({_S.ABORTED, _S.QUARANTINED}),
-    "canceled": frozenset({_S.CANCELED, _S.EXPIRED}),
-    "pending": frozenset({_S.RECEIVING, _S.INSPECTING}),
-    "pending-held": frozenset({_S.HELD, _S.WAITING_APPROVAL, _S.UNKNOWN}),
-    "processing": frozenset({_S.RELEASING, _S.PRINTING}),
-    # No job is ever in this state: one whose printer stops is taken back and held.
-    "processing-stopped": frozenset[JobState](),
-}
 
 
 async def get_job_attributes(door: Door, request: IppRequest) -> bytes:

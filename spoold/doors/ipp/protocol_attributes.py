@@ -18,6 +18,7 @@ from protocols.ipp.values import (
     text,
 )
 from spoold.doors.ipp.capabilities import ANY_FORMAT, JOB_TEMPLATE, OPERATION_CREATION
+from spoold.doors.ipp.job_attributes import SETTABLE, WHICH_JOBS
 
 # Drivers and Print Support Apps go by it: it must stay the same, whatever stands behind a queue.
 DEVICE_ID = "MFG:spoold;MDL:Held Queue;CMD:PDF,PWGRaster,AppleRaster,URF,JPEG,PNG;"
@@ -60,9 +61,9 @@ def _jobs() -> tuple[Attribute, ...]:
         integer("multiple-operation-time-out", NEXT_DOCUMENT_S),
         keyword("multiple-operation-time-out-action", "abort-job"),
         boolean("job-ids-supported", True),
-        keyword("which-jobs-supported", "completed", "not-completed", "all", "pending-held"),
+        keyword("which-jobs-supported", *WHICH_JOBS),
         keyword("job-creation-attributes-supported", *OPERATION_CREATION, *JOB_TEMPLATE),
-        keyword("job-settable-attributes-supported", "none"),
+        keyword("job-settable-attributes-supported", *SETTABLE),
         # "document-number" is what older conformance suites look for.
         keyword("overrides-supported", "document-number", "document-numbers", "pages"),
         integer("job-priority-default", 50),

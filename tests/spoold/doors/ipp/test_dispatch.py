@@ -52,6 +52,12 @@ async def test_what_is_not_ipp_changes_nothing(
     assert await door.jobs() == []
 
 
+async def test_what_this_server_takes_can_be_asked_for(door: IppHouse) -> None:
+    """CUPS asks this first where encryption is required."""
+    reply = await door.send([], method="OPTIONS", path="*")
+    assert (reply.http, reply.field("Allow")) == (200, "GET, HEAD, POST")
+
+
 async def test_a_405_names_what_is_allowed(door: IppHouse) -> None:
     assert (await door.send([], method="PATCH")).field("Allow") == "GET, HEAD, POST"
 
@@ -174,7 +180,7 @@ async def test_the_password_is_checked_anew_before_paper_comes_out(door: IppHous
         for declaration, (_, is_fresh) in zip(OPERATIONS, door.people.asked, strict=True)
         if is_fresh
     }
-    assert fresh == {Operation.RELEASE_JOB}
+    assert fresh == {Operation.RELEASE_JOB, Operation.SET_JOB_ATTRIBUTES, Operation.CANCEL_JOBS}
 
 
 @pytest.mark.parametrize("user", [None, "ben"])

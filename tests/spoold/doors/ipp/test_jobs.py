@@ -4,19 +4,10 @@ import pytest
 
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import integer, name_
-from spoold.database import jobs
 from spoold.model.jobstate import FINAL, JobState
 from tests.support.ipp_door import TEXT, IppHouse, last
 
 NOT_POSSIBLE, NOT_FOUND = 0x0404, 0x0406
-
-
-async def put(door: IppHouse, number: int, state: JobState) -> None:
-    """Have a job be in a state, by the back door."""
-    job = await door.job(number)
-    await door.house.database.write(
-        lambda connection: jobs.update_job(connection, job.id, [job.state], state=state.value)
-    )
 
 
 # -- cancelling
@@ -50,7 +41,7 @@ async def test_the_same_address_is_no_owner_of_a_proven_person_s_upload(door: Ip
 @pytest.mark.parametrize("state", sorted(FINAL))
 async def test_what_has_ended_cannot_be_cancelled(door: IppHouse, state: JobState) -> None:
     number = await door.held(user="ana")
-    await put(door, number, state)
+    await door.put(number, state)
     reply = await door.ask(Operation.CANCEL_JOB, job=number, user="ana")
     assert (reply.status, (await door.job(number)).state) == (NOT_POSSIBLE, state)
 
@@ -93,7 +84,7 @@ async def test_cancel_my_jobs_needs_somebody(door: IppHouse) -> None:
 async def test_hold_job_is_fine_while_the_job_waits(door: IppHouse) -> None:
     number = await door.held(user="ana")
     assert (await door.ask(Operation.HOLD_JOB, job=number, user="ana")).status == 0
-    await put(door, number, JobState.PRINTING)
+    await door.put(number, JobState.PRINTING)
     assert (await door.ask(Operation.HOLD_JOB, job=number, user="ana")).status == NOT_POSSIBLE
 
 

@@ -7,7 +7,7 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, integer, keyword, name_
 from spoold.database import jobs
-from spoold.doors.ipp.listing import WHICH_JOBS
+from spoold.doors.ipp.job_attributes import WHICH_JOBS
 from spoold.keys.words import PrivateWords
 from spoold.model.jobstate import JobState
 from tests.support.ipp_door import IppHouse, Reply
@@ -19,14 +19,6 @@ _ALL = keyword("requested-attributes", "all")
 def numbers(reply: Reply) -> list[int | None]:
     assert reply.status == 0
     return [group.integer("job-id") for group in reply.groups(GroupTag.JOB)]
-
-
-async def put(door: IppHouse, number: int, state: JobState) -> None:
-    """Have a job be in a state, by the back door."""
-    job = await door.job(number)
-    await door.house.database.write(
-        lambda connection: jobs.update_job(connection, job.id, [job.state], state=state.value)
-    )
 
 
 async def test_get_jobs_tells_each_person_of_their_own(door: IppHouse) -> None:
@@ -88,7 +80,7 @@ async def test_which_jobs(door: IppHouse, which: str) -> None:
     made = {}
     for state in JobState:
         made[state] = await door.held()
-        await put(door, made[state], state)
+        await door.put(made[state], state)
     found = numbers(await door.ask(Operation.GET_JOBS, keyword("which-jobs", which)))
     assert set(found) == {made[state] for state in WHICH_JOBS[which]}
     newest_first = which in ("completed", "aborted", "canceled")
@@ -142,7 +134,7 @@ async def test_the_list_goes_on_where_the_last_one_ended(door: IppHouse) -> None
 async def test_jobs_are_asked_for_by_number(door: IppHouse) -> None:
     """Whatever their state; those that the asker may not know of are not there."""
     mine, other = await door.held(user="ana"), await door.held(user="ben", peer="192.0.2.1")
-    await put(door, mine, JobState.CANCELED)
+    await door.put(mine, JobState.CANCELED)
     named = integer("job-ids", mine, other, 99)
     assert numbers(await door.ask(Operation.GET_JOBS, named, user="ana")) == [mine]
     assert numbers(await door.ask(Operation.GET_JOBS, named, user="oskar")) == [mine, other]
@@ -160,10 +152,10 @@ async def test_more_jobs_than_a_page_are_all_listed(door: IppHouse, monkeypatch:
     monkeypatch.setattr("spoold.doors.ipp.listing.PAGE_ROWS", 2)
     made = [await door.held() for _ in range(5)]
     for job in made[1:3]:
-        await put(door, job, JobState.PRINTING)
+        await door.put(job, JobState.PRINTING)
     assert numbers(await door.ask(Operation.GET_JOBS)) == made
     for job in made:
-        await put(door, job, JobState.COMPLETED)
+        await door.put(job, JobState.COMPLETED)
     done = keyword("which-jobs", "completed")
     assert numbers(await door.ask(Operation.GET_JOBS, done)) == made[::-1]
 
@@ -175,7 +167,7 @@ async def test_an_answer_is_given_again_until_something_changes(door: IppHouse) 
     assert (await door.ask(Operation.GET_JOBS, asked)).response.body == before.response.body
     second = await door.held()
     assert numbers(await door.ask(Operation.GET_JOBS, asked)) == [first, second]
-    await put(door, first, JobState.PRINTING)
+    await door.put(first, JobState.PRINTING)
     states = [
         group.integer("job-state")
         for group in (await door.ask(Operation.GET_JOBS, asked)).groups(GroupTag.JOB)
