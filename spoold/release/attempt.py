@@ -69,6 +69,7 @@ class Attempt:
 
     Args:
         title: for "document-name"; empty while names are masked.
+        remarks: sentences for the owner about what this printer cannot do of what was asked.
         status_at_s: when the printer was last known to be ready (trio's clock).
         created: whether the printer may know the job.
         first_byte: whether "first byte" is durable: from then on paper is possible.
@@ -86,6 +87,7 @@ class Attempt:
     ticket: Ticket
     control: Control
     title: str = field(default="", repr=False)
+    remarks: tuple[str, ...] = ()
     remote_id: int | None = None
     created: bool = False
     status_at_s: float = float("-inf")
@@ -101,6 +103,10 @@ class Attempt:
     def halted(self) -> bool:
         """Whether no further document byte may be handed over."""
         return self.control.decided.is_set()
+
+    def remarked(self, words: str) -> str:
+        """Return words for the owner with the remarks after them."""
+        return " ".join((words, *self.remarks))
 
     @property
     def expected_impressions(self) -> int | None:

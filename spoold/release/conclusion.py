@@ -113,7 +113,7 @@ class Conclusions:
         return await self._move(attempt.job, JobEvent.NO_PROOF, words, impressions=out)
 
     async def _completed(self, attempt: Attempt, impressions: int | None) -> JobState | None:
-        words = f"Printed at {attempt.adapter.name}."
+        words = attempt.remarked(f"Printed at {attempt.adapter.name}.")
         return await self._move(attempt.job, JobEvent.CONFIRMED, words, impressions=impressions)
 
     async def _move(

@@ -20,6 +20,7 @@ from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.model.site import CurrentSite
 from spoold.printers.base import Outgoing, PrinterBusy, PrinterProblem, PrinterUnreachable, RemoteJob, Ticket
 from spoold.printers.directory import PrinterDirectory
+from spoold.printers.fitting import fit
 from spoold.release import recall
 from spoold.release.attempt import Attempt, Cause, Control, Trouble
 from spoold.release.completion import follow
@@ -100,15 +101,16 @@ class Forwarder:
             return None
         documents = await self.ledger.documents(job.id)
         masked = self.site().masks(job.queue)
+        told, remarks = fit(outward(template_of(job)), self.printers.capabilities(adapter.name))
         ticket = Ticket(
             token=job.token,
             user_name=outward_user_name(masked=masked, name=job.claimed_name),
-            attributes=outward(template_of(job)),
+            attributes=told,
             formats=tuple(document.format for document in documents),
         )
         # The title goes out only where nobody asked for names to be kept in.
         title = "" if masked else self.words.title(job)
-        attempt = Attempt(job, documents, adapter, ticket, control, title=title)
+        attempt = Attempt(job, documents, adapter, ticket, control, title=title, remarks=remarks)
         attempt.created = attempt.first_byte = job.state is JobState.PRINTING
         attempt.all_bytes = attempt.first_byte and job.all_bytes_at is not None
         attempt.sent_bytes = job.size_bytes if attempt.first_byte else 0
@@ -165,6 +167,8 @@ class Forwarder:
     async def _deliver(self, attempt: Attempt) -> None:
         stop = attempt.control.stop
         try:
+            if attempt.remarks:
+                await self.ledger.note(attempt.job.id, "fitted", " ".join(attempt.remarks))
             async with AsyncExitStack() as readers:
                 verified = await self._verify(attempt, readers)
                 await self.renderings.prepare(attempt, verified, readers)
@@ -323,7 +327,7 @@ class Forwarder:
         await self.ledger.move(
             job.id,
             JobEvent.FIRST_BYTE,
-            words=f"Being printed at {attempt.adapter.name}.",
+            words=attempt.remarked(f"Being printed at {attempt.adapter.name}."),
             check=same,
             first_byte_at=self.ledger.clock.now(),
         )

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from holdstore.store import HoldStore
-from protocols.ipp.values import integer, keyword
+from protocols.ipp.values import enum, integer, keyword
 from spoold.database import records
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -128,6 +128,21 @@ async def test_the_jobs_own_attributes_go_along(tmp_path: Path, autojump_clock: 
             "sides": "two-sided-short-edge",
             "media": "iso_a4_210x297mm",
         }
+
+
+async def test_what_the_printer_cannot_do_is_left_out_and_said(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    asked = (enum("finishings", 20), keyword("media", "iso_a4_210x297mm"))
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"), template=asked)
+        ended = await released(house, job)
+        assert house.memory("lobby").jobs[0].ticket.attributes == asked[1:]
+        assert await events(house, job) == ["granted", "fitted", "first-byte", "confirmed"]
+        words = "This printer cannot finish it as asked for (stapling, punching, folding)."
+        assert ended.reason == f"Printed at lobby. {words}"
+        line = await house.database.read(lambda connection: records.events_of(connection, job.id))
+        assert [one.words for one in line][1:3] == [words, f"Being printed at lobby. {words}"]
 
 
 async def test_the_first_byte_is_recorded_before_it_goes(tmp_path: Path, autojump_clock: MockClock) -> None:
