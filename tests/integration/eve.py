@@ -112,6 +112,7 @@ class EvePrinter:
 
     name: str
     bus: Bus
+    formats: str = FORMATS
     root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="spoold-eve-")))
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -147,7 +148,7 @@ class EvePrinter:
                 [
                     *("ippeveprinter", "-p", str(self.port), "-n", "localhost", "-r", "off", "-2", "-vv"),
                     *("-s", "20,10", "-d", str(self.root / "spool"), "-K", str(self.root / "keys")),
-                    *("-f", FORMATS, "-c", str(script), self.name),
+                    *("-f", self.formats, "-c", str(script), self.name),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

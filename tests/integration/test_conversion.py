@@ -1,0 +1,259 @@
+"""PDF to real printers that take only dots: what comes out, what it takes, and what becomes of bad ones."""
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import MakeDaemon
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_TITLE, Daemon
+from tests.integration.eve import Bus, EvePrinter
+from tests.integration.recorder import wait_until
+from tests.support import pdfs
+from tests.support.rasters import Page, unpacked
+
+MakePrinter = Callable[..., EvePrinter]
+MIB = 1024 * 1024
+FONT = b"/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
+TWENTY_PAGES_S = 10.0
+
+PRINT = """{
+  OPERATION Print-Job
+  GROUP operation-attributes-tag
+  ATTR charset attributes-charset utf-8
+  ATTR language attributes-natural-language en
+  ATTR uri printer-uri $uri
+  ATTR name requesting-user-name alice
+  ATTR name job-name $title
+  ATTR mimeMediaType document-format application/pdf
+  GROUP job-attributes-tag
+  %s
+  FILE $filename
+  STATUS successful-ok
+  STATUS successful-ok-ignored-or-substituted-attributes
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def bus() -> Iterator[Bus]:
+    one = Bus()
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def make_printer(bus: Bus) -> Iterator[MakePrinter]:
+    made: list[EvePrinter] = []
+
+    def make(formats: str) -> EvePrinter:
+        printer = EvePrinter("Dots", bus, formats)
+        made.append(printer)
+        printer.start()
+        return printer
+
+    yield make
+    for printer in made:
+        printer.stop()
+
+
+def started(make_daemon: MakeDaemon, printer: EvePrinter) -> Daemon:
+    """Start a daemon that has heard what its printer can do."""
+    config = (
+        f'[printers.p1]\nuri = "{printer.uri()}"\n'
+        '[queues.open]\nprinters = ["p1"]\nauthentication = "at-release"\n'
+    )
+    daemon = make_daemon(config, listen={"ipp": "127.0.0.1:0"})
+    daemon.add_user("alice")
+    wait_until(lambda: '"capabilities"' in daemon.log, "the printer has said what it can do")
+    return daemon
+
+
+def print_to(daemon: Daemon, content: bytes, *attributes: str) -> str:
+    """Print a document as Alice; returns the id of the held job."""
+    path, test = daemon.directory.parent / "document.pdf", daemon.directory.parent / "print.test"
+    path.write_bytes(content)
+    test.write_text(PRINT % "\n  ".join(attributes))
+    done = subprocess.run(
+        ["ipptool", "-tv", "-f", path, "-d", f"title={CANARY_TITLE}", daemon.ipp_uri("open"), test],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    path.unlink()
+    assert done.returncode == 0, done.stdout
+    job: str = daemon.wait_for_job("held")[-1]["id"]
+    return job
+
+
+def document(pages: int, *, text: str = CANARY_DOCUMENT.decode()) -> bytes:
+    return pdfs.pdf(pages, text=text, page_entries=FONT)
+
+
+def reference(octets: bytes, tmp_path: Path, *, resolution: int, dots: tuple[int, int]) -> list[Page]:
+    """Draw a document by Ghostscript alone, in colour."""
+    source, made = tmp_path / "reference.pdf", tmp_path / "reference.pwg"
+    source.write_bytes(octets)
+    command = [
+        *("gs", "-q", "-dSAFER", "-sDEVICE=pwgraster", f"-r{resolution}", f"-g{dots[0]}x{dots[1]}"),
+        *("-dFIXEDMEDIA", "-dFitPage", "-dNOPLATFONTS", "-dcupsColorSpace=19", "-dcupsBitsPerPixel=24"),
+        *("-dcupsBitsPerColor=8", "-o", str(made), str(source)),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    pages = unpacked(made.read_bytes())
+    source.unlink()
+    made.unlink()
+    return pages
+
+
+@pytest.mark.parametrize("kind", ["image/pwg-raster", "image/urf"])
+def test_a_printer_that_takes_only_dots_gets_dots(
+    make_daemon: MakeDaemon, make_printer: MakePrinter, tmp_path: Path, kind: str
+) -> None:
+    printer = make_printer(kind)
+    daemon = started(make_daemon, printer)
+    content = (Path(__file__).parents[1] / "spoold/documents/samples/chromium-3-pages-a4.pdf").read_bytes()
+    job = print_to(daemon, content, "ATTR keyword media iso_a4_210x297mm", "ATTR integer copies 1")
+    ended = daemon.release(job, "alice")
+    assert ended["state"] == "completed", ended
+    (out,) = printer.printed()
+    assert out.settings["CONTENT_TYPE"] == kind
+    pages = unpacked(out.content)
+    assert len(pages) == 3
+    head = pages[0].header
+    across, along = head.resolution
+    assert across == along
+    assert (head.width, head.height) == (round(210 / 25.4 * across), round(297 / 25.4 * along))
+    wanted = reference(content, tmp_path, resolution=across, dots=(head.width, head.height))
+    assert head.bits_per_pixel == 24
+    assert [page.lines for page in pages] == [page.lines for page in wanted]
+
+
+def test_a_printer_that_takes_pdf_gets_what_was_sent(
+    make_daemon: MakeDaemon, make_printer: MakePrinter
+) -> None:
+    printer = make_printer("application/pdf,image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    content = document(2)
+    assert daemon.release(print_to(daemon, content), "alice")["state"] == "completed"
+    assert [out.content for out in printer.printed()] == [content]
+
+
+def test_twenty_pages_in_time_and_in_bounds(
+    make_daemon: MakeDaemon, make_printer: MakePrinter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printer = make_printer("image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    job = print_to(daemon, document(20), "ATTR keyword sides two-sided-long-edge")
+    idle = resident_bytes(daemon)
+    began = time.monotonic()
+    assert daemon.release(job, "alice")["state"] == "completed"
+    took = time.monotonic() - began
+    (out,) = printer.printed()
+    assert len(unpacked(out.content)) == 20
+    assert took < TWENTY_PAGES_S
+    grown = resident_bytes(daemon, peak=True) - idle
+    (rendered,) = re.findall(r'"resident_mib": (\d+)', daemon.log)
+    with capsys.disabled():
+        print(
+            f"\n20 pages: {took:.2f} s, the daemon grew by {grown // MIB} MiB, its helpers to {rendered} MiB"
+        )
+    assert grown < 64 * MIB
+    assert int(rendered) < 256
+
+
+def resident_bytes(daemon: Daemon, *, peak: bool = False) -> int:
+    assert daemon.process is not None
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    name = "VmHWM" if peak else "VmRSS"
+    return int(status.split(f"{name}:")[1].split()[0]) * 1024
+
+
+def test_the_time_line_tells_of_the_conversion(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
+    printer = make_printer("image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    job = print_to(daemon, document(9), "ATTR rangeOfInteger page-ranges 2-3,7-20")
+    assert daemon.release(job, "alice")["state"] == "completed"
+    (out,) = printer.printed()
+    assert len(unpacked(out.content)) == 5
+    # What was done here is not asked of the printer again.
+    assert "IPP_PAGE_RANGES" not in out.settings
+    told = daemon.command("job", job=job, user="alice")["timeline"]
+    words = [line["words"] for line in told if line["event"] == "conversion"]
+    assert words == [
+        "p1 does not take application/pdf; it is being converted to PWG raster.",
+        "Page 5 of 5 is ready.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"%PDF-1.4\nthis is none", "it is damaged"),
+        (document(3)[:700], "it is damaged"),
+        (pdfs.encrypted("secret"), "it is protected by a password"),
+    ],
+    ids=["no-pdf", "cut", "password"],
+)
+def test_a_document_that_cannot_be_converted_is_held_with_the_reason(
+    make_daemon: MakeDaemon, make_printer: MakePrinter, content: bytes, words: str
+) -> None:
+    printer = make_printer("image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    job = print_to(daemon, content)
+    ended = daemon.release(job, "alice")
+    assert ended["state"] == "held"
+    assert f"cannot be converted: {words}" in ended["reason"]
+    assert "Nothing was printed." in ended["reason"]
+    assert printer.arrived() == []
+
+
+def test_a_conversion_can_be_canceled(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
+    """While Ghostscript draws: no process is left, and the printer never heard of the job."""
+    printer = make_printer("image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    job = print_to(daemon, endless())
+    assert daemon.release(job, "alice", wait_s=0.1)["state"] == "releasing"
+    wait_until(lambda: helpers_of(daemon) >= {"gs"}, "Ghostscript draws")
+    assert daemon.command("cancel", job=job)["state"] == "canceled"
+    wait_until(lambda: "gs" not in helpers_of(daemon), "Ghostscript is gone")
+    assert printer.arrived() == []
+
+
+def endless() -> bytes:
+    """One page of a form that draws itself ten times, ten levels deep."""
+    forms = {
+        20 + level: pdfs.stream(
+            b"/F Do " * 10 if level < 9 else b"0 0 9 9 re f",
+            b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</XObject<</F %d 0 R>>>>" % (21 + level),
+        )
+        for level in range(10)
+    }
+    return pdfs.assemble(
+        {
+            1: b"<</Type/Catalog/Pages 2 0 R>>",
+            2: b"<</Type/Pages/Kids[10 0 R]/Count 1>>",
+            3: pdfs.stream(b"/F Do"),
+            10: b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R"
+            b"/Resources<</XObject<</F 20 0 R>>>>>>",
+            **forms,
+        }
+    )
+
+
+def helpers_of(daemon: Daemon) -> set[str]:
+    """Names of the daemon's child processes."""
+    assert daemon.process is not None
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+            if int(rest.split()[1]) == daemon.process.pid:
+                found.add(name)
+    return found
