@@ -21,3 +21,10 @@ class RemoteProtocolError(ProtocolError):
 
 class LocalProtocolError(ProtocolError):
     """Our own side asked for something the protocol does not allow."""
+
+
+def remote_cause(error: Exception) -> RemoteProtocolError | None:
+    """Find the peer's mistake in what a task or nursery raised, if that is all there is in it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, RemoteProtocolError) else None

@@ -1,26 +1,31 @@
 """The life of one connection: request after request, each within its deadlines.
 
 Nothing here waits by itself; the stream does. A connection says in `deadline` until when it is willing to
-wait, and the server's watch calls `expire` when that has passed. That is one attribute written per wait in
-place of one cancel scope, and it lets a handler that is reading a body see an error instead of being
-cancelled.
+wait, and the server's watch calls `expire` when that has passed: one attribute written per wait in place of
+a cancel scope, and a handler that is reading a body sees an error instead of being cancelled.
 """
 
 import contextlib
+from http import HTTPStatus as Status
 from math import inf
 
-from protocols.errors import RemoteProtocolError
+from protocols.errors import RemoteProtocolError, remote_cause
 from protocols.http.events import BodyPiece, EndOfRequest, Pause, RequestHead
-from protocols.http.message import CONTINUE, Address, Request, Response, encode_head, refusal_status
+from protocols.http.message import (
+    CONTINUE,
+    SWITCHING_TO_TLS,
+    Address,
+    Request,
+    Response,
+    encode_head,
+    plain_response,
+    refusal_status,
+)
 from protocols.http.parser import RequestParser
 from protocols.http.rules import Phase, Rules
 from protocols.limits import KIB
 from protocols.streams import DisconnectedError, PlainStream, SocketStream
 from protocols.tls_streams import start_tls
-
-REQUEST_TIMEOUT = 408
-MISDIRECTED_REQUEST = 421
-INTERNAL_ERROR = 500
 
 # Heads and whole small requests fit; an idle connection keeps no buffer.
 _HEAD_RECEIVE_BYTES = 16 * KIB
@@ -80,27 +85,49 @@ class Connection:
 
     async def _arrive(self) -> None:
         """Tell plain from TLS by the first byte, and do the handshake."""
-        rules = self._rules
         if await self._arriving.begins_with_tls():
-            if rules.tls_context is None:
-                rules.statistics.refused_connection("no-tls")
-                raise DisconnectedError("TLS is not offered here")
-            stream = start_tls(self._arriving, rules.tls_context())
-            self._stream = stream
-            self.deadline = rules.clock() + rules.limits.handshake_timeout_s
-            try:
-                await stream.handshake()
-            except DisconnectedError:
-                rules.statistics.refused_connection("handshake")
-                raise
-            self.deadline = rules.clock() + rules.limits.head_timeout_s
+            await self._begin_tls()
         self.phase = Phase.HEAD
+
+    async def _begin_tls(self) -> None:
+        rules = self._rules
+        if rules.tls_context is None:
+            rules.statistics.refused_connection("no-tls")
+            raise DisconnectedError("TLS is not offered here")
+        stream = start_tls(self._arriving, rules.tls_context())
+        self._stream = stream
+        self.deadline = rules.clock() + rules.limits.handshake_timeout_s
+        try:
+            await stream.handshake()
+        except DisconnectedError:
+            rules.statistics.refused_connection("handshake")
+            raise
+        self.deadline = rules.clock() + rules.limits.head_timeout_s
+
+    async def _upgrade(self) -> None:
+        """Go on in TLS (RFC 2817 3.3). Nothing that was said in clear is heard afterwards.
+
+        Raises:
+            RemoteProtocolError: not here, or not in this way.
+        """
+        rules = self._rules
+        if not rules.upgrades_to_tls or rules.tls_context is None or self._stream.tls:
+            raise RemoteProtocolError("protocol upgrades are not offered", status_hint=Status.NOT_IMPLEMENTED)
+        if self._parser.has_data:
+            raise RemoteProtocolError("nothing may follow a request to upgrade before the handshake")
+        await self._send_bytes(SWITCHING_TO_TLS)
+        self.phase = Phase.ARRIVING
+        self._parser = RequestParser(rules.limits)
+        self._whole = b""
+        await self._begin_tls()
 
     async def _serve_requests(self) -> bool:
         """Answer request after request; return whether closing needs care."""
         rules = self._rules
         try:
             while (head := await self._next_head()) is not None:
+                if head.upgrades_to_tls:
+                    await self._upgrade()
                 if not await self._answer(head):
                     return True
                 self.phase = Phase.IDLE
@@ -178,7 +205,7 @@ class Connection:
                 self._whole = data or b""
             if self._expired:
                 if parser.has_data:
-                    raise RemoteProtocolError("the request took too long", status_hint=REQUEST_TIMEOUT)
+                    raise RemoteProtocolError("the request took too long", status_hint=Status.REQUEST_TIMEOUT)
                 return None
             if data is not None:
                 parser.receive_data(data)
@@ -253,7 +280,7 @@ class Connection:
             self.phase = Phase.HANDLER
             self.deadline = inf
         if self._expired:
-            raise RemoteProtocolError("the body came too slowly", status_hint=REQUEST_TIMEOUT)
+            raise RemoteProtocolError("the body came too slowly", status_hint=Status.REQUEST_TIMEOUT)
         self._patience_s = min(
             limits.body_rate_window_s,
             self._patience_s - (rules.clock() - began) + len(data) / limits.min_body_bytes_per_s,
@@ -301,23 +328,25 @@ class Connection:
         """
         try:
             if not self._rules.allowed_hosts(request.host):
-                raise RemoteProtocolError("this server has another name", status_hint=MISDIRECTED_REQUEST)
+                raise RemoteProtocolError(
+                    "this server has another name", status_hint=Status.MISDIRECTED_REQUEST
+                )
             response = await self._rules.handler(request)
             if not isinstance(response, Response):
                 raise TypeError(f"a handler returned {type(response).__name__}")
         except Exception as error:  # noqa: BLE001 - the edge: one request's bug must not end the server
-            remote = _remote_cause(error)
+            remote = remote_cause(error)
             if remote is not None:
                 raise remote from None
             self._rules.statistics.handler_errors += 1
             self._rules.on_error(error, request)
-            return _plain(INTERNAL_ERROR, "internal error"), False
+            return plain_response(Status.INTERNAL_SERVER_ERROR, "internal error"), False
         return response, True
 
     def _refuse(self, error: RemoteProtocolError) -> Response:
         status = refusal_status(error.status_hint)
         self._rules.statistics.refused_request(status)
-        return _plain(status, str(error))
+        return plain_response(status, str(error))
 
     async def _end_body(self) -> bool:
         """Reach the end of the request's body, if it is near; return False when the connection must end."""
@@ -369,14 +398,3 @@ class Connection:
                 sent += len(piece)
         self.deadline = inf
         self._cut_off = False
-
-
-def _plain(status: int, text: str) -> Response:
-    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), text.encode("utf-8") + b"\n")
-
-
-def _remote_cause(error: Exception) -> RemoteProtocolError | None:
-    """Find the client's mistake in what a handler raised, if that is all there is in it."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error if isinstance(error, RemoteProtocolError) else None

@@ -50,6 +50,7 @@ class RequestHead:
         content_length: bytes of the body; 0 without a body; None when it is chunked.
         keep_alive: whether the client lets the connection live on.
         expects_continue: the client waits for "100 Continue" before it sends the body.
+        upgrades_to_tls: the client asks to go on in TLS (RFC 2817); such a request has no body.
     """
 
     method: str
@@ -63,6 +64,7 @@ class RequestHead:
     content_length: int | None
     keep_alive: bool
     expects_continue: bool
+    upgrades_to_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ _HOST = re.compile(r"(?:([A-Za-z0-9][A-Za-z0-9._\-]*+)|\[([0-9A-Fa-f:.]{2,45})\]
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
+# RFC 2817 3.1 and 7: what CUPS asks for is "TLS/1.2,TLS/1.1,TLS/1.0".
+_TLS_VERSIONS = re.compile(r"TLS/1\.[0-9](?:[ \t]*,[ \t]*TLS/1\.[0-9]){0,7}")
+
 # Method, two spaces, version and line end around the target.
 _MAX_LINE_OVERHEAD = 32
 
@@ -126,6 +129,7 @@ def read_head(raw: bytes, limits: HttpLimits) -> RequestHead:
         content_length=_read_framing(fields, minor, limits),
         keep_alive=minor == 1 and not (connection and "close" in re.split(r"[ \t]*,[ \t]*", connection)),
         expects_continue=_read_expectation(fields, minor),
+        upgrades_to_tls="upgrade" in fields and _read_upgrade(fields, minor),
     )
 
 
@@ -166,7 +170,8 @@ def _read_fields(raw: bytes, method: str, target: str, limits: HttpLimits) -> di
     try:
         reader.feed_data(raw)
     except httptools.HttpParserUpgrade:
-        raise RemoteProtocolError("protocol upgrades are not offered", status_hint=NOT_IMPLEMENTED) from None
+        # That is how llhttp ends the head of such a request; whether we want it is decided by its fields.
+        pass
     except httptools.HttpParserError as error:
         raise RemoteProtocolError(f"the request head is malformed ({error})") from None
     if (
@@ -184,8 +189,6 @@ def _read_fields(raw: bytes, method: str, target: str, limits: HttpLimits) -> di
                 raise RemoteProtocolError(f"the field {name} came more than once")
             value = f"{fields[name]}, {value}"
         fields[name] = value
-    if "upgrade" in fields:
-        raise RemoteProtocolError("protocol upgrades are not offered", status_hint=NOT_IMPLEMENTED)
     if "trailer" in fields:
         raise RemoteProtocolError("trailers are not accepted")
     return fields
@@ -259,6 +262,19 @@ def _read_framing(fields: dict[str, str], minor: int, limits: HttpLimits) -> int
     if int(length) > limits.max_body_bytes:
         raise RemoteProtocolError("the body is too large", status_hint=CONTENT_TOO_LARGE)
     return int(length)
+
+
+def _read_upgrade(fields: dict[str, str], minor: int) -> bool:
+    """Read Upgrade (RFC 9110 7.8): to TLS and nothing else, in one form that cannot be misunderstood."""
+    options = re.split(r"[ \t]*,[ \t]*", fields.get("connection", "").lower())
+    if minor == 0 or "upgrade" not in options or _TLS_VERSIONS.fullmatch(fields["upgrade"]) is None:
+        raise RemoteProtocolError("this protocol is not spoken here", status_hint=NOT_IMPLEMENTED)
+    if "transfer-encoding" in fields or fields.get("content-length", "0") != "0":
+        # Part of it could be on its way in clear while we are waiting for a handshake.
+        raise RemoteProtocolError("a request to upgrade has no body")
+    if "close" in options or "expect" in fields:
+        raise RemoteProtocolError("a request to upgrade cannot ask for that as well")
+    return True
 
 
 def _read_expectation(fields: dict[str, str], minor: int) -> bool:

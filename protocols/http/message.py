@@ -11,6 +11,11 @@ from protocols.http.events import Headers, RequestHead
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+# RFC 2817 3.3: the last thing said in clear.
+SWITCHING_TO_TLS = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.2, HTTP/1.1\r\nConnection: Upgrade\r\n\r\n"
+)
+
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus
 }
@@ -137,6 +142,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 def refusal_status(hint: int) -> int:
     """Return `hint` if it is an HTTP error status; 400 for hints in another protocol's numbers."""
     return hint if 400 <= hint <= 599 and hint in _STATUS_LINES else 400
+
+
+def plain_response(status: int, words: str) -> Response:
+    """Return an answer in words."""
+    return Response(status, (("Content-Type", "text/plain; charset=utf-8"),), words.encode("utf-8") + b"\n")
 
 
 def encode_head(response: Response, *, date: bytes, close: bool) -> bytes:

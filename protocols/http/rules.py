@@ -30,6 +30,7 @@ class Rules:
     handler: Handler
     limits: HttpLimits
     tls_context: TlsContextSource | None
+    upgrades_to_tls: bool
     allowed_hosts: Callable[[str], bool]
     statistics: HttpStatistics
     on_error: Callable[[Exception, Request], None]

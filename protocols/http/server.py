@@ -68,6 +68,8 @@ class HttpServer:
         limits: bounds on heads, bodies, times and connections.
         tls_context: gives the context for the next TLS connection (so that certificates can be renewed);
             None: a TLS client is turned away.
+        upgrades_to_tls: whether a client may also ask to go on in TLS (RFC 2817), as CUPS does where
+            encryption is required.
         allowed_hosts: whether a name or address in Host is ours; others are answered by 421. The name is in
             lower case, without port and brackets.
         statistics: counts, to be read by the owner.
@@ -81,6 +83,7 @@ class HttpServer:
         *,
         limits: HttpLimits | None = None,
         tls_context: TlsContextSource | None = None,
+        upgrades_to_tls: bool = False,
         allowed_hosts: Callable[[str], bool] = lambda _host: True,
         statistics: HttpStatistics | None = None,
         on_error: Callable[[Exception, Request], None] = lambda _error, _request: None,
@@ -92,6 +95,7 @@ class HttpServer:
             handler=handler,
             limits=self._limits,
             tls_context=tls_context,
+            upgrades_to_tls=upgrades_to_tls,
             allowed_hosts=allowed_hosts,
             statistics=self.statistics,
             on_error=on_error,

@@ -113,6 +113,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
         IppDispatcher(door, repeats),
         repeats=repeats,
         tls_context=lambda: parts.tls.context,
+        upgrades_to_tls=True,
         allowed_hosts=_any_host,
         on_error=_log_crash,
     )

@@ -131,6 +131,7 @@ async def serving(
     *,
     limits: HttpLimits | None = None,
     tls_context: Callable[[], ssl.SSLContext] | None = None,
+    upgrades_to_tls: bool = False,
     allowed_hosts: Callable[[str], bool] = lambda _host: True,
     repeats: Repeats | None = None,
 ) -> AsyncIterator[Served]:
@@ -144,6 +145,7 @@ async def serving(
         handler,
         limits=limits,
         tls_context=tls_context,
+        upgrades_to_tls=upgrades_to_tls,
         allowed_hosts=allowed_hosts,
         on_error=lambda error, _request: failures.append(error),
         repeats=repeats,

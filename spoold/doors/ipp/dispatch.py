@@ -44,6 +44,7 @@ log = structlog.get_logger()
 
 CONTENT_TYPE = "application/ipp"
 _CONTENT_TYPE = (("Content-Type", CONTENT_TYPE),)
+_ALLOWED = (("Allow", "GET, HEAD, POST"),)
 REALM = "spoold"
 # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
 FIRST_IPP_ERROR = 0x0400
@@ -310,8 +311,11 @@ def _refuse_http(request: Request) -> Response | None:
         return _plain(403, "Web pages cannot print here.")
     if request.method in ("GET", "HEAD"):
         return _plain(404, "There is nothing here.")
+    if request.method == "OPTIONS" and request.path == "*":
+        # What CUPS asks when it wants to go on in TLS (protocols.http, RFC 2817); by then it is in TLS.
+        return Response(200, _ALLOWED)
     if request.method != "POST":
-        return Response(405, [("Allow", "GET, HEAD, POST")])
+        return Response(405, _ALLOWED)
     if request.headers.get("content-type", "").lower() != CONTENT_TYPE:
         return _plain(415, f"The content type must be {CONTENT_TYPE}.")
     return None

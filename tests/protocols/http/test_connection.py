@@ -45,6 +45,7 @@ async def run(stream: PlainStream, handler: Handler) -> None:
         handler=handler,
         limits=HttpLimits(),
         tls_context=None,
+        upgrades_to_tls=False,
         allowed_hosts=lambda _host: True,
         statistics=HttpStatistics(),
         on_error=lambda error, _request: None,
