@@ -22,14 +22,14 @@ from bench.bench_holdstore import main as bench_holdstore
 from bench.full_house import main as full_house
 from bench.measures import Measure, Row, measures
 from bench.printer import Printer, printer
-from bench.servers import CUPSD_KINDS, Server, cupsd, only, spoold
+from bench.servers import CUPSD_KINDS, Eve, Server, cupsd, ippeveprinter, only, spoold
 from bench.table import table
 
 ROUNDS = 5
 QUICK_ROUNDS = 2
-SERVERS = ("spoold", *CUPSD_KINDS)
+SERVERS = ("spoold", *CUPSD_KINDS, "ippeveprinter")
 # These differ in nothing but in how jobs are kept.
-SYNCED = SERVERS[2:]
+SYNCED = SERVERS[2:-1]
 _PROBES = 50
 # Numbers by row, server and round.
 Numbers = defaultdict[str, defaultdict[str, list[float]]]
@@ -83,6 +83,7 @@ def _round(root: Path, number: int, chosen: list[Measure], numbers: Numbers) -> 
                 stack.enter_context(cupsd(root / f"cupsd-{place}", sink.uri, kind))
                 for place, kind in enumerate(CUPSD_KINDS)
             ),
+            stack.enter_context(ippeveprinter()),
         ]
         for measure in chosen:
             _take(measure, servers, number, sink, numbers)
@@ -91,7 +92,7 @@ def _round(root: Path, number: int, chosen: list[Measure], numbers: Numbers) -> 
 def _take(measure: Measure, servers: list[Server], number: int, sink: Printer, numbers: Numbers) -> None:
     turn = number % len(servers)
     for server in servers[turn:] + servers[:turn]:
-        if server.name in SYNCED and not measure.synced:
+        if (server.name in SYNCED and not measure.synced) or (isinstance(server, Eve) and not measure.asked):
             continue
         with only(server, servers):
             found = measure.run(server, sink)

@@ -6,13 +6,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from protocols.tls import create_self_signed
 from tests.integration.daemon import Daemon
+from tests.integration.eve import Bus, EvePrinter
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 30.0
@@ -239,3 +240,37 @@ def _wait_for_port(process: "subprocess.Popen[bytes]", port: int, error_log: Pat
         return
     log = error_log.read_text(errors="replace")[-2000:] if error_log.exists() else ""
     raise RuntimeError(f"cupsd did not start: {log}")
+
+
+@dataclass
+class Eve:
+    """CUPS's own printer simulator: answers for a single printer, by a server that does little else."""
+
+    printer: EvePrinter
+    name: str = "ippeveprinter"
+    path: str = "/ipp/print"
+
+    @property
+    def port(self) -> int:
+        """See `Server`."""
+        return self.printer.port
+
+    @property
+    def pid(self) -> int:
+        """See `Server`."""
+        if self.printer.process is None:
+            raise RuntimeError("ippeveprinter is not running")
+        return self.printer.process.pid
+
+
+@contextmanager
+def ippeveprinter() -> Iterator[Eve]:
+    """Run ippeveprinter on loopback."""
+    with ExitStack() as stack:
+        bus = Bus()
+        stack.callback(bus.stop)
+        bus.start()
+        printer = EvePrinter("Bench", bus)
+        stack.callback(printer.stop)
+        printer.start()
+        yield Eve(printer)
