@@ -6,7 +6,7 @@ from typing import Any
 
 from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
-from protocols.ipp.values import boolean, keyword, name_
+from protocols.ipp.values import boolean, integer, keyword, name_
 from spoold.model.access import Action
 from spoold.model.jobstate import JobState
 from tests.authorisation.spooler import DOCUMENT, Spooler, Target, Who
@@ -23,6 +23,8 @@ class IppCase:
         becomes: the job's state when the caller may; None: nothing changes.
         makes_job: a job of the caller's is made.
         shows: the answer tells the job's name to whoever may read it.
+        undone_by: the call tells the queue something, which this operation takes back.
+        status: what whoever may is answered, where there is nothing to do it with.
     """
 
     attributes: tuple[Attribute, ...] = ()
@@ -33,6 +35,8 @@ class IppCase:
     becomes: JobState | None = None
     makes_job: bool = False
     shows: bool = False
+    undone_by: Operation | None = None
+    status: int | None = None
 
 
 _ALL = keyword("requested-attributes", "all")
@@ -57,6 +61,18 @@ IPP: Mapping[Operation, tuple[IppCase, ...]] = {
     Operation.RELEASE_JOB: (IppCase((_CLAIM,), becomes=JobState.COMPLETED),),
     Operation.GET_PRINTER_ATTRIBUTES: (IppCase((_ALL,)),),
     Operation.IDENTIFY_PRINTER: (IppCase((_CLAIM,)),),
+    Operation.GET_USER_PRINTER_ATTRIBUTES: (IppCase((_ALL,)),),
+    Operation.SET_JOB_ATTRIBUTES: (IppCase((_CLAIM,)),),
+    Operation.GET_DOCUMENTS: (IppCase((_ALL, _CLAIM)),),
+    Operation.GET_DOCUMENT_ATTRIBUTES: (IppCase((integer("document-number", 1), _ALL, _CLAIM)),),
+    Operation.CANCEL_JOBS: (IppCase((_CLAIM,), becomes=JobState.CANCELED),),
+    Operation.PAUSE_PRINTER: (IppCase((_CLAIM,), undone_by=Operation.RESUME_PRINTER),),
+    Operation.DISABLE_PRINTER: (IppCase((_CLAIM,), undone_by=Operation.ENABLE_PRINTER),),
+    Operation.HOLD_NEW_JOBS: (IppCase((_CLAIM,), undone_by=Operation.RELEASE_HELD_NEW_JOBS),),
+    # None of these was told anything.
+    Operation.RESUME_PRINTER: (IppCase((_CLAIM,)),),
+    Operation.ENABLE_PRINTER: (IppCase((_CLAIM,)),),
+    Operation.RELEASE_HELD_NEW_JOBS: (IppCase((_CLAIM,)),),
 }
 
 
@@ -100,6 +116,9 @@ _MOVED = frozenset({303})
 WEB: Mapping[tuple[str, str], WebCase] = {
     ("GET", "/sign-in"): WebCase(frozenset({200, 303})),
     ("POST", "/sign-in"): WebCase(_MOVED, form=_sign_in_form),
+    ("GET", "/pin"): WebCase(),
+    # Nobody has set a PIN: what a right one does is in tests/integration/test_pins.py.
+    ("POST", "/pin"): WebCase(frozenset({409}), form=_no_fields),
     ("POST", "/sign-out"): WebCase(_MOVED, form=_no_fields, ends_session=True),
     ("GET", "/"): WebCase(shows=True),
     ("GET", "/jobs/{job_id}"): WebCase(shows=True),

@@ -82,8 +82,15 @@ def test_ipp_operation(
             assert changes.none
             check_ipp_refusal(spooler, answer, declaration, who, target)
             return
-        assert 0 <= answer.ipp_status < 0x0100
-        if case.makes_job:
+        if case.status is None:
+            assert 0 <= answer.ipp_status < 0x0100
+        else:
+            assert answer.ipp_status == case.status
+        if case.undone_by is not None:
+            assert [(entry["queue"], "job" in entry) for entry in changes.audit] == [(kind.queue, False)]
+            assert not (changes.jobs or changes.paper)
+            assert spooler.ipp(Who.OPERATOR, case.undone_by, queue=kind.queue).ipp_status == 0
+        elif case.makes_job:
             check_made_job(spooler, answer, changes, who)
         elif declaration.operation is Operation.CANCEL_MY_JOBS:
             is_mine = spooler.expects(who, Action.READ_TITLE, target)

@@ -38,6 +38,8 @@ async def set_job_attributes(door: Door, request: IppRequest) -> Message:
             words="Some of the options you chose are not available here; nothing was changed.",
             unsupported=refused,
         )
+    if not asked.attributes:
+        return answer(request.message)
     change = Change(checked.kept, removed, None if title is None else clip(title, MAX_NAME_OCTETS))
     changes = JobChanges(door.site, door.database, door.words, door.clock)
     changed = await changes.change(proven(request), request.queue, job, change)
