@@ -32,6 +32,7 @@ class Action(enum.StrEnum):
     READ_TITLE = "read-title"
     SEND_DOCUMENT = "send-document"
     RELEASE = "release"
+    RELEASE_BY_PIN = "release-by-pin"
     CANCEL = "cancel"
     CANCEL_INCOMING = "cancel-incoming"
     CANCEL_MINE = "cancel-mine"
@@ -67,6 +68,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.READ_JOB: _OWNER | _STAFF,
         Action.READ_TITLE: _OWNER,
         Action.RELEASE: _OWNER,
+        # Everybody may try: the job's PIN is the proof, and is counted where it is wrong.
+        Action.RELEASE_BY_PIN: _ALL,
         Action.CANCEL: _OWNER | _STAFF,
         # Everybody known, because it is about their own jobs and nobody else's.
         Action.CANCEL_MINE: _KNOWN,

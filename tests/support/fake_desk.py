@@ -9,15 +9,17 @@ import trio
 
 from policy.masking import masked_name
 from spoold.database.records import JobEventRow
+from spoold.identity.pins import Pin
 from spoold.model.access import Action, may
 from spoold.model.errors import NotAuthorized, NotFound, NotPossible, PrinterNotReady, ProofTooOld
-from spoold.model.ids import JobId, UserId, new_job_id
+from spoold.model.ids import JobId, UserId, canonical_name, new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, JobEvent, JobState, after
 from spoold.model.principal import Principal
 from spoold.model.printer import Printer, PrinterReason, PrinterStatus
 from spoold.printers.base import PrinterDescription
 from spoold.release.gate import PROOF_S
+from spoold.release.pins import WRONG, Wanted, WrongPin
 from spoold.release.views import JobView, PrinterView
 from spoold.runtime.clock import Clock
 
@@ -35,8 +37,36 @@ class FakeDesk:
         self._printers: dict[str, Printer] = {}
         self._statuses: dict[str, PrinterStatus] = {}
         self.released: list[tuple[JobId, str]] = []
+        self._pins = FakePins(self)
+
+    @property
+    def pins(self) -> "FakePins":
+        """Releases by PIN."""
+        return self._pins
 
     # -- what a test arranges
+
+    def set_pin(self, job_id: JobId, pin: str) -> None:
+        """Give a job a PIN."""
+        self._pins.known[job_id] = pin
+
+    def release_unproven(self, job_id: JobId, printer: str) -> Job:
+        """What the gate does for somebody who knows the PIN."""
+        self._check_ready(printer)
+        self.released.append((job_id, printer))
+        self._jobs[job_id] = replace(self._jobs[job_id], printer=printer)
+        return self.move(job_id, JobEvent.GRANTED, f"Released to {printer}.")
+
+    def meant(self, wanted: Wanted) -> list[Job]:
+        """The held jobs that somebody means."""
+        return [
+            job
+            for job in self._jobs.values()
+            if job.state is JobState.HELD
+            and (wanted.job_id in {None, job.id})
+            and (wanted.number in {None, job.number})
+            and (wanted.name is None or job.claimed_name == canonical_name(wanted.name))
+        ]
 
     def add_printer(self, name: str, location: str = "") -> None:
         """Install a printer that is ready."""
@@ -185,3 +215,24 @@ class FakeDesk:
         left_s = 0 if job.state in FINAL else int((job.expires_at - self._clock.now()).total_seconds())
         title = self._titles[job.id] if own else masked_name(job.number)
         return JobView(job, title, max(0, left_s), tuple(self._printers), own)
+
+
+class FakePins:
+    """Does what `spoold.release.pins.PinDesk` does, without hashing or counting; keeps who asked for what."""
+
+    def __init__(self, desk: FakeDesk) -> None:
+        self._desk = desk
+        self.known: dict[JobId, str] = {}
+        self.asked: list[tuple[Wanted, str | None, str]] = []
+
+    async def release(self, wanted: Wanted, pin: Pin, printer: str | None, *, peer: str) -> list[Job]:
+        await trio.lowlevel.checkpoint()
+        self.asked.append((wanted, printer, peer))
+        found = [
+            job
+            for job in self._desk.meant(wanted)
+            if job.id in self.known and pin == Pin.typed(self.known[job.id])
+        ]
+        if not found:
+            raise WrongPin(WRONG)
+        return [self._desk.release_unproven(job.id, printer or "lobby") for job in found]

@@ -13,6 +13,8 @@ from spoold.doors.web.app import build_web_app
 from spoold.doors.web.guard import COOKIE
 from spoold.model.ids import JobId, UserId
 from spoold.model.principal import Role
+from spoold.model.printer import Printer
+from spoold.model.queue import Authentication, Queue, Release
 from spoold.model.site import Site
 from spoold.runtime.health import Health
 from tests.support.fake_desk import FakeDesk
@@ -22,8 +24,21 @@ HOST = "print.example.org"
 ORIGIN = f"https://{HOST}"
 SITE = Site(
     name=HOST,
-    queues={},
-    printers={},
+    queues={
+        "secure": Queue(
+            "secure",
+            ("lobby", "floor-2"),
+            mask_names=True,
+            authentication=Authentication.REQUIRED,
+            release=Release.BY_OWNER,
+            expires_after=timedelta(hours=4),
+            pins=True,
+        )
+    },
+    printers={
+        "lobby": Printer("lobby", "ipp://lobby.example.org/ipp/print", "Lobby, ground floor"),
+        "floor-2": Printer("floor-2", "ipp://floor-2.example.org/ipp/print", "Second floor, by the stairs"),
+    },
     policy=compile_rules((), {}, "UTC"),
     mask_names=False,
     max_document_bytes=1 << 30,

@@ -6,8 +6,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spoold.doors.web.guard import BadRequest, read_body
+from spoold.doors.web.guard import BadRequest, job_id_of, read_body
 from spoold.doors.web.portal import Portal, Visitor
+from spoold.identity.pins import Pin
+from spoold.model.errors import NotAuthenticated
+from spoold.release.pins import Wanted
 from spoold.release.views import JobView, PrinterView
 
 JSON_TYPE = "application/json"
@@ -26,9 +29,21 @@ async def show_job(_request: Request, _portal: Portal, visitor: Visitor) -> Resp
 
 async def release_job(request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Let a job go; 202 because the printer has yet to print it."""
-    printer = _wanted_printer(request.headers.get("content-type", ""), await read_body(request))
+    printer = (await _wanted(request, "printer"))["printer"]
     view = await portal.desk.release(visitor.known, visitor.about.job.id, printer)
     return _json(job_json(view), 202)
+
+
+async def release_by_pin(request: Request, portal: Portal, visitor: Visitor) -> Response:
+    """Let a job go for somebody who knows its id and its PIN and is nobody else; as little is told of it."""
+    wanted = await _wanted(request, "printer", "pin")
+    if not wanted["pin"]:
+        raise NotAuthenticated("Sign in first, or send the job's PIN.")
+    (job,) = await portal.desk.pins.release(
+        Wanted(job_id_of(request)), Pin.typed(wanted["pin"]), wanted["printer"], peer=visitor.peer
+    )
+    content = {"id": str(job.id), "number": job.number, "state": job.state.value, "printer": job.printer}
+    return _json(content, 202)
 
 
 async def delete_job(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -87,22 +102,25 @@ def printer_json(view: PrinterView) -> dict[str, object]:
     }
 
 
-def _wanted_printer(content_type: str, body: bytes) -> str | None:
-    """Return the printer that the request names; None for an empty body: the queue's first."""
-    if not body:
-        return None
-    if content_type.partition(";")[0].strip().lower() != JSON_TYPE:
-        raise BadRequest(f"Send the printer as {JSON_TYPE}.")
-    try:
-        content: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is not JSON.") from None
-    if not isinstance(content, dict) or not content.keys() <= {"printer"}:
-        raise BadRequest('The body is {"printer": NAME} and nothing else.')
-    printer = content.get("printer")
-    if printer is not None and not isinstance(printer, str):
-        raise BadRequest("A printer is named by a string.")
-    return printer
+async def _wanted(request: Request, *names: str) -> dict[str, str | None]:
+    """Return what a body names; None for what it does not: an empty one names nothing."""
+    body = await read_body(request)
+    content: Any = {}
+    if body:
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != JSON_TYPE:
+            raise BadRequest(f"Send the printer as {JSON_TYPE}.")
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            # `from None`: the exception quotes what was sent, a PIN included.
+            raise BadRequest("The body is not JSON.") from None
+    if not isinstance(content, dict) or not content.keys() <= set(names):
+        shown = ", ".join(f'"{name}": {name.upper()}' for name in names)
+        raise BadRequest(f"The body is {{{shown}}} and nothing else.")
+    if not all(value is None or isinstance(value, str) for value in content.values()):
+        raise BadRequest("A printer and a PIN are strings.")
+    return {name: content.get(name) for name in names}
 
 
 def _json(content: object, status: int = 200) -> Response:

@@ -73,6 +73,7 @@ class RouteDeclaration:
         about_job: the action is decided on each job: on the one in the path, before the handler runs,
             and by the desk for every job it shows or moves.
         fresh: API credentials are verified anew, whatever was proven minutes ago.
+        by_pin: who answers a request without credentials, whose only proof is the PIN in its body.
     """
 
     method: str
@@ -82,6 +83,7 @@ class RouteDeclaration:
     handler: Handler
     about_job: bool = False
     fresh: bool = False
+    by_pin: Handler | None = None
 
 
 def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request], Awaitable[Response]]:
@@ -89,6 +91,9 @@ def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request]
 
     async def endpoint(request: Request) -> Response:
         try:
+            if declaration.by_pin is not None and "authorization" not in request.headers:
+                _refuse_cross_site(request, form=False)
+                return await declaration.by_pin(request, portal, Visitor(None, peer_of(request)))
             visitor = await _admit(request, declaration, portal)
             return await declaration.handler(request, portal, visitor)
         except SpoolError as error:
@@ -196,9 +201,7 @@ async def read_form(request: Request) -> dict[str, str]:
 async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal) -> Visitor:
     is_form = declaration.method == "POST" and declaration.surface is not Surface.API
     if declaration.method != "GET" or declaration.surface is Surface.API:
-        reason = cross_site_reason(request.headers, form=is_form)
-        if reason is not None:
-            raise CrossSite("This request did not come from this site.", reason=reason)
+        _refuse_cross_site(request, form=is_form)
     peer = peer_of(request)
     token, principal = "", None
     match declaration.surface:
@@ -218,6 +221,20 @@ async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal
     return Visitor(principal, peer, token, job, form)
 
 
+def _refuse_cross_site(request: Request, *, form: bool) -> None:
+    reason = cross_site_reason(request.headers, form=form)
+    if reason is not None:
+        raise CrossSite("This request did not come from this site.", reason=reason)
+
+
+def job_id_of(request: Request) -> JobId:
+    """Return the job in the path; raises NotFound for what is no job's id."""
+    text = request.path_params["job_id"]
+    if not _JOB_ID.fullmatch(text):
+        raise NotFound(NO_SUCH_JOB)
+    return JobId(UUID(text))
+
+
 async def _authorize(
     request: Request, declaration: RouteDeclaration, portal: Portal, principal: Principal | None
 ) -> JobView | None:
@@ -227,15 +244,13 @@ async def _authorize(
         return None
     if "job_id" not in request.path_params:
         return None
-    text = request.path_params["job_id"]
-    if not _JOB_ID.fullmatch(text):
-        raise NotFound(NO_SUCH_JOB)
+    job_id = job_id_of(request)
     try:
-        view = await portal.desk.job(principal, JobId(UUID(text)))
+        view = await portal.desk.job(principal, job_id)
     except NotFound:
         raise NotFound(NO_SUCH_JOB) from None
     if not may(principal, declaration.action, view.job):
-        raise NotAuthorized("Only the owner of a job can do this.", job=text)
+        raise NotAuthorized("Only the owner of a job can do this.", job=str(job_id))
     return view
 
 

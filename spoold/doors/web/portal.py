@@ -8,11 +8,14 @@ from typing import Protocol
 from spoold.database.records import JobEventRow
 from spoold.doors.web.rendering import Renderer
 from spoold.identity.authenticator import Identity
+from spoold.identity.pins import Pin
 from spoold.identity.sessions import csrf_token
 from spoold.model.ids import JobId
+from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
+from spoold.release.pins import Wanted
 from spoold.release.views import JobView, PrinterView
 from spoold.runtime.clock import Clock
 from spoold.runtime.health import Health
@@ -27,8 +30,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class PinDesk(Protocol):
+    """The part of `spoold.release.pins.PinDesk` that the web asks."""
+
+    async def release(self, wanted: Wanted, pin: Pin, printer: str | None, *, peer: str) -> list[Job]:
+        """Let the jobs go that are meant and have this PIN; refuses in words."""
+        ...
+
+
 class JobDesk(Protocol):
     """The part of `spoold.release.desk.Desk` that the web asks."""
+
+    @property
+    def pins(self) -> PinDesk:
+        """Releases by PIN."""
+        ...
 
     async def jobs(
         self, principal: Principal, *, states: Collection[JobState] | None = None

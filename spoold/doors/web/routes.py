@@ -9,7 +9,7 @@ from spoold.doors.web import api, operations
 from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
-from spoold.doors.web.views import jobs, printers, sign_in
+from spoold.doors.web.views import jobs, pin, printers, sign_in
 from spoold.model.access import Action
 
 _OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
@@ -17,6 +17,8 @@ _OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
 _PAGES = (
     RouteDeclaration("GET", "/sign-in", Action.SIGN_IN, _OPEN, sign_in.show_sign_in),
     RouteDeclaration("POST", "/sign-in", Action.SIGN_IN, _OPEN, sign_in.sign_in),
+    RouteDeclaration("GET", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.show_pin),
+    RouteDeclaration("POST", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.release_by_pin),
     RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
     RouteDeclaration("GET", "/", Action.READ_JOB, _PORTAL, jobs.list_jobs, about_job=True),
     RouteDeclaration("GET", "/jobs/{job_id}", Action.READ_JOB, _PORTAL, jobs.show_job, about_job=True),
@@ -49,6 +51,7 @@ _PROGRAMS = (
         api.release_job,
         about_job=True,
         fresh=True,
+        by_pin=api.release_by_pin,
     ),
     RouteDeclaration(
         "DELETE", "/api/v1/jobs/{job_id}", Action.CANCEL, _API, api.delete_job, about_job=True, fresh=True

@@ -7,6 +7,7 @@ from spoold.doors.web.guard import COOKIE, page_status, safe_next, session_token
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
+from spoold.doors.web.views.pin import printers_of
 from spoold.model.errors import SpoolError
 
 
@@ -15,7 +16,15 @@ async def show_sign_in(request: Request, portal: Portal, visitor: Visitor) -> Re
     following = safe_next(request.query_params.get("next", "/"))
     if await portal.identity.principal_of(session_token(request)) is not None:
         return RedirectResponse(following, 303)
-    return page(portal, visitor, "sign_in.html", name="", following=following, error="")
+    return page(
+        portal,
+        visitor,
+        "sign_in.html",
+        name="",
+        following=following,
+        error="",
+        takes_pins=bool(printers_of(portal)),
+    )
 
 
 async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -35,6 +44,7 @@ async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Respons
             name=name,
             following=following,
             error=error.public,
+            takes_pins=bool(printers_of(portal)),
         )
     if old := session_token(request):
         await portal.identity.sign_out(old)

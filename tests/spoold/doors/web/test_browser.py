@@ -306,3 +306,31 @@ def test_a_page_of_another_site_changes_nothing(browser: Browser, served: Served
     assert served.portal.desk.released == []
     assert served.portal.desk.state_of(job) is JobState.HELD
     context.close()
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, SMALLEST])
+def test_a_pin_is_typed_at_the_printer(
+    browser: Browser, served: ServedPortal, size: tuple[int, int], script: bool
+) -> None:
+    job = served.portal.job("Salaries 2026")
+    served.portal.desk.set_pin(job, "4711-canary")
+    context, somebody = person(browser, served, size, script=script)
+    with context:
+        page = somebody.page
+        somebody.open("/sign-in")
+        page.get_by_role("link", name="Release with a PIN").click()
+        page.fill("#who", "alice")
+        page.fill("#pin", "0000-canary")
+        page.get_by_label("Second floor, by the stairs").check()
+        page.click("#release")
+        expect(page.get_by_role("alert")).to_contain_text("PIN is not right")
+        assert page.input_value("#who") == "alice"
+        assert page.input_value("#pin") == ""
+        assert page.get_by_label("Second floor, by the stairs").is_checked()
+        page.fill("#pin", "4711-canary")
+        page.click("#release")
+        expect(page.get_by_role("heading", level=1)).to_have_text("On its way")
+        expect(page.get_by_text("Job 1 goes to Second floor, by the stairs.")).to_be_visible()
+    assert served.portal.desk.released == [(job, "floor-2")]
+    assert somebody.complaints == []
