@@ -105,7 +105,10 @@ class Conclusions:
             )
         if taken_back:
             words = f"{trouble.words} The job was taken back from the printer, nothing was printed. {AGAIN}"
-            return await self._move(attempt.job, JobEvent.RECALLED, words, impressions=out)
+            state = await self._move(attempt.job, JobEvent.RECALLED, words, impressions=out)
+            if trouble.cause is Cause.DAMAGED and state is JobState.HELD:
+                return await self._move(attempt.job, JobEvent.DAMAGED, trouble.words)
+            return state
         words = (
             f"{trouble.words} Nobody can know whether the job was printed{_counted(out)}. "
             "Look at the printer; if it is not there, take the job back and release it again."

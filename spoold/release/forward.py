@@ -1,17 +1,17 @@
 """Forward: the one function by which a document leaves the spooler, and only for a grant."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 import structlog
 import trio
 
-from holdstore.container import SealedDocument
-from holdstore.errors import DamagedContainer, HoldStoreError
+from holdstore.errors import HoldStoreError
 from holdstore.reader import SealedReader
 from policy.masking import outward_user_name
 from protocols.errors import RemoteProtocolError
+from spoold.database import jobs
 from spoold.documents.rendering import RenderingFailed
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import SpoolError
@@ -29,6 +29,7 @@ from spoold.release.grant import Grant, GrantBook, GrantVoid
 from spoold.release.ledger import Ledger
 from spoold.release.rendering import Renderings, Source, failed_words
 from spoold.release.template import outward, template_of
+from spoold.release.verification import open_document, store_trouble, verify
 from spoold.release.watch import watch
 
 log = structlog.get_logger()
@@ -40,14 +41,9 @@ BUSY_WAIT_S = 60.0
 BUSY_ASK_S = 2.0
 # Pieces of the document: small enough to stop between two of them.
 PIECE_BYTES = 64 * 1024
-# Readers kept open between the check of the whole job and its sending; a job with more documents is
-# opened again one by one.
-MAX_OPEN_READERS = 8
 # A daemon that is being stopped has this long to take a job back; else recovery does at the next start.
 SHUTDOWN_S = 8.0
 
-DAMAGED_WORDS = "What was stored of this job is damaged. It was set aside; print the document again."
-STORE_WORDS = "The document cannot be read at the moment."
 RECORDS_WORDS = "The spooler's records cannot be written at the moment."
 
 
@@ -73,13 +69,20 @@ class Forwarder:
             control: by which others stop the attempt.
         """
         try:
-            job = await self.ledger.database.write(lambda connection: self.grants.use(connection, grant))
+            job, documents = await self.ledger.database.write(
+                lambda connection: (
+                    self.grants.use(connection, grant),
+                    jobs.documents_of(connection, grant.job_id),
+                )
+            )
         except GrantVoid as error:
             log.warning("grant-void", job=str(grant.job_id), error=error.public)
             await self.conclusions.give_back_unused(grant, error.public)
             return
-        attempt = await self._begin(job, control)
+        attempt = await self._begin(job, documents, control)
         if attempt is not None:
+            # The gate has asked the printer a moment ago.
+            attempt.status_at_s = grant.ready_at_s
             await self._see_through(attempt, lambda: self._deliver(attempt))
 
     async def resume(self, job: Job, control: Control) -> None:
@@ -90,8 +93,13 @@ class Forwarder:
             return
         await self._see_through(attempt, lambda: follow(attempt))
 
-    async def attempt_of(self, job: Job, control: Control) -> Attempt | None:
+    async def attempt_of(
+        self, job: Job, control: Control, documents: Sequence[Document] | None = None
+    ) -> Attempt | None:
         """Return the attempt that a job is in, as its row tells; None when its printer is gone.
+
+        Args:
+            documents: the job's, if they were read already.
 
         Raises:
             SpoolError, RemoteProtocolError: what is stored with the job cannot be read.
@@ -99,7 +107,8 @@ class Forwarder:
         adapter = self.printers.adapter(job.printer or "")
         if adapter is None:
             return None
-        documents = await self.ledger.documents(job.id)
+        if documents is None:
+            documents = await self.ledger.documents(job.id)
         masked = self.site().masks(job.queue)
         told, remarks = fit(outward(template_of(job)), self.printers.capabilities(adapter.name))
         ticket = Ticket(
@@ -117,9 +126,9 @@ class Forwarder:
         attempt.remote_id = job.remote_job_id
         return attempt
 
-    async def _begin(self, job: Job, control: Control) -> Attempt | None:
+    async def _begin(self, job: Job, documents: Sequence[Document], control: Control) -> Attempt | None:
         try:
-            attempt = await self.attempt_of(job, control)
+            attempt = await self.attempt_of(job, control, documents)
         except (SpoolError, RemoteProtocolError) as error:
             log.error("job-unreadable", job=str(job.id), error=str(error))
             await self.conclusions.give_back(job, "What is stored with this job cannot be read.")
@@ -165,23 +174,25 @@ class Forwarder:
     # -- from here on: the way of the document, in order --
 
     async def _deliver(self, attempt: Attempt) -> None:
+        async with trio.open_nursery() as beside:
+            await self._deliver_from(attempt, beside)
+            # What was sent to its last byte is verified by that.
+            beside.cancel_scope.cancel()
+
+    async def _deliver_from(self, attempt: Attempt, beside: trio.Nursery) -> None:
         stop = attempt.control.stop
         try:
             if attempt.remarks:
                 await self.ledger.note(attempt.job.id, "fitted", " ".join(attempt.remarks))
             async with AsyncExitStack() as readers:
-                verified = await self._verify(attempt, readers)
+                verified = await verify(attempt, self.ledger.store, readers, beside)
                 await self.renderings.prepare(attempt, verified, readers)
                 if not await self._is_ready(attempt) or not await self._create(attempt):
                     return
                 remote = await self._send_all(attempt, verified)
             await follow(attempt, remote)
-        except DamagedContainer as error:
-            log.error("container-damaged", job=str(attempt.job.id), damage=error.damage.value)
-            stop(Trouble(Cause.DAMAGED, DAMAGED_WORDS))
         except HoldStoreError as error:
-            log.error("store-failed", job=str(attempt.job.id), error=str(error))
-            stop(Trouble(Cause.STORE, STORE_WORDS))
+            stop(store_trouble(attempt, error))
         except RenderingFailed as error:
             stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         except PrinterUnreachable as problem:
@@ -191,19 +202,6 @@ class Forwarder:
         except (SpoolError, IllegalTransition) as error:
             log.error("records-refused", job=str(attempt.job.id), error=str(error))
             stop(Trouble(Cause.STORE, RECORDS_WORDS))
-
-    async def _verify(self, attempt: Attempt, stack: AsyncExitStack) -> dict[int, SealedReader]:
-        """Authenticate every container of the job before anything is said to the printer."""
-        kept = {}
-        for document in attempt.documents:
-            reader = self._reader(document)
-            if len(attempt.documents) <= MAX_OPEN_READERS:
-                kept[document.number] = await stack.enter_async_context(reader)
-                await reader.verify()
-            else:
-                async with reader:
-                    await reader.verify()
-        return kept
 
     async def _is_ready(self, attempt: Attempt) -> bool:
         """Read the printer's status unless it was read just now; stop the attempt when it is not ready."""
@@ -233,8 +231,8 @@ class Forwarder:
             attempt.progress_at_s = trio.current_time()
             if not await self._is_ready(attempt):
                 return False
-        if attempt.remote_id is not None:
-            await self.ledger.change(attempt.job.id, [JobState.RELEASING], remote_job_id=attempt.remote_id)
+        # Its number at the printer is recorded with the first byte. Until then a crash leaves an empty job
+        # there, which is looked for by its token.
         return True
 
     async def _send_all(self, attempt: Attempt, verified: dict[int, SealedReader]) -> RemoteJob | None:
@@ -244,7 +242,7 @@ class Forwarder:
             if reader is not None:
                 remote = await self._send(attempt, document, reader)
             else:
-                async with self._reader(document) as reopened:
+                async with open_document(self.ledger.store, document) as reopened:
                     remote = await self._send(attempt, document, reopened)
             attempt.remote_id = remote.remote_id
         # The printer has taken everything and said so: without this fact its word for "completed" is nothing.
@@ -300,10 +298,8 @@ class Forwarder:
         try:
             return await anext(chunks, None)
         except HoldStoreError as error:
-            # What was verified a moment ago reads differently now.
-            log.error("store-failed", job=str(attempt.job.id), error=str(error))
-            cause = Cause.DAMAGED if isinstance(error, DamagedContainer) else Cause.STORE
-            attempt.control.stop(Trouble(cause, STORE_WORDS))
+            # What was verified a moment ago reads differently now, or it was too long to verify first.
+            attempt.control.stop(store_trouble(attempt, error))
         except RenderingFailed as error:
             attempt.control.stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         await trio.sleep_forever()
@@ -330,18 +326,6 @@ class Forwarder:
             words=attempt.remarked(f"Being printed at {attempt.adapter.name}."),
             check=same,
             first_byte_at=self.ledger.clock.now(),
+            remote_job_id=attempt.remote_id,
         )
         attempt.first_byte = True
-
-    def _reader(self, document: Document) -> SealedReader:
-        if document.wrapped_key is None:
-            raise HoldStoreError("the key of this document was destroyed")
-        sealed = SealedDocument(
-            job_id=document.job_id,
-            number=document.number,
-            size_bytes=document.size_bytes,
-            segments=document.segments,
-            wrapped_key=document.wrapped_key,
-            inline=document.inline,
-        )
-        return self.ledger.store.open(sealed)

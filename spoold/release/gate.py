@@ -143,10 +143,11 @@ class Gate:
     async def _admit(self, job: Job, printer: Printer, principal: Principal | None, actor: UserId) -> Grant:
         self.orders.check_running(job.queue)
         template = _readable_template(job)
+        ready_at_s = trio.current_time()
         await self._check_printer(job, printer, template)
         documents = await self.ledger.documents(job.id)
         decision = self._ask_policy(job, documents, template, principal, printer)
-        return await self._let_go(job, printer, actor, template, decision)
+        return await self._let_go(job, printer, actor, template, decision, ready_at_s=ready_at_s)
 
     # -- the checks, in order --
 
@@ -250,13 +251,20 @@ class Gate:
         return decision
 
     async def _let_go(
-        self, job: Job, printer: Printer, actor: UserId, template: Sequence[Attribute], decision: Decision
+        self,
+        job: Job,
+        printer: Printer,
+        actor: UserId,
+        template: Sequence[Attribute],
+        decision: Decision,
+        *,
+        ready_at_s: float,
     ) -> Grant:
         """Move the job and write the grant, in one transaction."""
         given: list[Grant] = []
 
         def give(connection: Connection, moved: Job) -> None:
-            given.append(self.grants.give(connection, moved, actor, printer.name))
+            given.append(self.grants.give(connection, moved, actor, printer.name, ready_at_s=ready_at_s))
 
         def unchanged(current: Job) -> None:
             # Between the first look and now it may have been released, changed hands or come back.

@@ -30,6 +30,7 @@ class Grant:
     Args:
         token: the job's name at the printer in this attempt.
         monotonic_s: when it was given, on the clock nobody can set.
+        ready_at_s: when the printer was asked and said that it is ready (trio's clock).
     """
 
     id: str
@@ -40,6 +41,7 @@ class Grant:
     token: str
     boot_id: str
     monotonic_s: float
+    ready_at_s: float = float("-inf")
 
 
 class GrantBook:
@@ -53,7 +55,15 @@ class GrantBook:
         self._clock = clock
         self._boot_id = new_token()
 
-    def give(self, connection: Connection, job: Job, user_id: UserId, printer: str) -> Grant:
+    def give(
+        self,
+        connection: Connection,
+        job: Job,
+        user_id: UserId,
+        printer: str,
+        *,
+        ready_at_s: float = float("-inf"),
+    ) -> Grant:
         """Write a grant for the attempt that the job has just been moved into."""
         now = self._clock.now()
         grant = Grant(
@@ -65,6 +75,7 @@ class GrantBook:
             token=job.token,
             boot_id=self._boot_id,
             monotonic_s=self._clock.monotonic_s(),
+            ready_at_s=ready_at_s,
         )
         row = records.GrantRow(
             id=grant.id,

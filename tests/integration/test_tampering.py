@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from spoold.release.forward import DAMAGED_WORDS
+from spoold.release.verification import DAMAGED_WORDS
 from tests.integration.conftest import MakeDaemon
 from tests.integration.daemon import CANARY_DOCUMENT, Daemon, DaemonError
 from tests.integration.ipp_asking import hold

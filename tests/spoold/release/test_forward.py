@@ -1,5 +1,6 @@
 """Forwarding: what the printer is told, what is recorded when, and what trouble on the way leaves behind."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -214,11 +215,42 @@ async def test_a_jam_between_gate_and_forward_sends_nothing(
         job = await house.add_job(ana)
         grant = await house.service.gate.admit(ana, job.id, "lobby")
         house.memory("lobby").reasons = ("media-jam",)
+        # What the gate was told is fresh for two seconds; whoever comes later asks again.
+        await trio.sleep(2.1)
         house.service.start(grant)
         ended = await house.settled(job)
         assert (ended.state, ended.first_byte_at) == (JobState.HELD, None)
         assert "Paper is jammed. Nothing was printed." in ended.reason
         assert house.memory("lobby").jobs == []
+
+
+async def test_what_the_gate_was_told_is_not_asked_again(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"))
+        assert (await released(house, job)).state is JobState.COMPLETED
+        calls = house.memory("lobby").calls
+        assert calls[: calls.index("create")].count("status") == 1
+
+
+async def test_the_number_at_the_printer_is_recorded_with_the_first_byte(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"))
+        seen: dict[str, tuple[JobState, int | None]] = {}
+
+        def look(when: str) -> Callable[[], Awaitable[None]]:
+            async def note() -> None:
+                current = await house.job(job)
+                seen[when] = (current.state, current.remote_job_id)
+
+            return note
+
+        for when in ("send", "piece"):
+            house.memory("lobby").before[when] = look(when)
+        await released(house, job)
+        assert seen["send"] == (JobState.RELEASING, None)
+        assert seen["piece"] == (JobState.PRINTING, house.memory("lobby").jobs[0].remote_id)
 
 
 async def test_a_jam_while_the_job_is_opened_sends_nothing(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -380,7 +412,7 @@ async def test_a_bug_in_an_adapter_ends_one_job_only(tmp_path: Path, autojump_cl
         assert (await released(house, other)).state is JobState.COMPLETED
 
 
-async def test_a_store_that_fails_while_sending_takes_the_job_back(
+async def test_a_store_that_fails_while_sending_takes_the_job_back_and_sets_it_aside(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     autojump_clock.autojump_threshold = THREADS_S
@@ -401,11 +433,11 @@ async def test_a_store_that_fails_while_sending_takes_the_job_back(
 
         printer.before["piece"] = pull_the_disk
         ended = await released(house, job)
-        assert ended.state is JobState.HELD
+        assert ended.state is JobState.QUARANTINED
+        assert "damaged" in ended.reason
         assert printer.paper == []
+        assert (await events(house, job))[-2:] == ["recalled", "damaged"]
         assert printer.jobs[0].state is RemoteState.CANCELED
-        # The next release finds the damage before it says anything.
-        assert (await released(house, job)).state is JobState.QUARANTINED
 
 
 async def test_a_stalled_printer_is_told_before_the_connection_closes(
@@ -421,11 +453,11 @@ async def test_a_stalled_printer_is_told_before_the_connection_closes(
 
 
 def test_the_store_is_what_the_forwarder_reads(tmp_path: Path) -> None:
-    """Nothing else in the release opens documents: one function forwards."""
-    users = [
+    """Nothing else in the release opens documents: one function forwards, and one verifies for it."""
+    users = {
         path.name
         for path in Path("spoold/release").glob("*.py")
         if "store.open(" in path.read_text() or "SealedReader" in path.read_text()
-    ]
-    assert users == ["forward.py"]
+    }
+    assert users == {"forward.py", "verification.py"}
     assert hasattr(HoldStore, "open")
