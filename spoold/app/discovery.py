@@ -15,6 +15,9 @@ from spoold.printers.dns_sd import Announcement, ServiceNames, announce
 
 log = structlog.get_logger()
 
+# What a client gets that asks on the ipp port to go on in TLS (RFC 2817), if it can speak that itself.
+NEWEST_TLS = "1.3"
+
 
 def make_advertiser(
     parts: Parts,
@@ -43,7 +46,7 @@ def make_advertiser(
                 ipps=attributes.attributes_of(queue, authority, tls=True),
                 port=port,
                 lpr_port=lpr_port if queue.authentication is Authentication.AT_RELEASE else 0,
-                upgrade_tls=None,
+                upgrade_tls=NEWEST_TLS,
             )
             for queue in parts.site().queues.values()
             if queue.advertise and parts.config.dns_sd.advertise

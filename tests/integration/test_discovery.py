@@ -152,6 +152,16 @@ def test_what_the_network_says_is_what_the_queue_says(network: Network, found: d
         assert seen["Sign in — print anywhere"].txt["air"] == "username,password"
 
 
+def test_the_tls_that_is_announced_is_there_on_the_ipp_port(
+    network: Network, daemon: Daemon, found: dict[str, Found]
+) -> None:
+    """RFC 2817: ipptool asks on the open line to go on in TLS, as whoever reads TLS= in the record may."""
+    assert found[NAME].txt["TLS"] == "1.3"
+    uri = f"ipp://spooler.local:{PORT}/ipp/print/open"
+    said = network.desk.run("ipptool", "-E", "-t", uri, "get-printer-attributes.test")
+    assert "[PASS]" in said
+
+
 def test_phones_and_desktops_find_it(network: Network, found: dict[str, Found]) -> None:
     for kind in ("_ipp._tcp", "_ipps._tcp"):
         for subtype in ("_universal", "_print"):

@@ -110,6 +110,7 @@ async def test_the_site_in_force_is_announced(house: House, nursery: trio.Nurser
     assert ipp.port == ipps.port == house.ipp.getsockname()[1]
     assert f"adminurl=http://spooler.local:{ipp.port}/".encode() in ipp.txt
     assert f"adminurl=https://spooler.local:{ipp.port}/".encode() in ipps.txt
+    assert b"TLS=1.3" in ipp.txt
     assert (flagship.port, AIR in ipp.txt) == (house.lpr.getsockname()[1], False)
     fresh = '\n[queues.fresh]\nprinters = ["out"]\ndescription = "Fresh"\n'
     await house.reload("[queues.q]", f"{fresh}[queues.q]")
