@@ -1,4 +1,4 @@
-"""Answers how many pages a document has: PDF by asking a worker, pictures by their nature, else not."""
+"""Answers how many pages a document has: PDF and raster by asking a worker, pictures by their nature."""
 
 import io
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ __all__ = ["Inspection", "Inspector", "SandboxState"]
 
 _PDF_FORMATS = frozenset({"application/pdf", "application/PCLm"})
 """PCLm is a PDF of one image per page with its own second line; its page tree reads the same."""
+_RASTER_FORMATS = frozenset({"image/pwg-raster", "image/urf"})
 _ONE_PAGE_FORMATS = frozenset({"image/jpeg", "image/png"})
 """One picture per file by definition, one page per picture (PWG 5100.13)."""
 
@@ -34,7 +35,7 @@ class Inspector:
 
     def at_a_glance(self, mime: str, size_bytes: int = 0) -> Inspection | None:
         """Return what format and size alone tell, or None when the document has to be read."""
-        if mime in _PDF_FORMATS:
+        if mime in _PDF_FORMATS or mime in _RASTER_FORMATS:
             return self._pool.too_large(mime, size_bytes)
         if mime in _ONE_PAGE_FORMATS:
             return Inspection(format=mime, pages=1, encrypted=False, known=True)
@@ -43,8 +44,8 @@ class Inspector:
     async def inspect(self, mime: str, chunks: AsyncIterator[bytes]) -> Inspection:
         """Inspect one document of the format `mime`.
 
-        `chunks` is read for PDF only, and closed by then; other formats leave it untouched. Raises nothing
-        but what `chunks` raises.
+        `chunks` is read for PDF and raster only, and closed by then; other formats leave it untouched.
+        Raises nothing but what `chunks` raises.
         """
         return self.at_a_glance(mime) or await self._pool.inspect(chunks, mime)
 

@@ -16,6 +16,7 @@ from spoold.documents.inspection import Inspection, SandboxState, unknown
 from spoold.documents.process import Ended, WorkerProcess, worker_command
 from spoold.documents.worker.wire import (
     MAX_DOCUMENT_BYTES,
+    MAX_RASTER_BYTES,
     Answer,
     Reason,
     WireError,
@@ -46,8 +47,15 @@ class PoolLimits:
     restart_pause_s: float = 5.0
     """Before another worker is started ahead, when the last one could not be or died idle."""
     max_document_bytes: int = MAX_DOCUMENT_BYTES
+    max_raster_bytes: int = MAX_RASTER_BYTES
+
+    def max_bytes(self, mime: str) -> int:
+        """Return how long a document of a format may be to be read."""
+        return self.max_raster_bytes if mime in _WALKED_FORMATS else self.max_document_bytes
 
 
+_WALKED_FORMATS = frozenset({"image/pwg-raster", "image/urf"})
+"""Read in passing, not kept."""
 _TEXTS = {
     Reason.PASSWORD: "the document is protected by a password",
     Reason.BROKEN: "the document is damaged",
@@ -106,9 +114,7 @@ class WorkerPool:
 
         Who knows the size can ask here first and need not open hundreds of megabytes for nothing.
         """
-        return (
-            unknown(mime, _TEXTS[Reason.TOO_LARGE]) if size_bytes > self._limits.max_document_bytes else None
-        )
+        return unknown(mime, _TEXTS[Reason.TOO_LARGE]) if size_bytes > self._limits.max_bytes(mime) else None
 
     async def state(self) -> SandboxState:
         """Start a worker and hear whether it could lock itself in. It reads nothing."""
@@ -195,7 +201,7 @@ class WorkerPool:
         taken = await self._take()
         if isinstance(taken, SandboxState):
             return unknown(mime, f"documents are not inspected: {taken.reason}")
-        conversation = _Conversation(taken, self._limits)
+        conversation = _Conversation(taken, self._limits, self._limits.max_bytes(mime))
         try:
             await conversation.hold(chunks)
         finally:
@@ -219,9 +225,10 @@ class WorkerPool:
 class _Conversation:
     """One document's way through one worker. Afterwards at most one of the three results is set."""
 
-    def __init__(self, worker: WorkerProcess, limits: PoolLimits) -> None:
+    def __init__(self, worker: WorkerProcess, limits: PoolLimits, max_bytes: int) -> None:
         self._worker = worker
         self._limits = limits
+        self._max_bytes = max_bytes
         self.answer: Answer | None = None
         self.source_error: Exception | None = None
         self.timed_out = False
@@ -242,7 +249,7 @@ class _Conversation:
         try:
             async for chunk in chunks:
                 sent += len(chunk)
-                if sent > self._limits.max_document_bytes:
+                if sent > self._max_bytes:
                     self.answer = Answer(reason=Reason.TOO_LARGE)
                     return
                 await self._send(chunk)

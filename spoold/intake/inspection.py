@@ -68,7 +68,7 @@ class Inspections:
     def at_a_glance(self, document: Document) -> Document:
         """Return the document with what its format and size alone tell; one that must be read stays as it is.
 
-        It spares pictures, raster and text the way through the background and a transaction of their own.
+        It spares pictures and text the way through the background and a transaction of their own.
         """
         if document.inspected:
             return document

@@ -182,7 +182,7 @@ def test_the_time_line_tells_of_the_conversion(make_daemon: MakeDaemon, make_pri
     job = print_to(daemon, document(9))
     assert daemon.release(job, "alice")["state"] == "completed"
     assert count(printer.printed()[0].content) == 9
-    told = daemon.command("job", job=job, user="alice")["timeline"]
+    told = daemon.command("job", job=job)["timeline"]
     words = [line["words"] for line in told if line["event"] == "conversion"]
     assert words == [
         "p1 does not take application/pdf; it is being converted to PWG raster.",

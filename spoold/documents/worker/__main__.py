@@ -9,8 +9,10 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from itertools import chain
 
-from spoold.documents.worker import pdf, sandbox
+from spoold.documents.worker import pdf, raster, sandbox
 from spoold.documents.worker.wire import (
     MAX_DOCUMENT_BYTES,
     REQUIRED_LANDLOCK_ABI,
@@ -23,6 +25,8 @@ from spoold.documents.worker.wire import (
 
 _STDIN, _STDOUT = 0, 1
 _READ_BYTES = 1024 * 1024
+# "RaS2PwgRaster" and its end are 14 octets, "UNIRAST" and its end 8.
+_TELLING_BYTES = 16
 EXIT_DONE = 0
 EXIT_NO_SANDBOX = 3
 
@@ -56,15 +60,26 @@ def _forget_how_to_import() -> None:
 
 
 def _read_and_inspect() -> Answer:
-    document = io.BytesIO()
+    """Read one document: raster, which its first octets tell, in passing, everything else as PDF."""
     try:
-        while piece := os.read(_STDIN, _READ_BYTES):
+        head = b""
+        while len(head) < _TELLING_BYTES and (piece := os.read(_STDIN, _READ_BYTES)):
+            head += piece
+        if raster.looks_like_raster(head):
+            return raster.inspect(chain((head,), _pieces()))
+        document = io.BytesIO()
+        for piece in chain((head,), _pieces()):
             if document.tell() + len(piece) > MAX_DOCUMENT_BYTES:
                 return Answer(reason=Reason.TOO_LARGE)
             document.write(piece)
         return pdf.inspect(document)
     except MemoryError:
         return Answer(reason=Reason.MEMORY)
+
+
+def _pieces() -> Iterator[bytes]:
+    while piece := os.read(_STDIN, _READ_BYTES):
+        yield piece
 
 
 def _write(line: bytes) -> None:

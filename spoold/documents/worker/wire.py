@@ -16,6 +16,8 @@ REQUIRED_LANDLOCK_ABI = 1
 signals, truncation) the system call filter stops on its own."""
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """More is not parsed: pypdf needs several times a document's size, and 512 MiB is all the memory there is."""
+MAX_RASTER_BYTES = 1024 * 1024 * 1024
+"""Raster is walked through, not kept: a gibibyte of it takes some seconds and no memory."""
 MAX_READY_BYTES = 4 * 1024
 """The first line: a truth value, a number and one sentence."""
 MAX_ANSWER_BYTES = 64 * 1024

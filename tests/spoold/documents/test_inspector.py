@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from protocols.raster.headers import PWG_FORMAT, URF_FORMAT
 from spoold.documents.inspection import Inspection, unknown
 from spoold.documents.inspector import Inspector
 from spoold.documents.pool import PoolLimits, WorkerPool
 from spoold.documents.process import worker_command
+from spoold.documents.worker.raster import MAX_PAGES_WALKED
 from tests.support import hostile_workers as hostile
+from tests.support import rasters
+from tests.support.rasters import Page, header
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -38,6 +42,54 @@ async def test_pdf_is_counted(name: str, mime: str, pages: int) -> None:
     assert (found.format, found.pages, found.known, found.reason) == (mime, pages, True, None)
 
 
+@pytest.mark.parametrize("kind", [PWG_FORMAT, URF_FORMAT])
+async def test_raster_is_counted(kind: str) -> None:
+    a4, letter = header(595, 842, dots=72), header(612, 792, dots=72)
+    pages = [Page(one, (bytes(one.line_bytes),) * one.height) for one in (a4, letter, a4)]
+    found = await Inspector(WorkerPool()).inspect(kind, chunks(rasters.document(kind, pages)))
+    assert (found.format, found.pages, found.known, found.broken) == (kind, 3, True, False)
+    assert found.page_sizes == ((595.0, 842.0), (612.0, 792.0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [(PWG_FORMAT, b"RaS2PwgRaster\0" + bytes(5000)), (URF_FORMAT, b"UNIRAST\0\0\0\0\1" + bytes(100))],
+)
+async def test_damaged_raster_is_broken(kind: str, document: bytes) -> None:
+    found = await Inspector(WorkerPool()).inspect(kind, chunks(document))
+    assert (found.pages, found.known, found.broken) == (None, False, True)
+    assert found.reason == "the document is damaged"
+
+
+async def test_more_raster_pages_than_are_counted() -> None:
+    page = Page(header(1, 1), (b"x",))
+    found = await Inspector(WorkerPool()).inspect(
+        URF_FORMAT, chunks(rasters.document(URF_FORMAT, [page] * (MAX_PAGES_WALKED + 1)))
+    )
+    assert (found.known, found.reason) == (False, "the document has more pages than are counted")
+
+
+async def test_raster_may_be_longer_than_pdf() -> None:
+    """It is walked through and not kept: 100 MiB take no more memory than 1."""
+    dots = 10_000
+    line = bytes(range(256)) * (dots // 256 + 1)
+    page = Page(header(dots, 5), tuple(line[shift : shift + dots] for shift in range(5)))
+    one = rasters.document(PWG_FORMAT, [page])
+    copies = 2100
+    pool = WorkerPool()
+
+    async def many() -> AsyncIterator[bytes]:
+        yield one
+        for _ in range(copies - 1):
+            yield one[4:]
+
+    found = await Inspector(pool).inspect(PWG_FORMAT, many())
+    assert len(one) * copies > 100 * 1024 * 1024
+    assert found.pages == copies
+    assert pool.last_ended is not None
+    assert pool.last_ended.resident_bytes < 200 * 1024 * 1024
+
+
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
 async def test_a_picture_is_one_page_unread(mime: str) -> None:
     found = await Inspector(WorkerPool()).inspect(mime, never())
@@ -50,8 +102,6 @@ async def test_a_picture_is_one_page_unread(mime: str) -> None:
         "application/postscript",
         "application/vnd.hp-PCL",
         "application/octet-stream",
-        "image/pwg-raster",
-        "image/urf",
         "image/gif",
         "image/tiff",
         "text/plain",

@@ -19,7 +19,7 @@ from spoold.database.migrations import migrate
 from spoold.documents.inspection import Inspection, unknown
 from spoold.documents.inspector import Inspector
 from spoold.documents.pool import WorkerPool
-from spoold.documents.worker.wire import MAX_DOCUMENT_BYTES
+from spoold.documents.worker.wire import MAX_DOCUMENT_BYTES, MAX_RASTER_BYTES
 from spoold.intake.inspection import PATIENCE_S, QUIET_S, Inspections
 from spoold.model.ids import JobId, new_job_id
 from spoold.model.job import Document, Job
@@ -34,7 +34,8 @@ from tests.support.inline_database import InlineDatabase
         ("application/pdf", MAX_DOCUMENT_BYTES, False, None),
         ("application/pdf", MAX_DOCUMENT_BYTES + 1, True, None),
         ("image/jpeg", 100, True, 1),
-        ("image/urf", 100, True, None),
+        ("image/urf", MAX_DOCUMENT_BYTES + 1, False, None),
+        ("image/urf", MAX_RASTER_BYTES + 1, True, None),
         ("text/plain", 100, True, None),
     ],
 )
