@@ -23,7 +23,7 @@ one too many).
 
 import re
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
@@ -66,7 +66,7 @@ _EMPTY_AND_ON = re.compile(rb"\0(?:\x01\n|[\x02\x03][ 0-9])")
 _EMPTY_AND_ON_BYTES = 3
 
 
-class State(Enum):
+class State(IntEnum):
     """Where the conversation stands."""
 
     IDLE = auto()  # nothing asked yet
@@ -172,6 +172,13 @@ class LprConnection:
         if self._may_be_empty:
             return self._received == 0 and self._buffer == b"\0"
         return self._remaining == 0 and not self._buffer
+
+    @property
+    def expected_bytes(self) -> int:
+        """Return how many bytes of a file are still to come, 0 between files."""
+        if self._state in (State.CONTROL, State.DATA):
+            return max(0, self._remaining - len(self._buffer))
+        return 0
 
     def forgive_end_mark(self) -> None:
         """Go on without the zero byte; should it come after all, it is skipped."""

@@ -104,6 +104,8 @@ def decode_text(raw: bytes) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("iso-8859-1")
+    if text.isprintable():
+        return text.strip()
     return "".join(char if char.isprintable() else "\ufffd" for char in text).strip()
 
 

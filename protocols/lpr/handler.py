@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Protocol
 
 from protocols.lpr.control_file import ControlFile
 
@@ -13,6 +15,20 @@ class LprPeer:
 
     host: str
     port: int
+
+    @classmethod
+    def at(cls, address: tuple[Any, ...]) -> "LprPeer":
+        """Return the peer at a socket's address, (host, port) and what may follow."""
+        return cls(_bare(str(address[0])), int(address[1]))
+
+
+@lru_cache(maxsize=1024)
+def _bare(host: str) -> str:
+    found = ip_address(host.partition("%")[0])
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        # A listener on [::] shows IPv4 peers as ::ffff:a.b.c.d; the site's list names them as they are.
+        return str(found.ipv4_mapped)
+    return str(found)
 
 
 class LprRefused(Exception):  # noqa: N818 - not an error of anybody's

@@ -11,7 +11,6 @@ that streams to the end of the connection reads no answer at all.
 
 import contextlib
 import errno
-import ipaddress
 import socket
 import struct
 from collections import Counter
@@ -48,6 +47,10 @@ RECEIVE_BYTES = 256 * KIB
 MIN_PROGRESS_BYTES = 1 * KIB
 # One print server sends many queues' jobs at once, but must leave room for the others.
 ADDRESS_SHARE = 4
+# How often waiting connections are looked at; a deadline may come this much early.
+WATCH_EVERY_S = 1.0
+# Enough for a command, or a control file and what clients write behind it.
+COMMAND_BYTES = 4 * KIB
 # Cleaning up after a cancelled job unlinks files; it must neither be skipped nor hold up the shutdown.
 ABORT_TIMEOUT_S = 5.0
 # Out of file descriptors: give the connections that have some the time to end.
@@ -85,6 +88,7 @@ class LprServer:
         self._on_broken = on_broken
         self._accepting = trio.CancelScope()
         self._draining = False
+        self._time = _Time()
         self._sessions: set[_Session] = set()
         self._per_address: Counter[str] = Counter()
 
@@ -100,16 +104,27 @@ class LprServer:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Accept connections until cancelled, or until drained and all jobs ended; closes the sockets."""
-        async with trio.open_nursery() as connections:
-            try:
-                with self._accepting:
-                    async with trio.open_nursery() as acceptors:
-                        for listening in sockets:
-                            acceptors.start_soon(self._accept, listening, connections)
-                        task_status.started()
-            finally:
-                for listening in sockets:
-                    listening.close()
+        async with trio.open_nursery() as watching:
+            watching.start_soon(self._watch)
+            async with trio.open_nursery() as connections:
+                try:
+                    with self._accepting:
+                        async with trio.open_nursery() as acceptors:
+                            for listening in sockets:
+                                acceptors.start_soon(self._accept, listening, connections)
+                            task_status.started()
+                finally:
+                    for listening in sockets:
+                        listening.close()
+            watching.cancel_scope.cancel()
+
+    async def _watch(self) -> None:
+        """Look after all whom we wait for in one task: a deadline for every byte costs more than the byte."""
+        while True:
+            self._time.now_s = trio.current_time()
+            for session in tuple(self._sessions):
+                session.let_go_if_too_slow()
+            await trio.sleep(WATCH_EVERY_S)
 
     def drain(self) -> None:
         """Take no new connections or jobs; `serve` returns when the jobs in progress have ended."""
@@ -121,7 +136,7 @@ class LprServer:
     async def _accept(self, listening: trio.socket.SocketType, connections: trio.Nursery) -> None:
         while True:
             try:
-                accepted, _ = await listening.accept()
+                accepted, address = await listening.accept()
             except OSError as error:
                 if error.errno in NOT_LISTENING:
                     raise
@@ -130,14 +145,10 @@ class LprServer:
                 await trio.sleep(ACCEPT_PAUSE_S)
                 continue
             family, kind, number = accepted.family, accepted.type, accepted.detach()
-            self._admit(socket.socket(family, kind, fileno=number), connections)
+            self._admit(socket.socket(family, kind, fileno=number), LprPeer.at(address), connections)
 
-    def _admit(self, accepted: socket.socket, connections: trio.Nursery) -> None:
+    def _admit(self, accepted: socket.socket, peer: LprPeer, connections: trio.Nursery) -> None:
         """Start serving a connection, or close it without a byte."""
-        peer = _peer(accepted)
-        if peer is None:
-            accepted.close()
-            return
         if not self._allowed(peer.host):
             _reset(accepted)
             self._on_refused(peer)
@@ -147,7 +158,7 @@ class LprServer:
             _reset(accepted)
             log.warning("lpr connections exhausted", peer=peer.host, connections=len(self._sessions))
             return
-        session = _Session(PlainStream(accepted), peer, self._handler, self._limits)
+        session = _Session(PlainStream(accepted), peer, self._handler, self._limits, self._time)
         self._sessions.add(session)
         self._per_address[peer.host] += 1
         connections.start_soon(self._serve_one, session)
@@ -171,10 +182,18 @@ class LprServer:
                 del self._per_address[peer.host]
 
 
+class _Time:
+    """What time it was when connections were looked at last, in seconds."""
+
+    now_s = 0.0
+
+
 class _Session:
     """One connection being served."""
 
-    def __init__(self, stream: PlainStream, peer: LprPeer, handler: LprHandler, limits: LprLimits) -> None:
+    def __init__(
+        self, stream: PlainStream, peer: LprPeer, handler: LprHandler, limits: LprLimits, time: _Time
+    ) -> None:
         self.peer = peer
         self._stream = stream
         self._handler = handler
@@ -184,8 +203,11 @@ class _Session:
         self._job: LprJob | None = None
         self._scope = trio.CancelScope()
         self._waiting_for_command = False
-        # Time the peer may still let us wait before it has made progress; our own work does not count.
-        self._patience_s = limits.idle_timeout_s
+        self._time = time
+        # Since when the peer has made no progress, None when it just has; our own work does not count.
+        self._waiting_since_s: float | None = None
+        self._waiting = False
+        self._too_slow = False
         self._progress = 0
 
     def close(self) -> None:
@@ -195,6 +217,13 @@ class _Session:
         """End the connection if no job is in progress on it."""
         if self._waiting_for_command and self._job is None:
             self._scope.cancel()
+
+    def let_go_if_too_slow(self) -> None:
+        """End the wait for a peer that takes too long."""
+        since_s = self._waiting_since_s if self._waiting else None
+        if since_s is not None and self._time.now_s - since_s >= self._limits.idle_timeout_s:
+            self._too_slow = True
+            self._stream.stop_receiving()
 
     async def run(self, draining: Callable[[], bool]) -> None:
         """Serve until the peer is done, breaks the protocol, or is refused."""
@@ -317,9 +346,13 @@ class _Session:
             await self._stream.finish()
 
     async def _send(self, data: bytes) -> None:
+        # An answer is one byte, for which there is room but in a peer that takes none of its answers.
+        sent = self._stream.send_now(data)
+        if sent == len(data):
+            return
         try:
             with trio.fail_after(self._limits.idle_timeout_s):
-                await self._stream.send_all(data)
+                await self._stream.send_all(data[sent:])
         except trio.TooSlowError:
             raise DisconnectedError("the peer does not read its answers") from None
 
@@ -331,39 +364,30 @@ class _Session:
             else:
                 self._connection.receive_data(data)
         if not isinstance(event, DataPiece):
-            self._patience_s, self._progress = self._limits.idle_timeout_s, 0
+            self._waiting_since_s, self._progress = None, 0
         return event
 
     async def _receive(self) -> bytes | None:
         """Return what the peer sends, or None when all that is missing is the zero byte behind a file."""
-        began = trio.current_time()
-        complete = self._connection.wants_only_end_mark
-        patience_s = min(self._patience_s, self._limits.end_mark_timeout_s) if complete else self._patience_s
-        try:
-            with trio.fail_after(patience_s):
-                data = await self._stream.receive(RECEIVE_BYTES)
-        except trio.TooSlowError:
-            if complete:
-                return None
-            raise RemoteProtocolError("the peer is too slow", status_hint=1) from None
-        self._patience_s = max(0.0, self._patience_s - (trio.current_time() - began))
+        if self._connection.wants_only_end_mark:
+            with trio.move_on_after(self._limits.end_mark_timeout_s):
+                return await self._stream.receive(COMMAND_BYTES)
+            return None
+        if self._waiting_since_s is None:
+            self._waiting_since_s = self._time.now_s
+        self._waiting = True
+        data = await self._stream.receive(self._expected_bytes())
+        self._waiting = False
+        if self._too_slow:
+            raise RemoteProtocolError("the peer is too slow", status_hint=1)
         self._progress += len(data)
         if self._progress >= MIN_PROGRESS_BYTES:
-            self._patience_s, self._progress = self._limits.idle_timeout_s, 0
+            self._waiting_since_s, self._progress = None, 0
         return data
 
-
-def _peer(accepted: socket.socket) -> LprPeer | None:
-    """Return who connected, or None if it is gone already."""
-    try:
-        name = accepted.getpeername()
-    except OSError:
-        return None
-    address = ipaddress.ip_address(str(name[0]).partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        # A listener on [::] shows IPv4 peers as ::ffff:a.b.c.d; the site's list names them as they are.
-        address = address.ipv4_mapped
-    return LprPeer(str(address), int(name[1]))
+    def _expected_bytes(self) -> int:
+        # Memory for a large piece has to be asked for and given back; commands are small.
+        return min(RECEIVE_BYTES, max(COMMAND_BYTES, self._connection.expected_bytes + 1))
 
 
 def _reset(accepted: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """What every table of the configuration has in common, and whether an address is on one of its lists."""
 
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,9 +22,14 @@ class Section(BaseModel):
 
 def listed(host: str, networks: tuple[Network, ...]) -> bool:
     """Return whether a peer's numeric address (IPv4-mapped too) is in one of them; in doubt it is not."""
+    address = _read(host)
+    return address is not None and any(address in network for network in networks)
+
+
+@lru_cache(maxsize=1024)
+def _read(host: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
