@@ -165,7 +165,7 @@ class _IncomingJob:
         self._peer = peer
         self._network = network
         self._principal = principal
-        self._job_id = new_job_id()
+        self._job_id = new_job_id(door.clock.now())
         self._documents: list[Document] = []
         self._names: list[str] = []
         self._arrived: list[Incoming] = []

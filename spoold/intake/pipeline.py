@@ -102,7 +102,7 @@ class Intake:
             SpoolError: a refusal; where the sender is known a job row keeps the reason for its owner.
         """
         self.validate(submission)
-        job_id = new_job_id()
+        job_id = new_job_id(self._parts.clock.now())
         async with self._body(submission.queue.name, job_id):
             try:
                 received = await self._receive(job_id, 1, incoming, submission.queue)
@@ -137,7 +137,7 @@ class Intake:
     async def create_job(self, submission: Submission) -> Job:
         """Open a job whose documents come later ("Create-Job", RFC 8011 4.2.4)."""
         self.validate(submission)
-        job = self._new_job(submission, new_job_id())
+        job = self._new_job(submission, new_job_id(self._parts.clock.now()))
         created = await self._parts.database.write(
             lambda connection: transitions.begin(connection, job, actor=submission.actor), short=True
         )
