@@ -16,6 +16,7 @@ from protocols.ipp.values import (
     integer,
     keyword,
     name_,
+    no_value,
     range_,
     text_of,
     unsupported,
@@ -72,7 +73,9 @@ def held_job_attributes(queue: Queue) -> tuple[Attribute, ...]:
         range_("job-hold-until-time-supported", Range(0, int(queue.expires_after.total_seconds()))),
         keyword("job-release-action-default", actions[0]),
         keyword("job-release-action-supported", *actions, *((BY_PIN,) if queue.pins else ())),
+        no_value("job-account-id-default"),
         boolean("job-account-id-supported", True),
+        no_value("job-accounting-user-id-default"),
         boolean("job-accounting-user-id-supported", True),
     )
     if not queue.pins:

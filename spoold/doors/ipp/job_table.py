@@ -165,6 +165,14 @@ def _octets(
     return JobAttribute(frozenset(columns), lambda viewing, line: encode(of(viewing, line)))
 
 
+def _if_known(attribute: JobAttribute, known: Callable[[JobLine], bool]) -> JobAttribute:
+    """Leave an attribute out that must not say "no-value" (RFC 8011 5.3.13)."""
+    encode = attribute.encode
+    return JobAttribute(
+        attribute.columns, lambda viewing, line: encode(viewing, line) if known(line) else b""
+    )
+
+
 def _title(viewing: Viewing, line: JobLine) -> bytes:
     title = viewing.title(line) if viewing.rights(line)[2] else None
     return clip(title, _MAX_NAME_OCTETS).encode() if title else _PRIVATE
@@ -348,7 +356,9 @@ JOB_ATTRIBUTES: Mapping[str, JobAttribute] = MappingProxyType(
         "job-pages": _integer("job-pages", "pages", of=_pages),
         "job-pages-completed": _integer("job-pages-completed", "impressions", of=_done),
         "number-of-intervening-jobs": _integer("number-of-intervening-jobs", of=lambda _v, _line: 0),
-        "output-device-assigned": _octets("output-device-assigned", _NAME, "printer", of=_printer),
+        "output-device-assigned": _if_known(
+            _octets("output-device-assigned", _NAME, "printer", of=_printer), lambda line: bool(line.printer)
+        ),
         RELEASE_ACTION: JobAttribute(frozenset({"template"}), _release_action),
         "job-privacy-attributes": _fixed(keyword("job-privacy-attributes", "all")),
         "job-privacy-scope": _fixed(keyword("job-privacy-scope", "owner")),
