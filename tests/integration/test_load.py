@@ -5,6 +5,8 @@ import http.client
 import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.status import is_successful
 from protocols.limits import HttpLimits
 from tests.integration.conftest import MakeDaemon
-from tests.integration.daemon import CANARY_DOCUMENT, Daemon
+from tests.integration.daemon import CANARY_DOCUMENT, ROOT, Daemon
 from tests.integration.ipp_asking import answer_of, ask, message, print_job
 
 MIB = 1024 * 1024
@@ -134,6 +136,62 @@ def test_a_gibibyte_goes_in_and_out_in_constant_memory(make_daemon: MakeDaemon, 
 
     assert growth <= MAX_GROWTH_BYTES, f"resident memory grew by {growth / MIB:.1f} MiB"
     assert containers(daemon) == [], "a container was left behind"
+
+
+IDLE_CONNECTIONS = 10_000
+MAX_IDLE_GROWTH_BYTES = 100 * MIB
+# Everything else that a daemon and its clients have open.
+OTHER_DESCRIPTORS = 500
+IDLE_TIMEOUT_S = 120.0
+
+
+def post(octets: bytes) -> bytes:
+    """Return the whole HTTP request."""
+    return (
+        b"POST /ipp/print/open HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/ipp\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(octets), octets)
+    )
+
+
+def test_ten_thousand_idle_connections_take_little_memory(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """Kept after an answer, as by workstations that watch a queue; another client is served as usual."""
+    # What the daemon may open is bounded by the machine: where that is too little, fewer are opened, and the
+    # bound is for as many.
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = allowed if allowed != resource.RLIM_INFINITY else 2 * IDLE_CONNECTIONS
+    count = min(IDLE_CONNECTIONS, most - OTHER_DESCRIPTORS)
+    daemon = make_daemon(SITE.format(folder=tmp_path), listen={"ipp": "127.0.0.1:0"})
+    assert daemon.process is not None
+    question = encode(message(Operation.GET_PRINTER_ATTRIBUTES, "open"))
+    for _ in range(20):
+        ask(daemon.ports["ipp"], question)
+    before = rss_bytes(daemon.process.pid)
+    idlers = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.idlers", str(daemon.ports["ipp"]), str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert idlers.stdin is not None
+        assert idlers.stdout is not None
+        idlers.stdin.write(post(question).hex() + "\n")
+        idlers.stdin.flush()
+        assert idlers.stdout.readline() == "ready\n"
+        growth = rss_bytes(daemon.process.pid) - before
+        began = time.perf_counter()
+        assert is_successful(ask(daemon.ports["ipp"], print_job(format="text/plain") + b"Text.\n").code)
+        printed_s = time.perf_counter() - began
+        still_open = int(idlers.communicate("\n", timeout=IDLE_TIMEOUT_S)[0])
+    finally:
+        idlers.kill()
+        idlers.wait()
+    assert still_open == count
+    assert growth <= MAX_IDLE_GROWTH_BYTES * count / IDLE_CONNECTIONS, (
+        f"{count} idle connections took {growth / MIB:.1f} MiB"
+    )
+    assert printed_s < MAX_P99_S * 8, f"a page took {printed_s:.2f} s beside them"
 
 
 SLOW_HEADS = 500
