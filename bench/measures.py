@@ -20,6 +20,7 @@ from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
 
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 LARGE_BYTES = 512 * MIB
 RELEASES = 5
 # A client that is not done by then never will be.
@@ -174,15 +175,21 @@ def _handshakes(seconds: float) -> Measure:
     return _requests("TLS handshakes, 2 clients", 2, lambda _server: b"", handshakes=True, seconds=seconds)
 
 
-def _first_byte() -> Measure:
-    row = Row("First byte of 1 MiB at the printer after release", "ms", lower=True)
+def _first_byte(size: str, document: bytes, releases: int, *, further_bytes: int = 0) -> Measure:
+    row = Row(f"First byte of {size} at the printer after release", "ms", lower=True)
 
     def run(server: Server, printer: Printer) -> dict[str, float]:
         if isinstance(server, Cupsd):
-            found = [first_byte.at_cupsd(server, printer, _MEDIUM) for _ in range(RELEASES)]
+            found = [
+                first_byte.at_cupsd(server, printer, document, further_bytes=further_bytes)
+                for _ in range(releases)
+            ]
         elif isinstance(server, Spoold):
             portal = first_byte.Portal(server)
-            found = [first_byte.at_spoold(server, printer, portal, _MEDIUM) for _ in range(RELEASES)]
+            found = [
+                first_byte.at_spoold(server, printer, portal, document, further_bytes=further_bytes)
+                for _ in range(releases)
+            ]
             portal.close()
         else:
             raise TypeError(f"nothing can be released at {server.name}")
@@ -231,7 +238,8 @@ def measures(*, quick: bool) -> list[Measure]:
         _attributes(1, seconds, "polled", *POLLED),
         _attributes(8, seconds, "polled", *POLLED),
         _handshakes(seconds),
-        _first_byte(),
+        _first_byte("1 MiB", _MEDIUM, RELEASES),
+        _first_byte("1 GiB", _SMALL, 1, further_bytes=GIB - len(_SMALL)),
         _large_job(),
         _large_job(tls=True),
         _jobs("1 MiB", _MEDIUM, 1, jobs // 2),
