@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_PIN, CANARY_TITLE, Daemon
 
 MakeDaemon = Callable[..., Daemon]
-CANARIES = (CANARY_TITLE.encode(), CANARY_PASSWORD.encode(), CANARY_DOCUMENT)
+CANARIES = (CANARY_TITLE.encode(), CANARY_PASSWORD.encode(), CANARY_PIN.encode(), CANARY_DOCUMENT)
 
 
 @pytest.fixture(name="make_daemon")

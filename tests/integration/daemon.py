@@ -21,6 +21,7 @@ STOP_TIMEOUT_S = 40.0
 # Marks that run through every integration test and must be found nowhere afterwards.
 CANARY_TITLE = "canary-title-5f1d0c"
 CANARY_PASSWORD = "canary-password-93ab7e"
+CANARY_PIN = "canary-pin-70c1e4"
 CANARY_DOCUMENT = b"canary-document-c2d94f"
 
 
