@@ -27,6 +27,7 @@ from spoold.release.completion import follow
 from spoold.release.conclusion import Conclusions
 from spoold.release.grant import Grant, GrantBook, GrantVoid
 from spoold.release.ledger import Ledger
+from spoold.release.raster_plan import with_drawing
 from spoold.release.rendering import Renderings, Source, failed_words
 from spoold.release.template import outward, template_of
 from spoold.release.verification import open_document, store_trouble, verify
@@ -110,7 +111,8 @@ class Forwarder:
         if documents is None:
             documents = await self.ledger.documents(job.id)
         masked = self.site().masks(job.queue)
-        told, remarks = fit(outward(template_of(job)), self.printers.capabilities(adapter.name))
+        abilities = with_drawing(self.printers.capabilities(adapter.name), documents)
+        told, remarks = fit(outward(template_of(job)), abilities)
         ticket = Ticket(
             token=job.token,
             user_name=outward_user_name(masked=masked, name=job.claimed_name),

@@ -1,13 +1,15 @@
 """How a document is drawn for a printer: what the job asks for, as far as the printer can do it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from protocols.ipp.media import size_of
 from protocols.ipp.values import Attribute, Collection, Range, Resolution
 from protocols.raster.headers import PWG_FORMAT, URF_FORMAT, Space
 from spoold.documents.plan import RenderPlan
 from spoold.documents.rendering import RenderingFailed
-from spoold.printers.capabilities import CONVERTS, Capabilities
+from spoold.model.job import Document
+from spoold.printers.capabilities import CONVERTS, MAX_COPIES, Capabilities, Choice
 
 # PWG 5100.7 has no default size; a printer that names none has A4 in it outside of North America.
 _A4 = (21000, 29700)
@@ -21,6 +23,7 @@ _PWG_TYPES = {"srgb_8": Space.SRGB, "sgray_8": Space.SGRAY, "black_1": Space.BLA
 _URF_TYPES = {"SRGB24": Space.SRGB, "W8": Space.SGRAY}
 # "urf-supported": how back sides are turned.
 _URF_BACKS = {"DM1": "normal", "DM2": "flipped", "DM3": "rotated", "DM4": "manual-tumble"}
+_SCALINGS = ("auto", "auto-fit", "fill", "fit", "none")
 # What is done with the document here, and must not be done by the printer again.
 _DONE_HERE = frozenset({"page-ranges", "print-scaling"})
 
@@ -29,6 +32,17 @@ def target_of(kind: str, abilities: Capabilities) -> str | None:
     """Return what a document of this kind can be drawn as for a printer; None when it cannot be."""
     possible = CONVERTS.get(kind.lower(), frozenset()) & abilities.formats
     return next((one for one in (PWG_FORMAT, URF_FORMAT) if one in possible), None)
+
+
+def with_drawing(abilities: Capabilities | None, documents: Iterable[Document]) -> Capabilities | None:
+    """Return what a printer can do when these documents are drawn for it: copies and ranges, too."""
+    if abilities is None or not all(
+        one.format.lower() not in abilities.formats and target_of(one.format, abilities) for one in documents
+    ):
+        return abilities
+    scaling = Choice(_SCALINGS, abilities.choices["print-scaling"].default)
+    choices = {**abilities.choices, "print-scaling": scaling}
+    return replace(abilities, copies=max(abilities.copies, MAX_COPIES), page_ranges=True, choices=choices)
 
 
 def plan_of(

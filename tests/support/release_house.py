@@ -18,6 +18,7 @@ from policy.rules import RuleSource
 from protocols.ipp.values import Attribute
 from spoold.database import jobs, records
 from spoold.database.engine import Database
+from spoold.documents.rendering import Renderer
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import Pin, PinKeeper
 from spoold.keys.words import PIN, TITLE, PrivateWords
@@ -31,6 +32,7 @@ from spoold.model.queue import Authentication, Queue, Release
 from spoold.model.site import Site
 from spoold.printers.base import PrinterAdapter
 from spoold.printers.directory import PrinterDirectory
+from spoold.printers.notebook import Notebook
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
@@ -232,10 +234,13 @@ async def open_house(
     blobs: BlobStore | None = None,
     files: bool = False,
     running: bool = True,
+    notebook: Notebook | None = None,
+    renderer: Renderer | None = None,
 ) -> AsyncIterator[House]:
     """A house whose service runs until the block ends.
 
     Args:
+        notebook: what printers have said that they can do.
         blobs: where containers lie; in memory by default, so that no thread is at work when a mocked
             clock finds every task waiting.
         files: they lie in files below `root`, as in the daemon.
@@ -259,7 +264,7 @@ async def open_house(
         return box[0].accounts.get(user_id)
 
     first = site_of(named, printers, rules)
-    directory = PrinterDirectory(site=current, clock=clock, metrics=metrics, make=make)
+    directory = PrinterDirectory(site=current, clock=clock, metrics=metrics, make=make, notebook=notebook)
     service = ReleaseService(
         ReleaseParts(
             site=current,
@@ -267,6 +272,7 @@ async def open_house(
             store=store,
             words=words,
             printers=directory,
+            renderer=renderer or Renderer(),
             people=people,
             clock=clock,
             metrics=metrics,
