@@ -163,6 +163,11 @@ class LprConnection:
         return self._speaks_lpr
 
     @property
+    def ended(self) -> bool:
+        """Return whether the peer has said that it will send no more."""
+        return self._eof
+
+    @property
     def wants_only_end_mark(self) -> bool:
         """Return whether a file is here but for the zero byte behind it, which some clients never send."""
         if self._state is State.CONTROL:

@@ -241,7 +241,8 @@ class _Session:
                 await self._say_no()
                 raise
             else:
-                await self._stream.finish()
+                if not self._connection.ended:
+                    await self._stream.finish()
             finally:
                 await self._abort()
 
