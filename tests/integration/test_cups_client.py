@@ -228,3 +228,22 @@ def test_a_job_canceled_while_it_is_sent_is_not_held(daemon: Daemon, cups: Cups,
     recorder.close()
     assert_free(cups, "open")
     assert daemon.command("store-check")["findings"] == []
+
+
+# -- compressed --
+
+
+@pytest.mark.parametrize("method", ["gzip", "deflate"])
+def test_what_cups_compresses_is_held_as_it_was(
+    daemon: Daemon, cups: Cups, tmp_path: Path, method: str
+) -> None:
+    recorder = Recorder(daemon.ports["ipp"])
+    cups.add_raw_queue(method, f"ipp://localhost:{recorder.port}/ipp/print/open?compression={method}")
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(png() + b"." * 200_000)
+    cups.wait_for("completed", cups.lp(method, picture, user="alice", document_format="image/png"))
+    recorder.close()
+    (sent,) = [request for request in recorder.requests() if request.document]
+    assert sent.message.group(GroupTag.OPERATION).string("compression") == method
+    assert len(sent.document) < 10_000
+    assert [(job["state"], job["size_bytes"]) for job in daemon.jobs()] == [("held", picture.stat().st_size)]
