@@ -20,8 +20,9 @@ from jeepney import (
     message_bus,
     new_method_call,
 )
-from jeepney.auth import AuthenticationError
-from jeepney.io.trio import DBusConnection, open_dbus_connection
+from jeepney.auth import BEGIN, AuthenticationError, Authenticator
+from jeepney.bus import get_bus
+from jeepney.io.trio import DBusConnection
 from jeepney.wrappers import unwrap_msg
 
 from spoold.printers.advertise import AvahiError, EntryState, NameTakenError, RefusedError
@@ -52,6 +53,9 @@ _BREAKS = (
 )
 # What also keeps one from being made: addresses in DBUS_SYSTEM_BUS_ADDRESS that jeepney cannot read.
 _NO_CONNECTION = (*_BREAKS, AuthenticationError, RuntimeError)
+_HUNG_UP = "the system bus has closed the connection"
+# dbus-daemon lets nobody in whom the machine's user database does not know; nss-systemd knows a DynamicUser.
+_REFUSED = "the system bus refuses the daemon's user; is libnss-systemd installed?"
 
 
 @asynccontextmanager
@@ -61,15 +65,36 @@ async def open_avahi(on_change: Callable[[], None]) -> AsyncIterator["SystemAvah
     Raises:
         AvahiError: there is no bus, or the connection to it ended.
     """
-    with _as_avahi_error(_NO_CONNECTION), trio.fail_after(CALL_TIMEOUT_S):
-        connection = await open_dbus_connection("SYSTEM")
-    with _as_avahi_error(_BREAKS):
-        async with connection, trio.open_nursery() as nursery:
+    with _as_avahi_error(_NO_CONNECTION, _REFUSED), trio.fail_after(CALL_TIMEOUT_S):
+        stream = await _sign_in()
+    with _as_avahi_error(_BREAKS, _HUNG_UP):
+        async with DBusConnection(stream.socket) as connection, trio.open_nursery() as nursery:
             bus = _Bus(connection, on_change)
             nursery.start_soon(bus.receive)
+            await bus.call(message_bus.Hello())
             await _subscribe(bus)
             yield SystemAvahi(bus)
             nursery.cancel_scope.cancel()
+
+
+async def _sign_in() -> trio.SocketStream:
+    """Connect to the bus as the user we are; jeepney's own way leaves a socket open when it fails (0.9.0)."""
+    stream = await trio.open_unix_socket(get_bus("SYSTEM"))
+    try:
+        conversation = Authenticator(inc_null_byte=False)
+        await stream.send_all(b"\0")
+        for line in conversation:
+            await stream.send_all(line)
+            if not conversation.authenticated:
+                received = await stream.receive_some()
+                if not received:
+                    raise trio.EndOfChannel
+                conversation.feed(received)
+        await stream.send_all(BEGIN)
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
 
 
 class SystemAvahi:
@@ -207,8 +232,12 @@ def _strings(service: Service) -> list[bytes]:
 
 
 @contextmanager
-def _as_avahi_error(kinds: tuple[type[BaseException], ...]) -> Iterator[None]:
-    """Turn errors of these kinds into an AvahiError, out of the groups that nurseries make of them."""
+def _as_avahi_error(kinds: tuple[type[BaseException], ...], closed: str) -> Iterator[None]:
+    """Turn errors of these kinds into an AvahiError, out of the groups that nurseries make of them.
+
+    Args:
+        closed: what it means that the bus has closed the connection.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
@@ -216,12 +245,12 @@ def _as_avahi_error(kinds: tuple[type[BaseException], ...]) -> Iterator[None]:
         # A cancellation goes its way, and so does a mistake of ours.
         if other is not None or expected is None:
             raise
-        raise AvahiError(_words(expected)) from group
+        raise AvahiError(_words(expected, closed)) from group
     except kinds as error:
-        raise AvahiError(_words(error)) from error
+        raise AvahiError(_words(error, closed)) from error
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, closed: str = "") -> str:
     """Say in a line what is wrong."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -230,8 +259,8 @@ def _words(error: BaseException) -> str:
             return "there is no system bus (D-Bus) to reach Avahi by"
         case trio.TooSlowError():
             return f"Avahi or the system bus does not answer within {CALL_TIMEOUT_S:g} s"
-        case trio.EndOfChannel():
-            return "the system bus has closed the connection"
+        case trio.EndOfChannel() | trio.BrokenResourceError() | trio.ClosedResourceError():
+            return closed
         case DBusErrorResponse():
             return f"{error.name}: {error.data}"
     return str(error) or type(error).__name__
