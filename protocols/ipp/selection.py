@@ -17,6 +17,7 @@ _PRINTER_ENDINGS = ("-default", "-supported", "-ready", "-database")
 
 _JOB_GROUPS = frozenset({"all", "job-description", "job-template"})
 _DOCUMENT_GROUPS = frozenset({"all", "document-description", "document-template"})
+_SUBSCRIPTION_GROUPS = frozenset({"all", "subscription-description", "subscription-template"})
 _PRINTER_GROUPS = frozenset({"all", "printer-description", "job-template"})
 
 
@@ -79,6 +80,15 @@ def job_selection(requested: Sequence[str], default: Sequence[str] = ("all",)) -
 def document_selection(requested: Sequence[str], default: Sequence[str] = ("all",)) -> Selection:
     """Return what a query for documents wants (PWG 5100.5 3.2.2); `default` as for `job_selection`."""
     return _selection(requested or default, _DOCUMENT_GROUPS, "document-description", of_printer=False)
+
+
+def subscription_selection(requested: Sequence[str], default: Sequence[str] = ("all",)) -> Selection:
+    """Return what a query for subscriptions wants (RFC 3995 11.2.4); `default` as for `job_selection`."""
+    asked = requested or default
+    if "subscription-template" in asked:
+        # What is asked for and what is told of a subscription are few; nobody wants half of them.
+        asked = (*asked, "subscription-description")
+    return _selection(asked, _SUBSCRIPTION_GROUPS, "subscription-description", of_printer=False)
 
 
 def _selection(

@@ -17,7 +17,8 @@ from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
 from spoold.app.upkeep import QueueCounts, check_store, keep_health
 from spoold.doors.control import ControlParts, ControlServer
-from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
+from spoold.doors.ipp.declarations import SUPPORTED
+from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.ipp.queue_control import standing_of

@@ -26,6 +26,7 @@ class Action(enum.StrEnum):
     IDENTIFY_QUEUE = "identify-queue"
     OPERATE_QUEUE = "operate-queue"
     SUBMIT = "submit"
+    SUBSCRIBE = "subscribe"
     READ_PRINTERS = "read-printers"
     READ_STATE = "read-state"
     READ_JOB = "read-job"
@@ -62,6 +63,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         # Pause it, close it, have new jobs wait, cancel what is in it.
         Action.OPERATE_QUEUE: _STAFF,
         Action.SUBMIT: _ALL,
+        # To events of what one may know of; whose subscription it is, the subscription itself says.
+        Action.SUBSCRIBE: _ALL,
         Action.READ_PRINTERS: _KNOWN,
         # Print clients that cannot sign in watch the state of what they have just sent; they get no name.
         Action.READ_STATE: _SENDER | _OWNER | _STAFF,

@@ -40,6 +40,7 @@ class IppCase:
 
 
 _ALL = keyword("requested-attributes", "all")
+_NO_SUBSCRIPTION = integer("notify-subscription-id", 99)
 _CLAIM = name_("requesting-user-name", "alice")
 # More than one where the state of the job decides.
 IPP: Mapping[Operation, tuple[IppCase, ...]] = {
@@ -69,6 +70,14 @@ IPP: Mapping[Operation, tuple[IppCase, ...]] = {
     Operation.PAUSE_PRINTER: (IppCase((_CLAIM,), undone_by=Operation.RESUME_PRINTER),),
     Operation.DISABLE_PRINTER: (IppCase((_CLAIM,), undone_by=Operation.ENABLE_PRINTER),),
     Operation.HOLD_NEW_JOBS: (IppCase((_CLAIM,), undone_by=Operation.RELEASE_HELD_NEW_JOBS),),
+    # A request without anything to subscribe to; whose subscriptions are whose: tests of the door.
+    Operation.CREATE_PRINTER_SUBSCRIPTIONS: (IppCase((_CLAIM,), status=0x0400),),
+    Operation.CREATE_JOB_SUBSCRIPTIONS: (IppCase((_CLAIM,), status=0x0400),),
+    Operation.GET_SUBSCRIPTIONS: (IppCase((_CLAIM,)),),
+    Operation.GET_SUBSCRIPTION_ATTRIBUTES: (IppCase((_NO_SUBSCRIPTION,), status=0x0406),),
+    Operation.RENEW_SUBSCRIPTION: (IppCase((_NO_SUBSCRIPTION,), status=0x0406),),
+    Operation.CANCEL_SUBSCRIPTION: (IppCase((_NO_SUBSCRIPTION,), status=0x0406),),
+    Operation.GET_NOTIFICATIONS: (IppCase((integer("notify-subscription-ids", 99),), status=0x0406),),
     # None of these was told anything.
     Operation.RESUME_PRINTER: (IppCase((_CLAIM,)),),
     Operation.ENABLE_PRINTER: (IppCase((_CLAIM,)),),

@@ -13,8 +13,8 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import integer
 from spoold.doors.control import COMMANDS
-from spoold.doors.ipp.dispatch import OPERATIONS, SUPPORTED, Object
-from spoold.doors.ipp.dispatch import Declaration as IppDeclaration
+from spoold.doors.ipp.declarations import OPERATIONS, SUPPORTED, Object
+from spoold.doors.ipp.declarations import Declaration as IppDeclaration
 from spoold.doors.web.guard import RouteDeclaration, Surface
 from spoold.doors.web.routes import ROUTES
 from spoold.model.access import ALLOWED, Action, Standing
@@ -88,7 +88,7 @@ def test_ipp_operation(
             assert answer.ipp_status == case.status
         if case.undone_by is not None:
             assert [(entry["queue"], "job" in entry) for entry in changes.audit] == [(kind.queue, False)]
-            assert not (changes.jobs or changes.paper)
+            assert (changes.jobs, changes.paper) == (set(), 0)
             assert spooler.ipp(Who.OPERATOR, case.undone_by, queue=kind.queue).ipp_status == 0
         elif case.makes_job:
             check_made_job(spooler, answer, changes, who)

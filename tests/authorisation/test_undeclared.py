@@ -6,7 +6,7 @@ import pytest
 
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import integer
-from spoold.doors.ipp.dispatch import SUPPORTED
+from spoold.doors.ipp.declarations import SUPPORTED
 from spoold.doors.web.routes import ROUTES
 from tests.authorisation.spooler import Kind, Spooler, Who
 

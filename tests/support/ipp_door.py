@@ -24,7 +24,8 @@ from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, charset, integer, name_, natural_language, uri
 from protocols.limits import IppLimits
 from spoold.database import jobs, records
-from spoold.doors.ipp.dispatch import SUPPORTED, IppDispatcher
+from spoold.doors.ipp.declarations import SUPPORTED
+from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.ipp.queue_control import standing_of
@@ -176,11 +177,15 @@ class IppHouse:
         job: int | None = None,
         document: Sequence[bytes] = (),
         template: Sequence[Attribute] = (),
+        subscription: Sequence[Attribute] = (),
         **how: Any,
     ) -> Reply:
         """Send a well-formed request; `how` as for `send`."""
         about = () if job is None else (integer("job-id", job),)
         message = request_for(operation, *about, *attributes, queue=queue, template=template)
+        if subscription:
+            groups = (*message.groups, Group(GroupTag.SUBSCRIPTION, tuple(subscription)))
+            message = replace(message, groups=groups)
         return await self.send([encode(message), *document], queue=queue, **how)
 
     async def send(

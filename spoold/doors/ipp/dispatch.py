@@ -1,8 +1,5 @@
 """From an HTTP request to an operation and back: one table of operations, one order of checks."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import Enum
 from ipaddress import ip_address
 
 import structlog
@@ -13,22 +10,12 @@ from protocols.http.message import Request, Response
 from protocols.ipp.decoder import Decoder
 from protocols.ipp.encoder import encode
 from protocols.ipp.message import Message
-from protocols.ipp.operations import Operation
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
-from spoold.doors.ipp import (
-    documents,
-    jobs,
-    listing,
-    pins,
-    queue_control,
-    queues,
-    resources,
-    settings,
-    submit,
-)
+from spoold.doors.ipp import resources
 from spoold.doors.ipp.context import IppRequest, answer
+from spoold.doors.ipp.declarations import TABLE, Declaration, Handler, Object
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
 from spoold.doors.ipp.holding import pin_of
 from spoold.doors.ipp.pins import comes_with_pin
@@ -49,93 +36,6 @@ REALM = "spoold"
 # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
 FIRST_IPP_ERROR = 0x0400
 OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
-
-# An answer that is made again and again comes encoded.
-Handler = Callable[[Door, IppRequest], Awaitable[Message | bytes]]
-
-
-class Object(Enum):
-    """What an operation is about."""
-
-    QUEUE = "queue"
-    JOB = "job"
-
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One operation: what it is about, what one must be allowed to do, and who answers it.
-
-    Args:
-        fresh: the password is checked anew, whatever was proven minutes ago.
-        by_pin: who answers somebody whose only proof is the job's PIN.
-        repeatable: the answer is the same for everybody who sends the same octets (`doors.ipp.repeats`).
-    """
-
-    operation: Operation
-    about: Object
-    action: Action
-    handler: Handler
-    fresh: bool = False
-    by_pin: Handler | None = None
-    repeatable: bool = False
-
-
-OPERATIONS: tuple[Declaration, ...] = (
-    Declaration(Operation.PRINT_JOB, Object.QUEUE, Action.SUBMIT, submit.print_job),
-    Declaration(Operation.VALIDATE_JOB, Object.QUEUE, Action.SUBMIT, submit.validate_job),
-    Declaration(Operation.CREATE_JOB, Object.QUEUE, Action.SUBMIT, submit.create_job),
-    Declaration(Operation.SEND_DOCUMENT, Object.JOB, Action.SEND_DOCUMENT, submit.send_document),
-    Declaration(Operation.CLOSE_JOB, Object.JOB, Action.SEND_DOCUMENT, submit.close_job),
-    Declaration(Operation.CANCEL_JOB, Object.JOB, Action.READ_STATE, jobs.cancel_job),
-    Declaration(Operation.GET_JOB_ATTRIBUTES, Object.JOB, Action.READ_STATE, listing.get_job_attributes),
-    Declaration(Operation.GET_JOBS, Object.QUEUE, Action.READ_QUEUE, listing.get_jobs),
-    Declaration(Operation.CANCEL_MY_JOBS, Object.QUEUE, Action.CANCEL_MINE, jobs.cancel_my_jobs),
-    Declaration(Operation.HOLD_JOB, Object.JOB, Action.HOLD, jobs.hold_job),
-    Declaration(
-        Operation.RELEASE_JOB,
-        Object.JOB,
-        Action.RELEASE,
-        jobs.release_job,
-        fresh=True,
-        by_pin=pins.release_by_pin,
-    ),
-    Declaration(
-        Operation.GET_PRINTER_ATTRIBUTES,
-        Object.QUEUE,
-        Action.READ_QUEUE,
-        queues.get_printer_attributes,
-        repeatable=True,
-    ),
-    Declaration(
-        Operation.GET_USER_PRINTER_ATTRIBUTES, Object.QUEUE, Action.READ_QUEUE, queues.get_printer_attributes
-    ),
-    Declaration(
-        Operation.SET_JOB_ATTRIBUTES,
-        Object.JOB,
-        Action.CHANGE_JOB,
-        settings.set_job_attributes,
-        fresh=True,
-    ),
-    Declaration(Operation.GET_DOCUMENTS, Object.JOB, Action.READ_STATE, documents.get_documents),
-    Declaration(
-        Operation.GET_DOCUMENT_ATTRIBUTES, Object.JOB, Action.READ_STATE, documents.get_document_attributes
-    ),
-    Declaration(Operation.CANCEL_JOBS, Object.QUEUE, Action.OPERATE_QUEUE, jobs.cancel_jobs, fresh=True),
-    Declaration(Operation.PAUSE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.pause_printer),
-    Declaration(Operation.RESUME_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.resume_printer),
-    Declaration(Operation.DISABLE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.disable_printer),
-    Declaration(Operation.ENABLE_PRINTER, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.enable_printer),
-    Declaration(Operation.HOLD_NEW_JOBS, Object.QUEUE, Action.OPERATE_QUEUE, queue_control.hold_new_jobs),
-    Declaration(
-        Operation.RELEASE_HELD_NEW_JOBS,
-        Object.QUEUE,
-        Action.OPERATE_QUEUE,
-        queue_control.release_held_new_jobs,
-    ),
-    Declaration(Operation.IDENTIFY_PRINTER, Object.QUEUE, Action.IDENTIFY_QUEUE, queues.identify_printer),
-)
-SUPPORTED = tuple(declaration.operation for declaration in OPERATIONS)
-_TABLE = {int(declaration.operation): declaration for declaration in OPERATIONS}
 
 
 class IppDispatcher:
@@ -182,8 +82,8 @@ class IppDispatcher:
 
     async def _bind(self, request: Request, message: Message, remainder: bytes) -> IppRequest:
         """Find out who asks and what about; everything but the operation itself."""
-        target = target_of(request, message, _TABLE)
-        declaration = _TABLE[message.code]
+        target = target_of(request, message, TABLE)
+        declaration = TABLE[message.code]
         queue = self._door.site().queues.get(target.queue)
         if queue is None:
             raise NotFound(f"There is no queue {target.queue!r} here.")
@@ -218,7 +118,7 @@ class IppDispatcher:
             raise
 
     async def _run(self, ipp: IppRequest) -> Response:
-        declaration = _TABLE[ipp.message.code]
+        declaration = TABLE[ipp.message.code]
         if declaration.by_pin is not None and comes_with_pin(ipp):
             return await self._run_by_pin(declaration.by_pin, ipp)
         try:
@@ -348,7 +248,7 @@ def _ipp_status(error: RemoteProtocolError) -> int:
 
 def _require_tls(ipp: IppRequest) -> None:
     if ipp.queue.authentication is Authentication.REQUIRED and not _is_private(ipp.http):
-        declaration = _TABLE[ipp.message.code]
+        declaration = TABLE[ipp.message.code]
         if declaration.action in (Action.SUBMIT, Action.SEND_DOCUMENT):
             raise NotAuthorized("This queue is printed to over ipps:// only; change the printer's address.")
 

@@ -8,6 +8,7 @@ from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.doors.ipp.context import IppRequest
 from spoold.doors.ipp.kept_lists import KeptLists
+from spoold.doors.ipp.notifications import Subscriptions
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.identity.authenticator import Identity
 from spoold.intake.pipeline import Intake
@@ -41,6 +42,7 @@ class Door:
     limits: DaemonLimits
     attributes: QueueAttributes
     orders: QueueOrders = field(default_factory=QueueOrders)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
     kept_lists: KeptLists = field(default_factory=KeptLists)
 
 

@@ -118,6 +118,14 @@ class _Moment(NamedTuple):
     described_at: datetime
 
 
+class LastChanges(NamedTuple):
+    """What a queue is now, and since when it and what it can do are as they are."""
+
+    state: tuple[PrinterState, Standing]
+    state_at: datetime
+    described_at: datetime
+
+
 @dataclass(slots=True)
 class _Changes:
     """When a queue's state and its configuration last changed, as far as anybody looked."""
@@ -231,6 +239,11 @@ class QueueAttributes:
         """Notice what has changed, so that the times of change are right although nobody has asked."""
         for queue in queues:
             self._look(queue, now)
+
+    def last_changes(self, queue: Queue, now: datetime) -> "LastChanges":
+        """Return a queue's state and when it and the configuration last changed, as far as anybody looked."""
+        changes = self._look(queue, now)
+        return LastChanges(self._state(queue), changes.state_at, changes.described_at)
 
     def uuid_of(self, queue: Queue) -> uuid.UUID:
         """Return the queue's "printer-uuid": the same as long as server and queue keep their names."""

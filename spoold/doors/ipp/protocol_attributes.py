@@ -7,6 +7,7 @@ from protocols.ipp.compression import COMPRESSIONS
 from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import (
+    Range,
     boolean,
     charset,
     enum,
@@ -15,10 +16,12 @@ from protocols.ipp.values import (
     mime,
     name_,
     natural_language,
+    range_,
     text,
 )
 from spoold.doors.ipp.capabilities import ANY_FORMAT, JOB_TEMPLATE, OPERATION_CREATION
 from spoold.doors.ipp.job_attributes import SETTABLE, WHICH_JOBS
+from spoold.doors.ipp.notifications import DEFAULT_LEASE_S, EVENT_LIFE_S, MAX_LEASE_S, Event
 
 # Drivers and Print Support Apps go by it: it must stay the same, whatever stands behind a queue.
 DEVICE_ID = "MFG:spoold;MDL:Held Queue;CMD:PDF,PWGRaster,AppleRaster,URF,JPEG,PNG;"
@@ -30,7 +33,7 @@ NEXT_DOCUMENT_S = 300
 @cache
 def protocol_attributes(operations: tuple[Operation, ...]) -> tuple[Attribute, ...]:
     """Return the attributes that are the same for every queue."""
-    return (*_protocol(operations), *_jobs(), *_holding(), *_make())
+    return (*_protocol(operations), *_notifications(), *_jobs(), *_holding(), *_make())
 
 
 def _protocol(operations: Sequence[Operation]) -> tuple[Attribute, ...]:
@@ -52,6 +55,20 @@ def _protocol(operations: Sequence[Operation]) -> tuple[Attribute, ...]:
         boolean("preferred-attributes-supported", False),
         keyword("identify-actions-supported", "display"),
         keyword("identify-actions-default", "display"),
+    )
+
+
+def _notifications() -> tuple[Attribute, ...]:
+    return (
+        keyword("notify-events-default", Event.JOB_COMPLETED),
+        keyword("notify-events-supported", *Event),
+        keyword("notify-pull-method-supported", "ippget"),
+        integer("notify-lease-duration-default", DEFAULT_LEASE_S),
+        range_("notify-lease-duration-supported", Range(1, MAX_LEASE_S)),
+        integer("notify-max-events-supported", len(Event)),
+        integer("ippget-event-life", EVENT_LIFE_S),
+        keyword("subscription-privacy-attributes", "all"),
+        keyword("subscription-privacy-scope", "owner"),
     )
 
 

@@ -18,6 +18,7 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.holding import DROPPED, MAX_NAME_OCTETS, READ_ELSEWHERE, Wishes, wishes_of
 from spoold.doors.ipp.job_attributes import creation_answer
+from spoold.doors.ipp.subscriptions import make_asked
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import PIN
@@ -65,7 +66,7 @@ async def print_job(door: Door, request: IppRequest) -> Message:
         return asked
     submission = await _with_pin(door, _submission(request, asked), asked)
     job = await door.intake.submit(submission, _incoming(request))
-    return _created(request, job, asked)
+    return await _created(door, request, job, asked)
 
 
 async def create_job(door: Door, request: IppRequest) -> Message:
@@ -74,7 +75,7 @@ async def create_job(door: Door, request: IppRequest) -> Message:
     if isinstance(asked, Message):
         return asked
     job = await door.intake.create_job(await _with_pin(door, _submission(request, asked), asked))
-    return _created(request, job, asked)
+    return await _created(door, request, job, asked)
 
 
 async def send_document(door: Door, request: IppRequest) -> Message:
@@ -240,16 +241,21 @@ def _pieces(found: Iterator[bytes]) -> Iterator[bytes]:
         raise BrokenCompression(words, error=str(error)) from error
 
 
-def _created(request: IppRequest, job: Job, asked: Asked) -> Message:
+async def _created(door: Door, request: IppRequest, job: Job, asked: Asked) -> Message:
+    # RFC 3995 11.1.3: a job comes with subscriptions to itself.
+    subscribed = await make_asked(door, request, job, is_new=True)
+    ignored = any("notify-subscription-id" not in group for group in subscribed)
     return answer(
         request.message,
-        _success(asked),
-        groups=[Group(GroupTag.JOB, creation_answer(request, job))],
+        _success(asked, ignored=ignored),
+        groups=[Group(GroupTag.JOB, creation_answer(request, job)), *subscribed],
         unsupported=asked.refused,
     )
 
 
-def _success(asked: Asked) -> Status:
+def _success(asked: Asked, *, ignored: bool = False) -> Status:
+    if ignored:
+        return Status.SUCCESSFUL_OK_IGNORED_SUBSCRIPTIONS
     if asked.refused:
         return Status.SUCCESSFUL_OK_IGNORED_OR_SUBSTITUTED_ATTRIBUTES
     return Status.SUCCESSFUL_OK

@@ -14,7 +14,7 @@ from spoold.app.discovery import make_advertiser, outside_port
 from spoold.app.parts import Parts, build_parts
 from spoold.app.reload import Reloader
 from spoold.config.loader import load
-from spoold.doors.ipp.dispatch import SUPPORTED
+from spoold.doors.ipp.declarations import SUPPORTED
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.printers.dns_sd import ServiceNames
 from spoold.runtime.systemd import Notifier

@@ -8,7 +8,7 @@ from protocols.ipp.encoder import encode
 from protocols.ipp.message import Group, Message
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import boolean, integer, keyword
-from spoold.doors.ipp.dispatch import OPERATIONS, Object
+from spoold.doors.ipp.declarations import OPERATIONS, Object
 from spoold.model.errors import Busy, TooManyAttempts
 from spoold.model.jobstate import JobState
 from tests.support.ipp_door import TEXT, IppHouse, MemoryBody, last, request_for

@@ -8,7 +8,7 @@ import pytest
 from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import keyword, name_, octets
-from spoold.doors.ipp.dispatch import OPERATIONS
+from spoold.doors.ipp.declarations import OPERATIONS
 from spoold.model.jobstate import JobState
 from tests.support.ipp_door import TEXT, IppHouse, Reply
 

@@ -10,7 +10,7 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.registry import JOB_TEMPLATE as REGISTERED_TEMPLATE
 from protocols.ipp.values import keyword
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE
-from spoold.doors.ipp.dispatch import OPERATIONS
+from spoold.doors.ipp.declarations import OPERATIONS
 from spoold.doors.ipp.job_table import JOB_ATTRIBUTES
 from tests.support.ipp_door import IppHouse
 
