@@ -39,6 +39,8 @@ MAX_REMEMBERED = 256
 _SUFFIXES = {
     "application/pdf": "pdf",
     "application/postscript": "ps",
+    "application/vnd.hp-PCL": "pcl",
+    "application/vnd.hp-PCLXL": "pxl",
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/pwg-raster": "pwg",

@@ -5,7 +5,7 @@ zero byte. `replay` speaks it over a plain socket, as blocking clients do.
 """
 
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 YES = b"\0"
 ANSWER_TIMEOUT_S = 20.0
@@ -53,7 +53,6 @@ class Exchange:
     held: tuple[Held, ...]
     last: bytes = b""
     closes: bool = True
-    source: str = field(default="", repr=False)
 
 
 def _control(raw: bytes, name: bytes, *, mark: bytes = b"\0") -> tuple[bytes, bytes]:
@@ -221,13 +220,18 @@ class ExchangeFailedError(Exception):
     """The server did not answer as the client needs it."""
 
 
-def replay(exchange: Exchange, host: str, port: int) -> bytes:
+def replay(exchange: Exchange, host: str, port: int, *, source: str = "") -> bytes:
     """Speak an exchange; return what the server says after the last piece, until it closes.
+
+    Args:
+        source: the address to come from, of this machine; any when empty.
 
     Raises:
         ExchangeFailedError: an answer was not "yes", or did not come.
     """
-    with socket.create_connection((host, port), timeout=ANSWER_TIMEOUT_S) as connection:
+    with socket.create_connection(
+        (host, port), timeout=ANSWER_TIMEOUT_S, source_address=(source, 0)
+    ) as connection:
         for number, piece in enumerate(exchange.says):
             connection.sendall(piece)
             try:
