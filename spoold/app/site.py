@@ -21,13 +21,18 @@ def build_site(config: Config, limits: DaemonLimits) -> Site:
     return Site(
         name=config.server.name,
         queues={name: config.queue(name) for name in config.queues},
-        printers={name: _printer(config, name) for name in config.printers},
+        printers=printers_of(config),
         policy=compile_policy(config),
         mask_names=config.server.mask_names,
         max_document_bytes=limits.max_document_bytes,
         forget_after=FORGET_AFTER,
         lpr_networks=config.lpr.mapped(),
     )
+
+
+def printers_of(config: Config) -> dict[str, Printer]:
+    """Return the printers of a configuration by their names."""
+    return {name: _printer(config, name) for name in config.printers}
 
 
 def _printer(config: Config, name: str) -> Printer:

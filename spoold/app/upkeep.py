@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from holdstore.check import check
 from holdstore.errors import HoldStoreError
 from spoold.app.certificates import renew_if_ended
+from spoold.app.conversion import ConversionHealth
 from spoold.app.parts import Parts
 from spoold.database import jobs
 from spoold.database.engine import Database
@@ -69,8 +70,9 @@ def _counts(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
 
 
 async def keep_health(parts: Parts) -> None:
-    """Look at store, database, sandbox, certificate and clock, for ever."""
+    """Look at store, database, sandbox, certificate, conversion and clock, for ever."""
     steps = ClockStepDetector(parts.clock)
+    conversion = ConversionHealth(parts)
     round_number = 0
     while True:
         _look_at_disk(parts)
@@ -78,6 +80,7 @@ async def keep_health(parts: Parts) -> None:
         if round_number % PROBE_EVERY == 0:
             await _look_at_sandbox(parts)
             _look_at_certificate(parts)
+        await conversion.look(again=round_number % PROBE_EVERY == 0)
         step_s = steps.observe()
         if step_s:
             parts.metrics.clock_stepped()

@@ -21,6 +21,19 @@ def check(config_path: str, as_json: bool) -> int:
             print_json({**asdict(problem), "file": str(problem.file)})
         else:
             click.echo("\n".join(map(clean, str(problem).splitlines())), err=True)
-    if not problems and not as_json:
-        click.echo(f"{config_path}: fine")
+    if not problems:
+        remark = _remark(Path(config_path))
+        if remark is not None:
+            # No mistake of the file: the daemon would start, and a reload goes through.
+            click.echo(clean(f"{config_path}: {remark}."), err=True)
+        if not as_json:
+            click.echo(f"{config_path}: fine")
     return 2 if problems else 0
+
+
+def _remark(path: Path) -> str | None:
+    """Say what the machine lacks for what the file names."""
+    from spoold.app.conversion import remark  # noqa: PLC0415 - loaded only for a file without mistakes
+    from spoold.config import loader  # noqa: PLC0415
+
+    return remark(loader.load(path))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
+from protocols.raster.headers import PWG_FORMAT, Space
 from spoold.documents.plan import RenderPlan, fitting_of, ghostscript_arguments
 from spoold.documents.process import Ended, WorkerProcess, refit_command, render_command
 from spoold.documents.worker.render import EXIT_NOT_STARTED, EXIT_TOO_LARGE
@@ -39,6 +40,14 @@ MISSING_WORDS = "Ghostscript, which converts documents for printers, is not inst
 _SEARCHED = "/usr/bin:/usr/local/bin:/bin"
 # The program has closed its pipe; it needs no longer to be gone as well.
 _EXIT_S = 5.0
+
+
+_PROBE = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 72 72]>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R>>endobj\n"
+    b"trailer<</Root 1 0 R/Size 4>>\nstartxref\n0\n%%EOF\n"
+)
 
 
 class RenderingFailed(Exception):  # noqa: N818 - it reads as what happened
@@ -68,6 +77,10 @@ class RenderingLimits:
     """With a page ready, the printer is not kept waiting longer than this for the rest."""
 
 
+async def _once(document: bytes) -> AsyncGenerator[bytes]:
+    yield document
+
+
 def ghostscript() -> str | None:
     """Return where Ghostscript is, None when it is not installed."""
     return shutil.which("gs", path=_SEARCHED)
@@ -85,6 +98,16 @@ class Renderer:
     def program(self) -> str | None:
         """Where Ghostscript is; looked for each time, because it can be installed while the daemon runs."""
         return self._program or ghostscript()
+
+    async def probe(self) -> str | None:
+        """Draw a harmless page; returns why that did not work, None when it did."""
+        plan = RenderPlan(PWG_FORMAT, Space.SGRAY, (72, 72), (2540, 2540), pages=1)
+        try:
+            async with self.render(plan, _once(_PROBE)) as rendering:
+                await rendering.prepared()
+        except RenderingFailed as error:
+            return error.words
+        return None
 
     @contextlib.asynccontextmanager
     async def render(self, plan: RenderPlan, chunks: AsyncIterator[bytes]) -> AsyncGenerator["Rendering"]:
