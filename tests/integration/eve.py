@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -96,9 +97,16 @@ class Bus:
                 stderr=log,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not (self.root / "bus").exists():
+        # The socket is there a moment before anybody listens on it.
+        while not self._answers():
             assert time.monotonic() < deadline, (self.root / "log").read_text()
             time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.connect(str(self.root / "bus"))
+            return True
+        return False
 
     def stop(self) -> None:
         """Stop the bus and remove its files."""
