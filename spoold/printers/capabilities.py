@@ -202,6 +202,19 @@ DEFAULT = Capabilities(
 """What a folder can do, and what a queue says of itself until one of its printers has answered."""
 
 
+def with_conversion(capabilities: Capabilities) -> Capabilities:
+    """Return what may be asked of a printer: copies and pages are made here where PDF is drawn here."""
+    if "application/pdf" in capabilities.formats or "application/pdf" not in capabilities.accepted:
+        return capabilities
+    scaling = Choice(DEFAULT.choices["print-scaling"].values, capabilities.choices["print-scaling"].default)
+    return replace(
+        capabilities,
+        choices={**capabilities.choices, "print-scaling": scaling},
+        copies=max(capabilities.copies, MAX_COPIES),
+        page_ranges=True,
+    )
+
+
 def common(printers: Sequence[Capabilities]) -> Capabilities:
     """Return what every one of these printers can do; never empty, `DEFAULT` for none.
 

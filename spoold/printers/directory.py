@@ -10,7 +10,7 @@ from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.queue import Queue
 from spoold.model.site import CurrentSite
 from spoold.printers.base import PrinterAdapter, PrinterDescription, Supply
-from spoold.printers.capabilities import DEFAULT, Capabilities, common, overridden
+from spoold.printers.capabilities import DEFAULT, Capabilities, common, overridden, with_conversion
 from spoold.printers.folder_printer import SCHEME, FolderPrinter
 from spoold.printers.health import unknown
 from spoold.printers.ipp_printer import IppPrinter
@@ -151,7 +151,7 @@ class PrinterDirectory:
     def queue_capabilities(self, queue: Queue) -> Capabilities:
         """Return what all printers of a queue can do, as they last said, with what the site overrides."""
         known = [found for name in queue.printers if (found := self.capabilities(name)) is not None]
-        return overridden(common(known), queue.capabilities)
+        return overridden(common([with_conversion(one) for one in known]), queue.capabilities)
 
     def queue_supplies(self, queue: Queue) -> tuple[Supply, ...]:
         """Return what the printers of a queue are filled with, as they last said."""

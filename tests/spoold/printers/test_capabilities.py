@@ -7,7 +7,7 @@ import pytest
 
 from protocols.ipp.values import Range, Resolution, boolean, enum, keyword, mime, range_, resolution
 from spoold.model.queue import CapabilityOverrides
-from spoold.printers.capabilities import CHOICES, DEFAULT, Capabilities, common, overridden
+from spoold.printers.capabilities import CHOICES, DEFAULT, Capabilities, common, overridden, with_conversion
 from spoold.printers.said import read
 from tests.support.capabilities import A3, A4, LETTER, group
 
@@ -122,3 +122,11 @@ def test_resolutions_in_urf_are_those_of_the_raster() -> None:
         keyword("urf-supported", "W8"),
     )
     assert "RS300-600" in many.urf
+
+
+def test_who_has_its_pdf_drawn_here_can_have_copies_and_pages_made_here() -> None:
+    modest = replace(OFFICE, formats=frozenset({"image/urf"}), copies=1, page_ranges=False)
+    drawn = with_conversion(modest)
+    assert (drawn.copies, drawn.page_ranges) == (999, True)
+    for other in (OFFICE, replace(modest, formats=frozenset({"image/jpeg"}))):
+        assert with_conversion(other) is other
