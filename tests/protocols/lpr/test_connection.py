@@ -384,3 +384,92 @@ def test_every_state_of_the_table_can_be_reached_and_left() -> None:
     left = {state for state, _ in TRANSITIONS}
     assert reached == set(State) - {State.BROKEN}
     assert left == reached - {State.CLOSED, State.REPLYING}
+
+
+# -- files that end in their client's own way
+
+
+def _until_quiet(data: bytes) -> Conversation:
+    """Feed what a client says before it waits for its answer."""
+    return Conversation().feed(data)
+
+
+@pytest.mark.parametrize("first", ["control", "data"])
+def test_a_missing_zero_byte_is_forgiven_when_the_next_file_follows(first: str) -> None:
+    control, data = control_file()[:-1], data_file(end=b"")
+    files = control + data if first == "control" else data + control
+    conversation = Conversation().feed(b"\x02secure\n" + files, eof=True)
+    assert conversation.kinds.count("JobComplete") == 1
+    assert conversation.document == DATA
+
+
+def test_a_missing_zero_byte_is_forgiven_when_the_caller_has_waited_long_enough() -> None:
+    conversation = _until_quiet(b"\x02secure\n" + control_file()[:-1])
+    for more in (b"", data_file(end=b""), b""):
+        assert conversation.feed(more).connection.wants_only_end_mark or not more
+        conversation.connection.forgive_end_mark()
+        conversation.feed(b"")
+    assert conversation.kinds[-1] == "JobComplete"
+    assert conversation.document == DATA
+    # Should it come after all, it is skipped.
+    conversation.feed(b"\0", eof=True)
+    assert conversation.kinds[-1] == "ConnectionClosed"
+
+
+def test_nothing_is_forgiven_while_bytes_are_missing() -> None:
+    for begun in (b"", control_file()[:-5], control_file() + data_file()[:-5]):
+        conversation = _until_quiet(b"\x02secure\n" + begun)
+        assert not conversation.connection.wants_only_end_mark
+        kinds = conversation.kinds
+        conversation.connection.forgive_end_mark()
+        assert conversation.feed(b"").kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("sent", "document"),
+    [
+        (b"\0", b""),
+        (b"\0\x01\n", b""),
+        (b"\0\x00 zeros", b"\0\x00 zeros"),
+        (b"\0\x02binary", b"\0\x02binary"),
+        (b"%PDF", b"%PDF"),
+        (b"", b""),
+    ],
+)
+def test_a_count_of_zero_is_an_unknown_length_or_an_empty_file(sent: bytes, document: bytes) -> None:
+    conversation = Conversation().feed(
+        b"\x02secure\n" + control_file() + b"\x030 dfA001host\n" + sent, eof=True
+    )
+    assert conversation.document == document
+    assert conversation.kinds.count("JobComplete") == 1
+
+
+def test_an_empty_file_before_the_control_file_ends_at_once() -> None:
+    conversation = Conversation().feed(b"\x02secure\n" + data_file(b"", count=0) + control_file())
+    assert conversation.kinds[-1] == "JobComplete"
+    assert DataEnd("dfA001host", 0) in conversation.events
+
+
+def test_an_empty_file_s_zero_byte_alone_is_waited_on_before_it_is_the_end() -> None:
+    conversation = _until_quiet(b"\x02secure\n" + control_file() + data_file(b"", count=0))
+    assert conversation.kinds[-1] == "SubcommandDataFile"
+    assert conversation.connection.wants_only_end_mark
+    conversation.connection.forgive_end_mark()
+    assert conversation.feed(b"").kinds[-1] == "JobComplete"
+
+
+def test_the_same_number_may_come_again_on_one_connection() -> None:
+    """AS/400 with DESTOPT(XAIX) sends both files once for every copy."""
+    conversation = Conversation().feed(CONTROL_FIRST + CONTROL_FIRST.partition(b"\n")[2], eof=True)
+    assert conversation.kinds.count("JobComplete") == 2
+    conversation = Conversation().feed(DATA_FIRST + DATA_FIRST.partition(b"\n")[2], eof=True)
+    assert conversation.kinds.count("JobComplete") == 2
+
+
+def test_what_is_expected_is_what_is_missing() -> None:
+    connection = Conversation().connection
+    assert connection.expected_bytes == 0
+    conversation = _until_quiet(b"\x02secure\n" + control_file()[:-11])
+    assert conversation.connection.expected_bytes == 10
+    conversation = _until_quiet(b"\x02secure\n" + control_file() + data_file(count=70_000, end=b""))
+    assert conversation.connection.expected_bytes == 70_000 - len(DATA)

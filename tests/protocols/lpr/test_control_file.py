@@ -140,3 +140,20 @@ def test_descriptions_find_their_files_by_name_then_by_order() -> None:
     assert (first.source_name, first.format) == ("two", "l")
     assert (second.data_file, second.source_name, second.format) == ("dfA001long", "one", "f")
     assert third == ControlDocument("dfC001h")
+
+
+def test_carriage_returns_alone_end_lines_where_there_are_no_line_feeds() -> None:
+    parsed = parse_control_file(b"Hhost\rPanna\rldfA001host\r", LprLimits())
+    assert (parsed.host, parsed.user) == ("host", "anna")
+    assert [document.data_file for document in parsed.documents] == ["dfA001host"]
+
+
+def test_lines_of_one_system_only_are_passed_over() -> None:
+    raw = b"HAS400\nPQPGMR\nXAS/400\n-Class=ASCII\n1font\nIldfA417AS400\nfdfA417AS400\nNQPRINT\n"
+    parsed = parse_control_file(raw, LprLimits())
+    assert (parsed.user, [document.data_file for document in parsed.documents]) == ("QPGMR", ["dfA417AS400"])
+
+
+def test_999_copies_may_be_asked_for_line_by_line() -> None:
+    (document,) = parse_control_file(b"Panna\n" + b"fdfA001host\n" * 999, LprLimits()).documents
+    assert document.copies == 999

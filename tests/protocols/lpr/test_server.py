@@ -353,6 +353,17 @@ async def test_cancelling_the_server_aborts_jobs_in_progress() -> None:
     assert len(handler.begun) == 1
 
 
+async def test_a_client_without_zero_bytes_is_answered_after_a_while(nursery: trio.Nursery) -> None:
+    running = await serve(nursery, end_mark_timeout_s=0.05)
+    client = await running.connect()
+    await client.say(b"\x02secure\n")
+    await client.say(b"\x02%d cfA001host\n" % len(CONTROL))
+    await client.say(CONTROL)
+    await client.say(b"\x03%d dfA001host\n" % len(DATA))
+    await client.say(DATA)
+    assert running.handler.finished[0].documents == {"dfA001host": DATA}
+
+
 # --- time: real sockets, a clock that jumps
 
 
