@@ -38,7 +38,7 @@ _READ_BYTES = 1024 * 1024
 EXIT_DONE, EXIT_NO_SANDBOX = 0, 3
 LIMITS = sandbox.Limits(
     # A page costs 1 to 500 ms, by how much is on it; the program before this one has as much.
-    cpu_s=600,
+    cpu_s=300,
     address_space_bytes=256 * 1024 * 1024,
 )
 

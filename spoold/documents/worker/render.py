@@ -22,8 +22,8 @@ DOCUMENT_PATH = f"/proc/self/fd/{_DOCUMENT}"
 """The name under which the program finds the document."""
 
 LIMITS = sandbox.Limits(
-    # 100 ms are usual for a page, a second is a bad one: hours of paper, and an endless loop ends.
-    cpu_s=600,
+    # 30 ms are usual for a page, a second is a bad one: reams of paper, and an endless loop ends.
+    cpu_s=300,
     # The program with its libraries maps 150 MiB. An A3 page with transparency at 600 dpi took 330 MiB more.
     address_space_bytes=1024 * 1024 * 1024,
     open_files=64,
