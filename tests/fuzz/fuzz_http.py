@@ -57,13 +57,15 @@ CORPUS = (
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" + _GET,
     _CHUNKED[:-5] + b"1\r\nx\r\n" * 200 + b"0\r\n\r\n" + _GET,
     b"PUT /" + b"a" * 50 + b" HTTP/1.1\r\nHost: a\r\n" + b"X-Field: value\r\n" * 6 + b"\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: TLS/1.2,TLS/1.1\r\n\r\n" + _GET,
     b"",
 )
 TOKENS = (
     b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b":", b";", b"%2f", b"/../", b"//", b"0\r\n\r\n", b"\r\n\r\n",
     b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: evil\r\n",
     b"Transfer-Encoding: identity\r\n", b"Expect: 100-continue\r\n", b"Upgrade: h2c\r\n", b"Trailer: X\r\n",
-    b"Connection: close\r\n", b"Connection: Upgrade\r\n", b"HTTP/1.0", b"HTTP/2.0", b"GET ", b"CONNECT ",
+    b"Connection: close\r\n", b"Connection: Upgrade\r\n", b"Upgrade: TLS/1.2\r\n", b"HTTP/1.0", b"HTTP/2.0",
+    b"GET ", b"CONNECT ",
     b"5\r\nhello\r\n", b"fffffffffffffff\r\n", b"+5", b"0x5", b", 5", b";a=b", b"\x0b", b"\x80", b"http://a",
 )  # fmt: skip
 
