@@ -20,13 +20,13 @@ SYSTEM_UNITS = "/usr/lib/systemd/system"
 INSTALLED_COMMAND = "/usr/lib/spoold/venv/bin/spoold"
 MAX_EXPOSURE = 1.2
 NAMES = ("spoold.service", "spoold-ipp.socket", "spoold-web.socket", "spoold-lpr.socket")
-# What the document worker and the daemon need beyond reading, writing and sockets (security reference 5.5).
+# What the document workers and the daemon need beyond reading, writing and sockets (security reference 5.5).
 NEEDED_CALLS = frozenset(
     {
-        "landlock_create_ruleset", "landlock_restrict_self", "prctl", "prlimit64", "setsid", "pidfd_open",
-        "pidfd_send_signal", "waitid", "wait4", "memfd_create", "execve", "clone3", "vfork", "fsync",
-        "fdatasync", "fallocate", "flock", "rename", "renameat2", "getrandom", "epoll_create1", "accept4",
-        "statx", "kill",
+        "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "prctl", "prlimit64",
+        "setsid", "pidfd_open", "pidfd_send_signal", "waitid", "wait4", "memfd_create", "execve", "clone3",
+        "vfork", "fsync", "fdatasync", "fallocate", "flock", "rename", "renameat2", "getrandom", "epoll_create1",
+        "accept4", "statx", "kill",
     }
 )  # fmt: skip
 FORBIDDEN_CALLS = frozenset(

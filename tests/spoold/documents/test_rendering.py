@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -226,6 +227,30 @@ async def test_a_page_that_never_ends_is_stopped() -> None:
     )
     renderer = Renderer(RenderingLimits(page_timeout_s=1.0))
     assert "took too long" in await failure(octets, plan(), renderer)
+
+
+@pytest.mark.parametrize("name", sorted(pdfs.BOMBS))
+async def test_a_bomb_ends_inside_with_pages_or_words(name: str) -> None:
+    """Whatever is in it: bounded in time and memory, and either every page is right or there are words."""
+    renderer = Renderer(RenderingLimits(page_timeout_s=3.0))
+    low = plan(resolution=(18, 18))
+    rendering = None
+    began = time.monotonic()
+    words = "none are needed"
+    try:
+        async with renderer.render(low, pieces(pdfs.BOMBS[name]())) as rendering:
+            with trio.move_on_after(10):
+                await rendering.prepared()
+                async for _ in rendering.chunks():
+                    pass
+                assert rendering.complete
+    except RenderingFailed as error:
+        words = error.words
+    assert words
+    assert time.monotonic() - began < 60
+    assert rendering is not None
+    assert rendering.ended is not None
+    assert all(one.resident_bytes < 1024 * 1024 * 1024 for one in rendering.ended)
 
 
 async def test_a_huge_page_is_drawn_on_the_medium_and_no_larger() -> None:
