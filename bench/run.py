@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bench.bench_holdstore import main as bench_holdstore
 from bench.full_house import main as full_house
+from bench.lpr import main as bench_lpr
 from bench.measures import Measure, Row, measures
 from bench.printer import Printer, printer
 from bench.servers import CUPSD_KINDS, Eve, Server, cupsd, ippeveprinter, only, spoold
@@ -47,6 +48,7 @@ def main() -> int:
         "--holdstore", action="store_true", help="measure the hold store alone, without peers"
     )
     parser.add_argument("--full-house", action="store_true", help="measure spoold with 50,000 held jobs")
+    parser.add_argument("--lpr", action="store_true", help="measure LPR only")
     arguments = parser.parse_args()
     if arguments.full_house:
         full_house(arguments.directory)
@@ -55,6 +57,9 @@ def main() -> int:
         bench_holdstore([] if arguments.directory is None else ["--directory", str(arguments.directory)])
         return 0
     rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+    if arguments.lpr:
+        bench_lpr(rounds, arguments.directory, quick=arguments.quick)
+        return 0
     chosen = [
         one for one in measures(quick=arguments.quick) if any(arguments.only in row.name for row in one.rows)
     ]
@@ -69,6 +74,8 @@ def main() -> int:
         finally:
             shutil.rmtree(root)
     _report([row for one in chosen for row in one.rows], numbers, syncs, arguments.json)
+    if not arguments.only:
+        bench_lpr(rounds, arguments.directory, quick=arguments.quick)
     return 0
 
 

@@ -61,7 +61,8 @@ class LprLimits:
     # A client that does not send the zero byte behind a file waits for its answer by now; the others have sent
     # it together with the file.
     end_mark_timeout_s: float = 2.0
-    max_connections: int = 256
+    # A quarter of them is one address's share (a print server's with hundreds of queues).
+    max_connections: int = 1_024
 
 
 @dataclass(frozen=True, slots=True)

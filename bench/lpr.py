@@ -1,0 +1,174 @@
+"""LPR jobs a second, side by side with LPRng's lpd: part of `python -m bench.run`, or alone with `--lpr`."""
+
+import base64
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.lprng import Lprng, NotHereError, lprng
+from bench.measures import Row, percentile
+from bench.requests import KIB, pdf
+from bench.servers import cpu_s, only
+from bench.table import table
+from tests.integration.daemon import Daemon
+
+QUEUE = "secure"
+CLIENTS = (1, 8, 64)
+SERVERS = ("spoold", "LPRng lpd")
+CLIENT_TIMEOUT_S = 600.0
+HELD_TIMEOUT_S = 10.0
+WARM_UP = 5
+_DOCUMENT = pdf(10 * KIB)
+_SPOOLD = f"""\
+[lpr]
+allow = ["127.0.0.1/32"]
+[printers.sink]
+uri = "ipp://127.0.0.1:9/ipp/print"
+[queues.{QUEUE}]
+printers = ["sink"]
+authentication = "at-release"
+[limits]
+max_unclaimed_jobs_per_address = 1000000
+"""
+
+
+@dataclass
+class SpooldLpr:
+    """spoold as it always is, with LPR."""
+
+    daemon: Daemon
+    name: str = "spoold"
+    path: str = ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens for LPR."""
+        return self.daemon.ports["lpr"]
+
+    @property
+    def pid(self) -> int:
+        """Its main process."""
+        if self.daemon.process is None:
+            raise RuntimeError("spoold is not running")
+        return self.daemon.process.pid
+
+    def held(self) -> int:
+        """Return how many jobs it holds."""
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall(f"\x03{QUEUE}\n".encode())
+            said = connection.makefile("rb").read()
+        found = re.search(rb"([0-9]+) jobs? (?:is|are) held", said)
+        return int(found[1]) if found else 0
+
+    def forget(self) -> None:
+        """Keep everything: its rate does not depend on it."""
+
+    def cpu_s(self) -> float:
+        """Processor time of its main process, in seconds."""
+        return cpu_s(self)
+
+
+@contextmanager
+def _spoold(directory: Path) -> Iterator[SpooldLpr]:
+    daemon = Daemon(directory, _SPOOLD, listen={"lpr": "127.0.0.1:0"})
+    daemon.start()
+    try:
+        yield SpooldLpr(daemon)
+    finally:
+        daemon.stop()
+
+
+def rows() -> list[Row]:
+    """Return the rows of the table."""
+    return [row for clients in CLIENTS for row in _rows(clients)]
+
+
+def main(rounds: int, directory: Path | None, *, quick: bool) -> dict[str, dict[str, list[float]]]:
+    """Measure, print the table, and return every number by row and server."""
+    numbers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(rounds):
+        with TemporaryDirectory(prefix="spoold-bench-", dir=directory) as root:
+            # lpd's processes run as another user.
+            Path(root).chmod(0o755)
+            _round(Path(root), number, numbers, quick=quick)
+    measured = [name for name in SERVERS if any(name in found for found in numbers.values())]
+    print(table(rows(), numbers, measured))
+    return numbers
+
+
+def _round(root: Path, number: int, numbers: dict[str, dict[str, list[float]]], *, quick: bool) -> None:
+    with ExitStack() as stack:
+        servers: list[SpooldLpr | Lprng] = [stack.enter_context(_spoold(root / "spoold"))]
+        try:
+            servers.append(stack.enter_context(lprng(root / "lprng", QUEUE)))
+        except NotHereError as reason:
+            print(f"LPRng's lpd is not measured: {reason}", file=sys.stderr)
+        for clients in CLIENTS:
+            jobs = (40 if clients == 1 else 80) if quick else (100 if clients == 1 else 240)
+            for server in servers if number % 2 else servers[::-1]:
+                with only(server, list(servers)):
+                    found = _measure(server, clients, jobs)
+                for row, value in found.items():
+                    numbers[row][server.name].append(value)
+                rate = next(iter(found))
+                print(f"  {server.name:17} {found[rate]:10,.1f} per second {rate}", file=sys.stderr)
+
+
+def _rows(clients: int) -> tuple[Row, Row, Row]:
+    name = f"LPR job of 10 KiB, held, {clients} client{'s' if clients > 1 else ''}"
+    return (
+        Row(name, "per second"),
+        Row(f"{name}, p99", "ms", lower=True),
+        Row(f"{name}, processor time", "us each", lower=True),
+    )
+
+
+def _measure(server: SpooldLpr | Lprng, clients: int, jobs: int) -> dict[str, float]:
+    server.forget()
+    held, before_s = server.held(), server.cpu_s()
+    load = {
+        "port": server.port,
+        "clients": clients,
+        "count": jobs,
+        "queue": QUEUE,
+        "document": base64.b64encode(_DOCUMENT).decode(),
+        "warm_up": WARM_UP,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.lpr_load"],
+        input=json.dumps(load),
+        capture_output=True,
+        text=True,
+        timeout=CLIENT_TIMEOUT_S,
+        check=False,
+    )
+    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr[-2000:]}
+    if "error" in result:
+        raise RuntimeError(f"{server.name}: {result['error']}")
+    _check_held(server, held + jobs + WARM_UP)
+    rate, late, cpu = _rows(clients)
+    ordered = sorted(result["latencies_s"])
+    return {
+        rate.name: len(ordered) / result["seconds"],
+        late.name: 1000 * percentile(ordered, 0.99),
+        cpu.name: 1e6 * (server.cpu_s() - before_s) / (len(ordered) + WARM_UP),
+    }
+
+
+def _check_held(server: SpooldLpr | Lprng, expected: int) -> None:
+    """Make sure that no job which was counted is missing."""
+    deadline = time.monotonic() + HELD_TIMEOUT_S
+    while (found := server.held()) < expected:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server.name} holds {found} jobs, not {expected}")
+        time.sleep(0.1)
