@@ -19,7 +19,8 @@ from holdstore.errors import HoldStoreError
 from spoold.app.parts import Parts, build_parts
 from spoold.app.recovery import recover
 from spoold.config.loader import load
-from spoold.database import jobs, records
+from spoold.database import jobs, people, records
+from spoold.database.people import UserRow
 from spoold.intake.inspection import sealed
 from spoold.intake.submission import Incoming, Submission
 from spoold.model.ids import UserId
@@ -125,6 +126,22 @@ class Verdict:
 def owner() -> Principal:
     """Return the person to whom all jobs here belong, just proven."""
     return Principal(UserId("u-fault"), "ana", frozenset(), Role.USER, Method.PASSWORD, datetime.now(UTC))
+
+
+async def move_in(parts: Parts) -> None:
+    """Give the owner an account: without one, a job that a crash left undecided stays so until it expires."""
+    person = owner()
+    account = UserRow(
+        person.id,
+        person.name,
+        "",
+        person.groups,
+        person.role,
+        disabled=False,
+        epoch=0,
+        created_at=person.proven_at,
+    )
+    await parts.database.write(lambda connection: people.insert_user(connection, account))
 
 
 def open_parts(place: Place, stack: ExitStack) -> Parts:

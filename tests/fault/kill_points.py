@@ -25,7 +25,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.fault.house import Place, Sheet, Verdict, copy_of, inspect, open_parts, run_life
+import trio
+
+from tests.fault.house import Place, Sheet, Verdict, copy_of, inspect, move_in, open_parts, run_life
 from tests.integration.eve import Bus, EvePrinter
 
 # Everything that changes what is on disk or at a printer, and what hands bytes on.
@@ -225,7 +227,7 @@ def _child(work: Callable[[], None]) -> None:
 
 def _open_once(place: Place) -> None:
     with ExitStack() as stack:
-        open_parts(place, stack)
+        trio.run(move_in, open_parts(place, stack))
 
 
 def _live_when_told(place: Place, writing: int, go: int) -> None:
