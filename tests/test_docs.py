@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spoold import __version__
 from spoold.cli.main import COMMANDS
 from spoold.model import errors
 from spoold.model.errors import SpoolError
@@ -194,3 +195,9 @@ def test_every_dependency_has_its_reason() -> None:
     for requirement in project["dependencies"]:
         name = re.split(r"[\[<>=~! ]", requirement, maxsplit=1)[0]
         assert re.search(rf"[|`,] ?{re.escape(name)}[`,| ]", design), name
+
+
+def test_the_version_is_the_package_s() -> None:
+    """What clients and people are told is what is built."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__

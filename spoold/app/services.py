@@ -20,8 +20,8 @@ from spoold.doors.control import ControlParts, ControlServer
 from spoold.doors.ipp.declarations import SUPPORTED
 from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.door import Door
-from spoold.doors.ipp.printer import QueueAttributes
-from spoold.doors.ipp.queue_control import standing_of
+from spoold.doors.ipp.printer import QueueAttributes, Standing
+from spoold.doors.ipp.queue_control import standing_of, without_room
 from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
 from spoold.identity.accounts import Accounts
@@ -89,10 +89,15 @@ def _attributes(parts: Parts, counts: QueueCounts, names: ServiceNames) -> Queue
         knowledge=parts.printers,
         site=parts.site,
         dns_sd_name=names.of,
-        standing=functools.partial(standing_of, parts.orders),
+        standing=functools.partial(_standing, parts),
     )
     counts.tell(lambda: attributes.look(parts.site().queues.values(), parts.clock.now()))
     return attributes
+
+
+def _standing(parts: Parts, queue: str) -> Standing:
+    standing = standing_of(parts.orders, queue)
+    return without_room(standing) if parts.admission.is_full else standing
 
 
 def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttributes) -> Service:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import click
 
+from spoold import __version__
 from spoold.cli.output import fail
 from spoold.model.errors import SpoolError
 
@@ -53,7 +54,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="spoold", version="0.1.0", message="spoold %(version)s")
+@click.version_option(package_name="spoold", version=__version__, message="spoold %(version)s")
 def spoold() -> None:
     """Secure print spooler: documents are sealed on arrival and printed only when their owner, just
     signed in, releases them at a printer that reports no error.

@@ -71,6 +71,11 @@ class Admission:
         """Raise if there is no room for a job from this address, whoever will be named in it; as `check`."""
         self._check(("address", peer), self._limits.max_unclaimed_jobs_per_address)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for any job, whoever sends it."""
+        return self._look_for_space() > 0
+
     def may_note(self, submission: Submission) -> bool:
         """Tell whether a refusal of this sender may leave a row; strangers get few of them at a time."""
         if submission.principal is not None:

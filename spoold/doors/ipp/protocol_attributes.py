@@ -16,9 +16,11 @@ from protocols.ipp.values import (
     mime,
     name_,
     natural_language,
+    octets,
     range_,
     text,
 )
+from spoold import __version__
 from spoold.doors.ipp.capabilities import ANY_FORMAT, JOB_TEMPLATE, OPERATION_CREATION
 from spoold.doors.ipp.job_attributes import SETTABLE, WHICH_JOBS
 from spoold.doors.ipp.notifications import DEFAULT_LEASE_S, EVENT_LIFE_S, MAX_LEASE_S, Event
@@ -101,7 +103,11 @@ def _make() -> tuple[Attribute, ...]:
     return (
         text("printer-device-id", DEVICE_ID),
         text("printer-make-and-model", "spoold held queue"),
+        # Of the same length, one value each (PWG 5100.13).
         name_("printer-firmware-name", "spoold"),
+        text("printer-firmware-patches", ""),
+        text("printer-firmware-string-version", __version__),
+        octets("printer-firmware-version", __version__.encode()),
         keyword("printer-kind", "document"),
         # Windows and Android look for these two; "F" would keep Android from printing here.
         text("mopria-certified", "1.3"),

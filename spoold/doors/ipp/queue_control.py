@@ -62,6 +62,16 @@ def standing_of(orders: QueueOrders, queue: str) -> Standing:
     return Standing(tuple(reasons), stopped=paused, accepting=not closed, message=" ".join(messages))
 
 
+def without_room(standing: Standing) -> Standing:
+    """Return what clients are told while the disk is nearly full: they keep their jobs and come again."""
+    return Standing(
+        (*standing.reasons, "spool-area-full"),
+        stopped=standing.stopped,
+        accepting=False,
+        message=f"{standing.message} The spooler's disk is nearly full; jobs wait where they are.".strip(),
+    )
+
+
 async def _give(door: Door, request: IppRequest, order: Order) -> Message:
     actor = proven(request).id
     given = await door.orders.give(

@@ -44,6 +44,15 @@ async def test_a_full_disk_refuses_and_one_with_room_does_not() -> None:
         Disk(free=1 * GIB - 1).admission().check(SUBMISSION)
 
 
+async def test_a_full_disk_is_known_to_be_full() -> None:
+    assert [Disk(free=free).admission().is_full for free in (0, 1 * GIB - 1, 1 * GIB, None)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 async def test_a_store_without_such_a_bound_is_never_full() -> None:
     Disk(free=None).admission().check(SUBMISSION)
 
