@@ -4,7 +4,8 @@ from spoold.app.parts import Parts
 from spoold.app.site import printers_of
 from spoold.app.state import StateDirectory
 from spoold.config.model import Config
-from spoold.documents.rendering import MISSING_WORDS, ghostscript
+from spoold.documents.rendering import ghostscript
+from spoold.documents.rendering_words import MISSING_WORDS
 from spoold.printers.capabilities import Capabilities
 from spoold.printers.notebook import Notebook
 from spoold.release.raster_plan import target_of

@@ -9,7 +9,6 @@ slow, all of it is, and nothing lies on a disk.
 import contextlib
 import os
 import shutil
-import signal
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import trio
 from protocols.raster.headers import PWG_FORMAT, Space
 from spoold.documents.plan import RenderPlan, fitting_of, ghostscript_arguments
 from spoold.documents.process import Ended, WorkerProcess, refit_command, render_command
-from spoold.documents.worker.render import EXIT_NOT_STARTED, EXIT_TOO_LARGE
+from spoold.documents.rendering_words import FAULTS, MISSING_WORDS, why_ended
 from spoold.documents.worker.wire import (
     FRAME_HEAD_BYTES,
     Frame,
@@ -35,7 +34,6 @@ __all__ = ["Renderer", "Rendering", "RenderingFailed", "RenderingLimits", "ghost
 
 log = structlog.get_logger()
 
-MISSING_WORDS = "Ghostscript, which converts documents for printers, is not installed on the spooler"
 # What else a service manager says the program is called changes nothing.
 _SEARCHED = "/usr/bin:/usr/local/bin:/bin"
 # The program has closed its pipe; it needs no longer to be gone as well.
@@ -342,13 +340,13 @@ class Rendering:
             await self._drawing.exited()
         ended = await self._drawing.end()
         expected = self.plan.sides
-        why = _why_ended(ended) if fault is not RenderFault.TOO_MANY_PAGES else None
+        why = why_ended(ended) if fault is not RenderFault.TOO_MANY_PAGES else None
         if fault is None and why is None and expected in (None, self.pages):
             self.complete = True
             self._notify()
             return
         if why is None:
-            why = f"it has {expected} pages, but {self.pages} came out" if fault is None else _FAULTS[fault]
+            why = f"it has {expected} pages, but {self.pages} came out" if fault is None else FAULTS[fault]
         self._fail(why)
         log.warning(
             "rendering-failed",
@@ -382,29 +380,3 @@ class Rendering:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
-
-
-_FAULTS = {
-    RenderFault.DAMAGED: "no readable pages came out of it",
-    RenderFault.TOO_MANY_PAGES: "it has more pages than were counted, or than can be converted",
-    RenderFault.MEMORY: "it needs more memory than is allowed",
-}
-
-
-def _why_ended(ended: Ended) -> str | None:
-    """Say why Ghostscript did not end well; None when it did."""
-    match ended.signal, ended.exit_code:
-        case None, 0:
-            return None
-        case None, code if code == EXIT_TOO_LARGE:
-            return "it is too large to be converted"
-        case None, code if code == EXIT_NOT_STARTED:
-            return "Ghostscript could not be started"
-        case None, _:
-            return "it is damaged or protected, or needs more memory than is allowed"
-        case signal.SIGXCPU, _:
-            return "it needs more processor time than is allowed"
-        case signal.SIGKILL, _:
-            return "Ghostscript was stopped"
-        case _:
-            return "Ghostscript crashed over it"

@@ -233,6 +233,30 @@ def test_a_conversion_can_be_canceled(make_daemon: MakeDaemon, make_printer: Mak
     assert printer.arrived() == []
 
 
+def test_no_helper_outlives_a_killed_daemon(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
+    """Ghostscript is told by the kernel; at the next start the job is held, because no byte had gone out."""
+    printer = make_printer("image/pwg-raster")
+    daemon = started(make_daemon, printer)
+    job = print_to(daemon, endless())
+    daemon.release(job, "alice", wait_s=0.1)
+    wait_until(lambda: helpers_of(daemon) >= {"gs"}, "Ghostscript draws")
+    helpers = helper_pids(daemon)
+    daemon.kill()
+    wait_until(lambda: not [pid for pid in helpers if is_running(pid)], "every helper is gone")
+    daemon.start()
+    (again,) = daemon.wait_for_job("held")
+    assert again["id"] == job
+    assert printer.arrived() == []
+
+
+def test_status_tells_that_conversion_works(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
+    daemon = started(make_daemon, make_printer("image/urf"))
+    wait_until(
+        lambda: daemon.command("status")["components"].get("conversion") == {"state": "ok", "reason": ""},
+        "conversion was tried",
+    )
+
+
 def endless() -> bytes:
     """One page of a form that draws itself ten times, ten levels deep."""
     forms = {
@@ -256,11 +280,26 @@ def endless() -> bytes:
 
 def helpers_of(daemon: Daemon) -> set[str]:
     """Names of the daemon's child processes."""
+    return set(_children(daemon).values())
+
+
+def helper_pids(daemon: Daemon) -> set[int]:
+    return set(_children(daemon))
+
+
+def _children(daemon: Daemon) -> dict[int, str]:
     assert daemon.process is not None
-    found = set()
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
             if int(rest.split()[1]) == daemon.process.pid:
-                found.add(name)
+                found[int(stat.parent.name)] = name
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this id is there and not merely waiting to be reaped."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False

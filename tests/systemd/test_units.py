@@ -25,8 +25,8 @@ NEEDED_CALLS = frozenset(
     {
         "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "prctl", "prlimit64",
         "setsid", "pidfd_open", "pidfd_send_signal", "waitid", "wait4", "memfd_create", "execve", "clone3",
-        "vfork", "fsync", "fdatasync", "fallocate", "flock", "rename", "renameat2", "getrandom", "epoll_create1",
-        "accept4", "statx", "kill",
+        "vfork", "fsync", "fdatasync", "fallocate", "flock", "rename", "renameat2", "getrandom",
+        "epoll_create1", "accept4", "statx", "kill",
     }
 )  # fmt: skip
 FORBIDDEN_CALLS = frozenset(
