@@ -57,7 +57,7 @@ def get(
     if folder == "strings" and (dot, ending) == (".", "strings") and language in LANGUAGES:
         return _found("text/strings; charset=utf-8", strings_file(language), _LASTING)
     if request.path == "/":
-        return _page("Print server", _front(site))
+        return _page("Print server", _front(site, request.headers.get("host") or site().name))
     if request.path == "/privacy":
         return _page("What happens to what you print", _PRIVACY)
     asked = _SUPPLIES.fullmatch(request.path)
@@ -65,7 +65,7 @@ def get(
     return None if queue is None else _page(f"Supplies of {queue.name}", _levels(supplies(queue)))
 
 
-def _front(site: CurrentSite) -> str:
+def _front(site: CurrentSite, authority: str) -> str:
     rows = "".join(
         f"<li><b>{escape(queue.name)}</b> {escape(queue.description)} "
         f"(<a href='/supplies/{escape(queue.name)}'>supplies</a>)</li>"
@@ -74,7 +74,7 @@ def _front(site: CurrentSite) -> str:
     return (
         "<p><img src='/icons/printer-128.png' alt='' width='128' height='128'></p>"
         "<p>Jobs printed here are held, encrypted, until their owner releases them.</p>"
-        f"<p>Add a queue as an IPP printer: <code>ipps://{escape(site().name)}/ipp/print/QUEUE</code></p>"
+        f"<p>Add a queue as an IPP printer: <code>ipps://{escape(authority)}/ipp/print/QUEUE</code></p>"
         f"<ul>{rows}</ul><p><a href='/privacy'>What happens to what you print</a></p>"
     )
 

@@ -35,6 +35,11 @@ async def test_every_address_in_the_attributes_leads_somewhere(door: IppHouse) -
             assert reply.field("X-Content-Type-Options") == "nosniff"
 
 
+async def test_the_front_page_names_the_address_by_which_it_was_reached(door: IppHouse) -> None:
+    reply = await door.send([], method="GET", path="/", headers={**BROWSER, "host": "spooler.local:8631"})
+    assert b"ipps://spooler.local:8631/ipp/print/QUEUE" in reply.response.body
+
+
 @pytest.mark.parametrize(("name", "size"), ICONS.items())
 async def test_an_icon_is_a_png_of_its_size(door: IppHouse, name: str, size: int) -> None:
     reply = await door.send([], method="GET", path=f"/icons/{name}")
