@@ -1,5 +1,6 @@
 """From an HTTP request to an operation and back: one table of operations, one order of checks."""
 
+import functools
 from ipaddress import ip_address
 
 import structlog
@@ -33,6 +34,8 @@ CONTENT_TYPE = "application/ipp"
 _CONTENT_TYPE = (("Content-Type", CONTENT_TYPE),)
 _ALLOWED = (("Allow", "GET, HEAD, POST"),)
 REALM = "spoold"
+# As many as there may be clients at once; an address is 50 bytes.
+_KEPT_ADDRESSES = 1024
 # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
 FIRST_IPP_ERROR = 0x0400
 OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
@@ -257,6 +260,7 @@ def _is_private(request: Request) -> bool:
     return request.tls or _is_loopback(request.peer_host)
 
 
+@functools.lru_cache(_KEPT_ADDRESSES)
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

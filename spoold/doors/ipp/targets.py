@@ -1,5 +1,6 @@
 """Which queue and job a request is about, and whether its envelope is right (RFC 8011 4.1)."""
 
+import functools
 from collections.abc import Container
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,9 @@ from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 
 _PREFIXES = ("/ipp/print/", "/printers/")
+# As many queues as a large site has, by a few names each; a longer URI is read each time.
+MAX_KEPT_URIS = 1024
+MAX_KEPT_URI_CHARS = 256
 _SCHEMES = frozenset({"ipp", "ipps", "http", "https"})
 
 
@@ -68,6 +72,10 @@ def _operation_group(message: Message) -> Group:
 
 
 def _parse(uri: str) -> Target:
+    return _known(uri) if len(uri) <= MAX_KEPT_URI_CHARS else _read(uri)
+
+
+def _read(uri: str) -> Target:
     try:
         parts = urlsplit(uri)
     except ValueError:
@@ -75,6 +83,10 @@ def _parse(uri: str) -> Target:
     if parts.scheme.lower() not in _SCHEMES:
         raise _refused("the URI's scheme is not one of ours", Status.CLIENT_ERROR_URI_SCHEME_NOT_SUPPORTED)
     return parse_path(parts.path)
+
+
+# Clients say the same few URIs in every request; refusals are not kept.
+_known = functools.lru_cache(MAX_KEPT_URIS)(_read)
 
 
 def parse_path(path: str) -> Target:
