@@ -15,6 +15,7 @@ from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
 from spoold.doors.ipp import resources
+from spoold.doors.ipp.answers import PHASES, Phase, status_of
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.declarations import TABLE, Declaration, Handler, Object
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
@@ -182,6 +183,8 @@ class IppDispatcher:
         if not _is_private(request):
             # Challenged on an open line, clients send the password for everybody to read.
             return _ipp(self._refusal(message, NotAuthorized(OPEN_LINE)))
+        if message is not None and PHASES.get(message.code) is Phase.SEND and _has_credentials(request):
+            return _ipp(self._refusal(message, NotAuthorized(error.public)))
         self._door.metrics.refused(error)
         log.info("ipp-challenge", kind=error.kind, **error.fields)
         headers = [
@@ -200,12 +203,13 @@ class IppDispatcher:
             peer=ipp.http.peer_host,
             **error.fields,
         )
-        return answer(ipp.message, error.ipp_status, words=error.public)
+        return answer(ipp.message, status_of(error, ipp.message.code), words=error.public)
 
     def _refusal(self, message: Message | None, error: SpoolError) -> Message:
         self._door.metrics.refused(error)
         log.info("ipp-refused", kind=error.kind, **error.fields)
-        return answer(message or Message((1, 1), 0, 1), error.ipp_status, words=error.public)
+        status = error.ipp_status if message is None else status_of(error, message.code)
+        return answer(message or Message((1, 1), 0, 1), status, words=error.public)
 
 
 def _refuse_http(request: Request) -> Response | None:
@@ -258,6 +262,10 @@ def _require_tls(ipp: IppRequest) -> None:
 
 def _is_private(request: Request) -> bool:
     return request.tls or _is_loopback(request.peer_host)
+
+
+def _has_credentials(request: Request) -> bool:
+    return "authorization" in request.headers
 
 
 @functools.lru_cache(_KEPT_ADDRESSES)

@@ -1,6 +1,6 @@
 """Validate-Job, Print-Job, Create-Job, Send-Document, Close-Job: how a job comes in over IPP."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,8 @@ from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import clip, keyword, mime, unsupported
 from protocols.limits import CompressionLimits
-from spoold.doors.ipp.capabilities import JOB_TEMPLATE, OPERATION_CREATION, formats_of
+from spoold.doors.ipp.answers import CUPS, SEND_AGAIN_AFTER_S, Effect, Phase, status_of
+from spoold.doors.ipp.capabilities import JOB_TEMPLATE, OPERATION_CREATION
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.holding import DROPPED, MAX_NAME_OCTETS, READ_ELSEWHERE, Wishes, wishes_of
@@ -22,10 +23,16 @@ from spoold.doors.ipp.subscriptions import make_asked
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import PIN
-from spoold.model.errors import BrokenCompression, NotAuthenticated, NotPossible
+from spoold.model.errors import (
+    BrokenCompression,
+    NotAuthenticated,
+    NotPossible,
+    SpoolError,
+    UnsupportedDocument,
+)
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
-from spoold.model.queue import Authentication
+from spoold.model.queue import Authentication, Queue
 
 OCTET_STREAM = "application/octet-stream"
 INFLATING = CompressionLimits()
@@ -81,20 +88,44 @@ async def create_job(door: Door, request: IppRequest) -> Message:
 async def send_document(door: Door, request: IppRequest) -> Message:
     """Take one document of an open job (RFC 8011 4.3.1).
 
-    A refusal once the document is here is a success with an aborted job: every error but 0507, 0502
-    and 0404 makes CUPS clients believe the job was printed (docs/ipp-support.md, status codes).
+    A refusal once the document is here is a success with an aborted job (spoold.doors.ipp.answers). What is
+    only refused for now is refused slowly: clients begin anew at once.
     """
+    try:
+        return await _send_document(door, request)
+    except SpoolError as error:
+        if CUPS[Phase.SEND].get(status_of(error, request.message.code)) is Effect.KEEPS:
+            await trio.sleep(SEND_AGAIN_AFTER_S)
+        raise
+
+
+async def _send_document(door: Door, request: IppRequest) -> Message:
     job = _open_job(request)
     last = request.operation.boolean("last-document")
     if last is None:
         raise RemoteProtocolError("last-document is missing", status_hint=Status.CLIENT_ERROR_BAD_REQUEST)
+    incoming = None
     refusal = _refuse_format(door, request)
     if refusal is not None:
-        return refusal
-    incoming = _incoming(request) if await request.has_document() or not last else None
+        incoming = Incoming(chunks=_Refused(str(refusal.group(GroupTag.UNSUPPORTED).attributes[0].first)))
+    elif await request.has_document() or not last:
+        incoming = _incoming(request)
     submission = _submission(request, NOTHING_ASKED)
     current = await door.intake.add_document(job, submission, incoming, last=last)
     return answer(request.message, groups=[Group(GroupTag.JOB, creation_answer(request, current))])
+
+
+class _Refused:
+    """A document that is not looked at, because of what the client says it is."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise UnsupportedDocument(f"Documents sent as {self._said} are not printed here; print it as PDF.")
 
 
 async def close_job(door: Door, request: IppRequest) -> Message:
@@ -155,8 +186,7 @@ def _not_supported(request: IppRequest, words: str, refused: tuple[Attribute, ..
 
 def _refuse_format(door: Door, request: IppRequest) -> Message | None:
     declared = request.operation.string("document-format")
-    taken = formats_of(request.queue, door.attributes.capabilities(request.queue))
-    if declared is not None and declared.lower() not in taken:
+    if declared is not None and not _is_taken(door, request.queue, declared):
         return answer(
             request.message,
             Status.CLIENT_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
@@ -172,6 +202,12 @@ def _refuse_format(door: Door, request: IppRequest) -> Message | None:
             unsupported=[keyword("compression", compression)],
         )
     return None
+
+
+def _is_taken(door: Door, queue: Queue, declared: str) -> bool:
+    taken = door.attributes.supported_of(queue)["document-format-supported"]
+    # MIME types are the same in capitals (RFC 2045 5.1).
+    return any(declared.lower() == str(one.data).lower() for one in taken.values)
 
 
 def _submission(request: IppRequest, asked: Asked) -> Submission:
