@@ -7,9 +7,11 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, select
 from spoold.database.prepared import Prepared
 from spoold.database.schema import job_events, jobs
 from spoold.model.job import Claim
+from spoold.model.jobstate import JobEvent
 
 # Lines looked through at most for one answer: at 500 jobs a second ten seconds' worth.
 MAX_LOOK_BACK = 10_000
+_STATE_EVENTS = frozenset(event.value for event in JobEvent)
 
 
 class Happening(NamedTuple):
@@ -19,7 +21,7 @@ class Happening(NamedTuple):
         seq: grows with every line of any job.
         event: as in the time line: "accepted", an event of the state table, or a note.
         state: the job's state now; `followed_by` events may lie in between.
-        followed_by: the next line of the same job that was read with it; empty when it is the last.
+        followed_by: the next change of the same job's state that was read with it; empty when there is none.
     """
 
     seq: int
@@ -58,7 +60,8 @@ def happenings(
     for place in range(len(found) - 1, -1, -1):
         one = found[place]
         found[place] = one._replace(followed_by=followers.get(one.number, ""))
-        followers[one.number] = one.event
+        if one.event in _STATE_EVENTS:
+            followers[one.number] = one.event
     return found
 
 

@@ -29,14 +29,17 @@ from spoold.doors.ipp.notifications import GET_INTERVAL_S, Event, Notification, 
 from spoold.model.access import Action, may
 from spoold.model.errors import NotFound
 from spoold.model.holding import awaits_pin
-from spoold.model.jobstate import FINAL, TRANSITIONS, JobEvent, JobState
+from spoold.model.jobstate import FINAL, TRANSITIONS, JobEvent, JobState, states_before
 
 # One answer's worth; the client asks again for the rest.
 MAX_LINES = 1_000
 MAX_ASKED = 100
 _CHANGES = frozenset({"changed", "held"})
 # Where every event of the state table leads; to more than one place only "expired".
-_AFTER = {event: {after for (_, one), after in TRANSITIONS.items() if one is event} for event in JobEvent}
+_AFTER = {
+    event.value: frozenset(after for (_, one), after in TRANSITIONS.items() if one is event)
+    for event in JobEvent
+}
 
 
 async def get_notifications(door: Door, request: IppRequest) -> Message:
@@ -102,22 +105,25 @@ def _add_line(door: Door, request: IppRequest, one: Subscription, line: Happenin
 
 def _meaning(line: Happening) -> tuple[Event | None, JobState]:
     """Return which event a line of a time line is, and in which state the job was after it."""
-    current = JobState(line.state)
+    state = _state_after(line)
     if line.event == "accepted":
-        # What a job was when it came is told by what happened to it next.
-        before = JobState.RECEIVING if line.followed_by == JobEvent.SEALED else JobState.HELD
-        return Event.JOB_CREATED, before if line.followed_by in _STATE_EVENTS else current
+        return Event.JOB_CREATED, state
     if line.event in _CHANGES:
-        return Event.JOB_CONFIG_CHANGED, current
-    if line.event not in _STATE_EVENTS:
-        return None, current
-    possible = _AFTER[JobEvent(line.event)]
-    state = current if current in possible or len(possible) > 1 else next(iter(possible))
+        return Event.JOB_CONFIG_CHANGED, state
+    if line.event not in _AFTER:
+        return None, state
     is_end = state in FINAL or state is JobState.QUARANTINED
     return (Event.JOB_COMPLETED if is_end else Event.JOB_STATE_CHANGED), state
 
 
-_STATE_EVENTS = frozenset(JobEvent)
+def _state_after(line: Happening) -> JobState:
+    """Return a job's state after a line, told by where the line leads to and by what came next."""
+    possible = _AFTER.get(line.event, frozenset(JobState))
+    if not line.followed_by:
+        return JobState(line.state) if line.state in possible else next(iter(possible))
+    possible &= states_before(JobEvent(line.followed_by))
+    # Where several are possible the job was waiting: that is what jobs do here.
+    return JobState.HELD if JobState.HELD in possible or not possible else next(iter(possible))
 
 
 def _job(request: IppRequest, line: Happening, state: JobState) -> Iterable[Attribute]:

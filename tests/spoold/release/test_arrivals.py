@@ -3,14 +3,18 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from policy.rules import RuleSource
 from protocols.ipp.values import date_time
+from spoold.model.errors import NotAuthorized, NotFound, NotPossible
 from spoold.model.jobstate import JobState
+from spoold.model.principal import Role
 from spoold.model.queue import Release
 from spoold.printers.base import PrinterUnreachable
+from spoold.records.queue_orders import Order
 from spoold.release.arrivals import RETRY_S
 from spoold.release.gate import ON_ARRIVAL_USER
 from tests.support.memory_printer import failing
@@ -165,3 +169,57 @@ async def test_a_job_that_asked_for_a_time_waits_for_it(tmp_path: Path, autojump
         assert (await house.settled(job)).state is JobState.COMPLETED
         [printed] = house.memory("lobby").jobs
         assert "job-hold-until-time" not in {attribute.name for attribute in printed.ticket.attributes}
+
+
+async def test_new_jobs_wait_while_an_operator_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """What arrived before goes on; what arrives from then on goes when the order is lifted."""
+    async with open_house(tmp_path, queues=QUEUES) as house:
+        orders, now = house.service.gate.orders, house.clock.now()
+        house.memory("lobby").silent = True
+        before = await house.add_job(house.person("ana"), queue="direct", on_arrival=True)
+        await house.service.on_arrival(before)
+        await orders.give(house.database, "direct", Order.HOLD_NEW, actor="id-oskar", now=now)
+        await trio.sleep(1)
+        after = await house.add_job(
+            house.person("ana"), queue="direct", on_arrival=True, created_at=house.clock.now()
+        )
+        await house.service.on_arrival(after)
+        house.memory("lobby").silent = False
+        await trio.sleep(2 * RETRY_S)
+        assert (await house.job(after)).state is JobState.HELD
+        assert "operator" in (await house.job(after)).reason
+        await orders.lift(house.database, "direct", Order.HOLD_NEW, actor="id-oskar", now=house.clock.now())
+        house.service.arrivals.announce()
+        await trio.sleep(2 * RETRY_S)
+        assert (await house.job(after)).state is JobState.COMPLETED
+
+
+async def test_nothing_leaves_a_paused_queue(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_house(tmp_path, queues=QUEUES) as house:
+        orders, now = house.service.gate.orders, house.clock.now()
+        await orders.give(house.database, "direct", Order.PAUSE, actor="id-oskar", now=now)
+        job = await house.add_job(house.person("ana"), queue="direct", on_arrival=True)
+        await house.service.on_arrival(job)
+        await trio.sleep(2 * RETRY_S)
+        assert (await house.job(job)).state is JobState.HELD
+        assert house.memory("lobby").jobs == []
+
+
+async def test_its_owner_may_hold_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """It then waits for them, however ready the printer is."""
+    async with open_house(tmp_path, queues=QUEUES) as house:
+        house.memory("lobby").silent = True
+        job = await house.add_job(house.person("ana"), queue="direct", on_arrival=True)
+        await house.service.on_arrival(job)
+        with pytest.raises(NotFound):
+            await house.desk.hold(house.person("ben"), job.id)
+        with pytest.raises(NotAuthorized):
+            await house.desk.hold(house.person("oskar", role=Role.OPERATOR), job.id)
+        await house.desk.hold(house.person("ana"), job.id)
+        house.memory("lobby").silent = False
+        await trio.sleep(3 * RETRY_S)
+        assert house.memory("lobby").jobs == []
+        view = await house.desk.release_and_wait(house.person("ana"), job.id, None, 60)
+        assert view.job.state is JobState.COMPLETED
+        with pytest.raises(NotPossible):
+            await house.desk.hold(house.person("ana"), job.id)

@@ -92,6 +92,8 @@ async def test_changes_by_the_owner_are_told(door: IppHouse) -> None:
     number = id_of(await subscribe(door, keyword("notify-events", "job-config-changed"), user="ana"))
     job = await door.held(user="ana")
     await door.ask(Operation.SET_JOB_ATTRIBUTES, job=job, user="ana", template=[integer("copies", 2)])
+    await door.ask(Operation.CANCEL_JOB, job=job, user="ana")
+    # What the job was then, not what it is now.
     assert told(await events(door, number, user="ana")) == [("job-config-changed", job, 4)]
 
 
