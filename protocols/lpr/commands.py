@@ -7,6 +7,7 @@ never a path.
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NoReturn
 
 from protocols.errors import RemoteProtocolError
 from protocols.limits import LprLimits
@@ -143,6 +144,7 @@ Event = (
 # connection then ends the file like the count would.
 PLACEHOLDER_SIZES = frozenset({0x7FFFFFFF, 0xFFFFFFFF, 999_999_999_999})
 
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _FILE_OPERAND = re.compile(rb"([0-9]{1,20}) +(\S[^\n]*)")
 
 
@@ -177,12 +179,29 @@ def parse_subcommand(line: bytes, limits: LprLimits) -> SubcommandEvent:
     Raises:
         RemoteProtocolError: not one of the three subcommands, or a control file larger than allowed.
     """
-    code = line[:1]
-    if code == b"\x01":
+    if line[:1] == b"\x01":
         return AbortJob()
+    return _announced(line, limits) or _refuse("not an LPR subcommand")
+
+
+def find_subcommand(line: bytes, limits: LprLimits) -> SubcommandEvent | None:
+    """Parse a line between two jobs if it is a subcommand; RFC 1179 uses the same codes for both.
+
+    A subcommand carries a count and a file name, or is the bare abort; a queue name has no space in it.
+
+    Raises:
+        RemoteProtocolError: as `parse_subcommand`.
+    """
+    if line[:1] == b"\x01":
+        return None if line[1:].strip() else AbortJob()
+    return _announced(line, limits)
+
+
+def _announced(line: bytes, limits: LprLimits) -> SubcommandControlFile | SubcommandDataFile | None:
+    code = line[:1]
     match = _FILE_OPERAND.fullmatch(line[1:].strip())
-    if code not in (b"\x02", b"\x03") or match is None:
-        raise RemoteProtocolError("not an LPR subcommand", status_hint=1)
+    if match is None or code not in (b"\x02", b"\x03"):
+        return None
     size, name = int(match[1]), _file_name(match[2], limits)
     if code == b"\x03":
         return SubcommandDataFile(name, size or None)
@@ -191,14 +210,8 @@ def parse_subcommand(line: bytes, limits: LprLimits) -> SubcommandEvent:
     return SubcommandControlFile(name, size)
 
 
-def is_subcommand(line: bytes) -> bool:
-    """Tell a subcommand from a daemon command between two jobs, where RFC 1179 uses the same codes for both.
-
-    A subcommand carries a count and a file name, or is the bare abort; a queue name has no space in it.
-    """
-    if line[:1] == b"\x01":
-        return not line[1:].strip()
-    return line[:1] in (b"\x02", b"\x03") and _FILE_OPERAND.fullmatch(line[1:].strip()) is not None
+def _refuse(words: str) -> NoReturn:
+    raise RemoteProtocolError(words, status_hint=1)
 
 
 def _words(raw: bytes) -> list[str]:
@@ -206,6 +219,6 @@ def _words(raw: bytes) -> list[str]:
 
 
 def _file_name(raw: bytes, limits: LprLimits) -> str:
-    if len(raw) > limits.max_line_bytes or any(byte < 0x20 or byte == 0x7F for byte in raw):
+    if len(raw) > limits.max_line_bytes or _CONTROLS.search(raw):
         raise RemoteProtocolError("a file name like that is not taken", status_hint=1)
     return decode_text(raw)

@@ -48,7 +48,7 @@ from protocols.lpr.commands import (
     SubcommandControlFile,
     SubcommandDataFile,
     SubcommandEvent,
-    is_subcommand,
+    find_subcommand,
     parse_command,
     parse_subcommand,
 )
@@ -283,9 +283,10 @@ class LprConnection:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self._stray_nuls = 0
-        if self._state is State.OPEN or (inside and is_subcommand(line)):
+        if self._state is State.OPEN:
             return self._begin(parse_subcommand(line, self._limits))
-        return self._command(parse_command(line))
+        found = find_subcommand(line, self._limits) if inside else None
+        return self._command(parse_command(line)) if found is None else self._begin(found)
 
     def _skip_stray_nuls(self) -> None:
         while self._buffer and self._buffer[0] == 0:

@@ -109,14 +109,23 @@ def decode_text(raw: bytes) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in text).strip()
 
 
+@dataclass(slots=True)
+class _Draft:
+    """A data file's description while its lines are read."""
+
+    letter: str
+    source: str = field(repr=False)
+    copies: int = 1
+
+
 class _Builder:
     """Collects the lines of one control file."""
 
     def __init__(self, limits: LprLimits) -> None:
         self._limits = limits
         self._texts: dict[str, str] = {}
-        self._documents: dict[str, ControlDocument] = {}
-        self._last = ""
+        self._documents: dict[str, _Draft] = {}
+        self._last: _Draft | None = None
         self._early_source = ""
         self._copies = 1
 
@@ -139,28 +148,28 @@ class _Builder:
 
     def build(self) -> ControlFile:
         documents = tuple(
-            replace(document, copies=max(document.copies, self._copies))
-            for document in self._documents.values()
+            ControlDocument(name, draft.letter, draft.source, max(draft.copies, self._copies))
+            for name, draft in self._documents.items()
         )
         return ControlFile(documents=documents, **self._texts)
 
     def _print(self, letter: str, name: str) -> None:
-        known = self._documents.get(name)
-        if known is not None:
-            self._documents[name] = replace(known, copies=min(known.copies + 1, MAX_COPIES))
+        draft = self._documents.get(name)
+        if draft is not None:
+            draft.copies = min(draft.copies + 1, MAX_COPIES)
         elif len(self._documents) >= self._limits.max_data_files:
             raise RemoteProtocolError("the control file names too many files", status_hint=1)
         else:
-            self._documents[name] = ControlDocument(name, letter, self._early_source)
+            draft = self._documents[name] = _Draft(letter, self._early_source)
             self._early_source = ""
-        self._last = name
+        self._last = draft
 
     def _source(self, text: str) -> None:
         # BSD lpr, rlpr and CUPS write N after the print line it belongs to; some write it before the first.
-        if not self._last:
+        if self._last is None:
             self._early_source = text
-        elif not self._documents[self._last].source_name:
-            self._documents[self._last] = replace(self._documents[self._last], source_name=text)
+        else:
+            self._last.source = self._last.source or text
 
 
 def _copies(text: str) -> int:

@@ -53,6 +53,8 @@ WATCH_EVERY_S = 1.0
 COMMAND_BYTES = 4 * KIB
 # Cleaning up after a cancelled job unlinks files; it must neither be skipped nor hold up the shutdown.
 ABORT_TIMEOUT_S = 5.0
+# Connections taken in before anybody else has a turn.
+ACCEPT_AT_ONCE = 16
 # Out of file descriptors: give the connections that have some the time to end.
 ACCEPT_PAUSE_S = 0.1
 # accept(2) errors that trying again cannot cure.
@@ -134,18 +136,23 @@ class LprServer:
             session.leave_if_idle()
 
     async def _accept(self, listening: trio.socket.SocketType, connections: trio.Nursery) -> None:
-        while True:
-            try:
-                accepted, address = await listening.accept()
-            except OSError as error:
-                if error.errno in NOT_LISTENING:
-                    raise
-                # The peer gave up already, or descriptors or memory ran out: the service goes on.
-                log.warning("lpr accept failed", reason=error.strerror)
-                await trio.sleep(ACCEPT_PAUSE_S)
-                continue
-            family, kind, number = accepted.family, accepted.type, accepted.detach()
-            self._admit(socket.socket(family, kind, fileno=number), LprPeer.at(address), connections)
+        # trio's own accept makes an object of its own for each connection, and comes by one at a time.
+        with socket.socket(listening.family, listening.type, fileno=listening.detach()) as plain:
+            plain.setblocking(False)
+            while True:
+                await trio.lowlevel.wait_readable(plain)
+                try:
+                    for _ in range(ACCEPT_AT_ONCE):
+                        accepted, address = plain.accept()
+                        self._admit(accepted, LprPeer.at(address), connections)
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    if error.errno in NOT_LISTENING:
+                        raise
+                    # The peer gave up already, or descriptors or memory ran out: the service goes on.
+                    log.warning("lpr accept failed", reason=error.strerror)
+                    await trio.sleep(ACCEPT_PAUSE_S)
 
     def _admit(self, accepted: socket.socket, peer: LprPeer, connections: trio.Nursery) -> None:
         """Start serving a connection, or close it without a byte."""
@@ -231,13 +238,10 @@ class _Session:
             try:
                 while not (draining() and self._job is None) and await self._step():
                     pass
-            except RemoteProtocolError:
-                await self._say_no()
-                raise
             except LprRefused as refusal:
                 log.info("lpr job refused", peer=self.peer.host, queue=self._queue, reason=str(refusal))
                 await self._say_no()
-            except Exception:
+            except Exception:  # whatever it was, the peer hears "no"; `_serve_one` tells one from another
                 await self._say_no()
                 raise
             else:
@@ -330,8 +334,6 @@ class _Session:
         if job is not None:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + ABORT_TIMEOUT_S):
                 await job.abort()
-
-    # --- bytes
 
     async def _answer(self, accepted: bool) -> bool:
         await self._send(self._connection.answer(accepted))

@@ -12,7 +12,7 @@ from protocols.lpr.commands import (
     RemoveJobs,
     SubcommandControlFile,
     SubcommandDataFile,
-    is_subcommand,
+    find_subcommand,
     parse_command,
     parse_subcommand,
 )
@@ -114,4 +114,4 @@ def test_a_control_file_of_the_largest_size_is_taken() -> None:
     ],
 )
 def test_codes_with_two_meanings(line: bytes, expected: bool) -> None:
-    assert is_subcommand(line) is expected
+    assert (find_subcommand(line, LprLimits()) is not None) is expected
