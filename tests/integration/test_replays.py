@@ -1,12 +1,13 @@
 """Clients that cannot run here, from recorded or specified exchanges: what they read, where jobs end."""
 
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import MakeDaemon
-from tests.integration.daemon import CANARY_DOCUMENT, Daemon
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, Daemon
 from tests.integration.ipp_asking import tls_context
 from tests.integration.recorder import wait_until
 from tests.integration.replay import REPLAYS, Answer, Replay
@@ -113,6 +114,18 @@ def test_a_job_with_a_pin_waits_for_that_pin(
     replay("release-by-pin", daemon, documents, pin=pin, user=job["user"], **number)
     assert [one["state"] for one in daemon.jobs()] == ["completed"]
     assert printed(tmp_path) == [documents[document]]
+
+
+def test_who_signs_in_owns_the_job_whatever_the_device_calls_itself(
+    daemon: Daemon, documents: dict[str, bytes], tmp_path: Path
+) -> None:
+    daemon.add_user("mia")
+    basic = b64encode(f"mia:{CANARY_PASSWORD}".encode()).decode()
+    replay("macos-sign-in", daemon, documents, queue="secure", basic=basic)
+    (job,) = daemon.wait_for_job("held")
+    assert (job["user"], job["claimed"], printed(tmp_path)) == ("mia", True, [])
+    assert daemon.release(job["id"], "mia")["state"] == "completed"
+    assert printed(tmp_path) == [documents["report.pdf"]]
 
 
 def test_the_windows_class_driver_prints_under_whatever_name_its_account_has(
