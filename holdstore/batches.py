@@ -2,15 +2,13 @@
 
 import mmap
 
-from holdstore.container import SEALED_SEGMENT_BYTES
+from holdstore.container import PAGE_BYTES, SEALED_SEGMENT_BYTES
 
 # One write to the disk. Below 1 MiB a disk is slower, above 4 MiB nothing is gained (measured), and a
 # document of a megabyte goes in one.
 BATCH_BYTES = 2 * 1024 * 1024
-# Addresses, offsets and lengths of direct writes are multiples of this on every file system of Linux.
-ALIGNMENT_BYTES = 4096
 # Room for the segment that crosses the end of a batch.
-CAPACITY_BYTES = BATCH_BYTES + -(-SEALED_SEGMENT_BYTES // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+CAPACITY_BYTES = BATCH_BYTES + -(-SEALED_SEGMENT_BYTES // PAGE_BYTES) * PAGE_BYTES
 # Every document on its way in has one; a second one lets it be received while the first is written. These
 # many second ones at a time keep the disk busy.
 MAX_SECOND = 8

@@ -18,6 +18,8 @@ HEADER_BYTES = 88
 COMMITMENT_BYTES = 32
 PREAMBLE_BYTES = HEADER_BYTES + COMMITMENT_BYTES
 SALT_BYTES = 32
+# What follows a container in its file: zeros up to a multiple of this, or nothing.
+PAGE_BYTES = 4096
 KEK_ID_BYTES = 16
 # Keeps one AES-GCM key far inside its bounds: 2^-57 at 1 TiB (C2SP chunked-encryption).
 MAX_DOCUMENT_BYTES = 1 << 40
@@ -109,6 +111,11 @@ def segment_count(size_bytes: int) -> int:
 def container_size(size_bytes: int) -> int:
     """Bytes of the container of a document of that size."""
     return PREAMBLE_BYTES + size_bytes + TAG_BYTES * segment_count(size_bytes)
+
+
+def padded_size(container_bytes: int) -> int:
+    """Bytes of the file of a container: whole pages, so that it can be written past the page cache."""
+    return -(-container_bytes // PAGE_BYTES) * PAGE_BYTES
 
 
 def segment_offset(index: int) -> int:

@@ -13,8 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from holdstore.batches import ALIGNMENT_BYTES
-from holdstore.container import Buffer
+from holdstore.container import PAGE_BYTES, Buffer
 
 # IOV_MAX of Linux; a batch has far fewer pieces.
 _MAX_PIECES = 1024
@@ -22,6 +21,7 @@ _SYNC_FILE_RANGE_WRITE = 2
 # Large enough that the disk gets long runs, small enough that little is left for the fsync
 # (measured on ext4, 512 MiB: 1.4 to 1.5 GiB/s against 1.0 to 1.1 without).
 WRITEBACK_BYTES = 8 * 1024 * 1024
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _sync_file_range = _libc.sync_file_range
@@ -77,16 +77,6 @@ def start_writeback(fd: int, offset: int, length: int) -> None:
     _sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 
 
-def _switch_direct(fd: int, *, on: bool) -> bool:
-    """Have a descriptor's writes go past the page cache, or through it; False where that cannot be."""
-    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
-    except OSError:
-        return False
-    return True
-
-
 class DurableFile:
     """A file written under a random name, which then appears complete and synced under its own.
 
@@ -100,12 +90,23 @@ class DurableFile:
     def __init__(self, tmp_fd: int) -> None:
         self._tmp_fd = tmp_fd
         self._tmp_name = os.urandom(16).hex()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd: int | None = os.open(self._tmp_name, flags, mode=0o600, dir_fd=tmp_fd)
+        # Every call costs a turn of the interpreter lock, so the flag is not set by one of its own.
+        self._direct = True
+        try:
+            self._fd: int | None = self._create(os.O_DIRECT)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # This file system cannot. It may have made the file all the same.
+            _remove_if_possible(self._tmp_name, dir_fd=tmp_fd)
+            self._direct = False
+            self._fd = self._create(0)
         self._written = 0
         self._writeback_from = 0
-        # Not tried yet, under way, or over for good.
-        self._direct: bool | None = None
+
+    def _create(self, further_flags: int) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | further_flags
+        return os.open(self._tmp_name, flags, mode=0o600, dir_fd=self._tmp_fd)
 
     def write(self, pieces: Sequence[Buffer]) -> None:
         """Append all pieces.
@@ -126,7 +127,10 @@ class DurableFile:
 
     def _write_directly(self, fd: int, views: list[memoryview]) -> list[memoryview]:
         """Write what can go past the page cache; returns the rest."""
-        while views and self._goes_directly(fd, views[0]):
+        while views and self._direct:
+            if len(views[0]) % PAGE_BYTES:
+                self._end_direct(fd)
+                break
             try:
                 count = os.write(fd, views[0])
             except OSError as error:
@@ -142,16 +146,8 @@ class DurableFile:
                 views[0] = views[0][count:]
         return views
 
-    def _goes_directly(self, fd: int, view: memoryview) -> bool:
-        if len(view) % ALIGNMENT_BYTES:
-            self._end_direct(fd)
-        elif self._direct is None:
-            self._direct = _switch_direct(fd, on=True)
-        return bool(self._direct)
-
     def _end_direct(self, fd: int) -> None:
-        if self._direct:
-            _switch_direct(fd, on=False)
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_DIRECT)
         self._direct = False
         self._writeback_from = self._written
 

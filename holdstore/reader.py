@@ -15,6 +15,7 @@ from holdstore.container import (
     blob_name,
     check_row,
     container_size,
+    padded_size,
     segment_offset,
 )
 from holdstore.errors import Damage, DamagedContainer, HoldStoreError
@@ -115,19 +116,34 @@ class SealedReader:
         self._cipher = cipher
         return cipher
 
+    @property
+    def _end_bytes(self) -> int:
+        """How much there is to read: the container and, in a file, what follows it on its last page."""
+        return 0 if self._blob is None else self._blob.size_bytes
+
+    def _without_padding(self, sealed: memoryview, offset: int) -> memoryview:
+        """The last part of a container without what follows it; step 8."""
+        end = container_size(self._document.size_bytes)
+        if len(sealed) != self._end_bytes - offset:
+            raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
+        if any(sealed[end - offset :]):
+            raise DamagedContainer(Damage.SIZE, "something follows the last segment")
+        return sealed[: end - offset]
+
     def _ranges(self) -> Iterator[Range]:
         """The container behind its preamble, and one byte more than there may be: step 8."""
         for first in range(0, self._document.segments, SCAN_SEGMENTS):
             start, behind = segment_offset(first), first + SCAN_SEGMENTS
             last = behind >= self._document.segments
-            end = container_size(self._document.size_bytes) + 1 if last else segment_offset(behind)
+            end = self._end_bytes + 1 if last else segment_offset(behind)
             yield Range(start, end - start)
 
     def _check(self, cipher: SegmentCipher, part: Range, sealed: memoryview) -> None:
         """Check the tags of one range; in any thread."""
         first = (part.offset - PREAMBLE_BYTES) // SEALED_SEGMENT_BYTES
-        end = min(segment_offset(first + SCAN_SEGMENTS), container_size(self._document.size_bytes))
-        if len(sealed) != end - part.offset:
+        if first + SCAN_SEGMENTS >= self._document.segments:
+            sealed = self._without_padding(sealed, part.offset)
+        elif len(sealed) != part.length:
             raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
         scratch = memoryview(bytearray(min(SEGMENT_BYTES, len(sealed))))
         for index, segment in enumerate(_segments(sealed), start=first):
@@ -149,7 +165,9 @@ class SealedReader:
         if self._blob is None:
             raise DamagedContainer(Damage.MISSING, "there is no container for this document")
         expected = container_size(document.size_bytes)
-        if self._blob.size_bytes != expected:
+        # In a file it may be followed by zeros up to the next page; that they are zeros, step 8 finds out.
+        longest = expected if document.inline is not None else padded_size(expected)
+        if self._blob.size_bytes not in {expected, longest}:
             raise DamagedContainer(
                 Damage.SIZE, f"the container has {self._blob.size_bytes} bytes, not {expected}"
             )
@@ -165,13 +183,12 @@ class SealedReader:
         """The sealed segments from `first` on, at most a batch; step 8 with the last of them."""
         end = first + BATCH_SEGMENTS
         start = segment_offset(first)
-        if end < self._document.segments:
-            expected = segment_offset(end) - start
-            sealed = await blob.read(start, expected)
-        else:
-            expected = container_size(self._document.size_bytes) - start
-            # One byte more than there may be, so that what follows the last segment is noticed.
-            sealed = await blob.read(start, expected + 1)
+        if end >= self._document.segments:
+            # One byte more than there may be, so that what follows is noticed.
+            rest = await blob.read(start, self._end_bytes + 1 - start)
+            return self._without_padding(memoryview(rest), start)
+        expected = segment_offset(end) - start
+        sealed = await blob.read(start, expected)
         if len(sealed) != expected:
             raise DamagedContainer(Damage.SIZE, "the container changed its size while it was read")
         return memoryview(sealed)

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from holdstore.batches import ALIGNMENT_BYTES, BATCH_BYTES, Batches
+from holdstore.batches import BATCH_BYTES, Batches
 from holdstore.blobs.base import BlobStore, BlobWriter
 from holdstore.container import (
     JOB_KEY_NUMBER,
@@ -17,6 +17,7 @@ from holdstore.container import (
     SealedDocument,
     blob_name,
     container_size,
+    padded_size,
 )
 from holdstore.errors import DocumentTooLarge, HoldStoreError
 from holdstore.keyring import Keyring
@@ -111,9 +112,10 @@ class SealingWriter:
         if container_size(self._size_bytes) <= self._inline_max_bytes:
             inline = bytes(batch[: self._filled])
         else:
-            # Whole pages go straight to the disk, the rest of the last one through the page cache.
-            pages = self._filled - self._filled % ALIGNMENT_BYTES
-            await self._started_blob().commit((batch[:pages], batch[pages : self._filled]))
+            # Whole pages, so that all of it goes straight to the disk.
+            end = padded_size(self._filled)
+            batch[self._filled : end] = bytes(end - self._filled)
+            await self._started_blob().commit((batch[:end],))
         self._give_back_batches()
         return SealedDocument(
             job_id=self._job_id,

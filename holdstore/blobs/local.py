@@ -44,6 +44,7 @@ class LocalBlobStore:
 
     def __init__(self, root: Path) -> None:
         self._fds: list[int] = []
+        self._directories: dict[str, int] = {}
         self._threads = DiskThreads(MAX_THREADS)
         self.scanners = DiskThreads(MAX_SCANNERS)
         try:
@@ -83,6 +84,8 @@ class LocalBlobStore:
         self.scanners.close()
         while self._fds:
             os.close(self._fds.pop())
+        while self._directories:
+            os.close(self._directories.popitem()[1])
 
     def __del__(self) -> None:
         self.close()
@@ -140,11 +143,21 @@ class LocalBlobStore:
     def publish(self, file: durable.DurableFile, name: str) -> None:
         """Make a file durable under its name. Blocks."""
         try:
-            with self._directory_of(name) as directory:
-                file.publish(name, dir_fd=directory)
+            file.publish(name, dir_fd=self._kept_directory(name[-2:]))
         except OSError:
             file.discard()
             raise
+
+    def _kept_directory(self, directory: str) -> int:
+        """One of the 256, opened when something first goes there and kept: every call costs its turn."""
+        fd = self._directories.get(directory)
+        if fd is None:
+            opened = durable.open_directory(directory, dir_fd=self._blobs_fd)
+            fd = self._directories.setdefault(directory, opened)
+            if fd != opened:
+                # Another thread came first.
+                os.close(opened)
+        return fd
 
     def _directory_of(self, name: str) -> AbstractContextManager[int]:
         return durable.opened_directory(name[-2:], dir_fd=self._blobs_fd)

@@ -23,6 +23,7 @@ from holdstore.container import (
     TAG_BYTES,
     SealedDocument,
     container_size,
+    padded_size,
     segment_count,
 )
 from holdstore.errors import (
@@ -90,7 +91,9 @@ async def test_every_length_in_every_step(size_bytes: int, step: int) -> None:
     document = await seal(store, content, step)
     assert (document.size_bytes, document.segments) == (size_bytes, segment_count(size_bytes))
     stored = document.inline if document.inline is not None else next(iter(blobs.contents.values()))
-    assert len(stored) == container_size(size_bytes)
+    end = container_size(size_bytes)
+    assert len(stored) == (end if document.inline is not None else padded_size(end))
+    assert not any(stored[end:])
     assert await opened(store, document) == content
 
 

@@ -15,6 +15,7 @@ from holdstore.container import (
     SealedDocument,
     blob_name,
     container_size,
+    padded_size,
     segment_offset,
 )
 from holdstore.errors import Damage, DamagedContainer
@@ -278,11 +279,42 @@ async def test_a_container_in_a_row_is_checked_like_one_in_a_file(
     assert workshop.undetected == []
 
 
+async def test_what_follows_a_container_in_its_file_is_nothing_or_zeros(workshop: Workshop) -> None:
+    """Up to the next page, that is; a file without them is as good."""
+    document = await workshop.seal()
+    path, end = workshop.path(document), container_size(document.size_bytes)
+    whole = path.read_bytes()
+    assert len(whole) == padded_size(end) > end
+    for place in (end, len(whole) - 1):
+        path.write_bytes(whole[:place] + b"\x01" + whole[place + 1 :])
+        assert await workshop.first_bytes(document) is Damage.SIZE
+        with pytest.raises(DamagedContainer) as caught:
+            await _read_as_it_goes(workshop, document, bytearray())
+        assert caught.value.damage is Damage.SIZE
+    for length in (end + 1, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert await workshop.first_bytes(document) is Damage.SIZE
+    path.write_bytes(whole[:end])
+    assert isinstance(await workshop.first_bytes(document), bytes)
+    # A row that says one byte more or less is found out by the last tag.
+    for change in (-1, 1):
+        row = replace(document, size_bytes=document.size_bytes + change)
+        path.write_bytes(whole)
+        assert await workshop.first_bytes(row) in {Damage.SEGMENT, Damage.SIZE}
+
+
+async def test_a_container_in_a_row_is_followed_by_nothing(workshop: Workshop) -> None:
+    document = await workshop.seal(5000)
+    assert document.inline is not None
+    longer = document.inline.ljust(padded_size(len(document.inline)), b"\x00")
+    assert await workshop.first_bytes(replace(document, inline=longer)) is Damage.SIZE
+
+
 async def test_rows_that_cannot_be_are_refused(workshop: Workshop) -> None:
     document = await workshop.seal()
     for row in (
         replace(document, segments=SEGMENTS - 1),
-        replace(document, size_bytes=document.size_bytes + 1),
+        replace(document, size_bytes=document.size_bytes + 4096),
         replace(document, size_bytes=-1),
         replace(document, size_bytes=1 << 41),
     ):
