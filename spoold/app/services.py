@@ -125,7 +125,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
     )
 
     async def run(*, task_status: trio.TaskStatus[None]) -> None:
-        await server.serve(_for_trio(sockets), task_status=task_status)
+        await server.serve(sockets, task_status=task_status)
 
     return _gentle("ipp", run, server.drain)
 

@@ -114,7 +114,7 @@ async def serve_web(
         handler_of(app), limits=limits, tls_context=tls_context, statistics=statistics, on_error=_log_bug
     )
     async with trio.open_nursery() as nursery:
-        await nursery.start(server.serve, [trio.socket.from_stdlib_socket(each) for each in sockets])
+        await nursery.start(server.serve, sockets)
         task_status.started()
         await shutdown()
         server.drain()

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import trio
@@ -87,24 +87,18 @@ async def test_ipv6_is_counted_by_subscriber_and_mapped_ipv4_by_address() -> Non
     assert seen == ["127.0.0.1", "::1"]
 
 
-class ExhaustedListener:
+class ExhaustedListener(socket.socket):
     """A listener whose accept fails as the kernel's does, before it accepts."""
 
     def __init__(self, real: trio.socket.SocketType, failures: list[int]) -> None:
-        self._real = real
+        super().__init__(real.family, real.type, fileno=real.detach())
         self._failures = failures
 
-    async def accept(self) -> tuple[trio.socket.SocketType, Any]:
+    def accept(self) -> tuple[socket.socket, Any]:
         if self._failures:
             number = self._failures.pop(0)
             raise OSError(number, errno.errorcode[number])
-        return await self._real.accept()
-
-    def __enter__(self) -> "ExhaustedListener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._real.close()
+        return super().accept()
 
 
 async def listening() -> tuple[trio.socket.SocketType, int]:
@@ -121,8 +115,7 @@ async def test_accepting_survives_exhaustion_and_lost_connections(
     exhausted = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPERM]
     server = HttpServer(echo)
     async with trio.open_nursery() as nursery:
-        listener = cast(trio.socket.SocketType, ExhaustedListener(real, exhausted))
-        await nursery.start(server.serve, [listener])
+        await nursery.start(server.serve, [ExhaustedListener(real, exhausted)])
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         await stream.send_all(GET)
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
@@ -133,11 +126,19 @@ async def test_accepting_survives_exhaustion_and_lost_connections(
 
 
 async def test_a_listener_that_is_broken_is_reported() -> None:
-    real, _ = await listening()
+    real, port = await listening()
+    listener = ExhaustedListener(real, [errno.EINVAL])
     server = HttpServer(echo)
-    with pytest.RaisesGroup(OSError, flatten_subgroups=True, allow_unwrapped=True):
-        await server.serve([cast(trio.socket.SocketType, ExhaustedListener(real, [errno.EINVAL]))])
-    assert real.fileno() == -1
+    async with trio.open_nursery() as nursery:
+        # A listener is looked at when somebody comes.
+        nursery.start_soon(come_and_go, port)
+        with pytest.RaisesGroup(OSError, flatten_subgroups=True, allow_unwrapped=True):
+            await server.serve([listener])
+    assert listener.fileno() == -1
+
+
+async def come_and_go(port: int) -> None:
+    await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
 
 
 async def test_a_drain_ends_idle_connections_and_lets_running_requests_finish() -> None:

@@ -381,10 +381,10 @@ async def test_the_server_ends_at_once_when_it_is_cancelled() -> None:
     listener = trio.socket.socket()
     await listener.bind(("127.0.0.1", 0))
     listener.listen(8)
+    port = listener.getsockname()[1]
     server = HttpServer(echo)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
-        port = listener.getsockname()[1]
         peers = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(3)]
         await peers[0].send_all(b"GET / HT")
         nursery.cancel_scope.cancel()
