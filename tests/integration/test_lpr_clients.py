@@ -134,6 +134,18 @@ def test_the_cups_lpd_backend_prints(daemon: Daemon, tray: Path, tmp_path: Path,
     assert sorted(released(daemon, tray)) == sorted(sent)
 
 
+def test_two_copies_from_cups_are_a_number_or_the_same_bytes_twice(
+    daemon: Daemon, tray: Path, tmp_path: Path, cups: Cups
+) -> None:
+    """Nothing tells a stream that holds a text twice from a longer text."""
+    path = write(tmp_path)[0]
+    for name, option in (("counted", "manual_copies=off"), ("repeated", "order=data,control")):
+        cups.add_raw_queue(name, f"lpd://127.0.0.1:{daemon.ports['lpr']}/open?{option}")
+        cups.wait_for("completed", cups.lp(name, path, user="alice", copies=2))
+    daemon.wait_for_job("held", count=2)
+    assert released(daemon, tray) == [path.read_bytes(), path.read_bytes() * 2]
+
+
 def test_a_queue_that_wants_proof_takes_nothing_from_lpr(daemon: Daemon, tmp_path: Path) -> None:
     for queue in ("secure", "no-such-queue"):
         done = rlp("rlpr", daemon, "-U", "alice", str(write(tmp_path)[0]), queue=queue)
