@@ -59,6 +59,9 @@ class IppDispatcher:
         except RemoteProtocolError:
             self._door.metrics.protocol_error("ipp")
             raise
+        finally:
+            if self._repeats is not None:
+                self._repeats.something_was_done()
         self._door.metrics.http_answered("ipp", response.status)
         return response
 

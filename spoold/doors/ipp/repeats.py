@@ -29,6 +29,9 @@ _OPERATION = slice(2, 4)
 _ID_AT, _ID_END = 4, 8
 _REPEATABLE = frozenset({Operation.GET_PRINTER_ATTRIBUTES.to_bytes(2)})
 _SECOND = timedelta(seconds=1)
+# How late a change may be seen that comes from elsewhere: a printer, the portal, the queues' own count, which
+# is a second old as it is. What a request to this door changes is seen by the next one.
+_LOOK_EVERY = timedelta(milliseconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,18 @@ class Repeats:
         # By whether the request came over TLS.
         self._kept: tuple[dict[bytes, _Kept], dict[bytes, _Kept]] = ({}, {})
         self._until = clock.now()
+        # The states of queues when they were last looked at: finding one out takes longer than an answer.
+        self._states: dict[str, Hashable] = {}
+        self._looked_at = self._look_again_at = self._until
 
     def moment(self, site: Site, queue: Queue) -> Moment:
         """Return the present moment of a queue; to be taken before its answer is made."""
         since = self._clock.now().replace(microsecond=0)
         return Moment(site, queue, self._state(queue), since)
+
+    def something_was_done(self) -> None:
+        """A request was read: whatever it was, the states of queues are looked at anew."""
+        self._states.clear()
 
     def recall(self, octets: bytes, *, tls: bool) -> bytes | None:
         """Return the whole answer to a request (head and body), or None if it has to be read."""
@@ -81,11 +91,11 @@ class Repeats:
         kept = self._kept[tls].get(octets[: body + _ID_AT] + octets[body + _ID_END :])
         if kept is None:
             return None
-        moment = kept.moment
+        moment, now = kept.moment, self._clock.now()
         if (
-            not moment.since <= self._clock.now() < kept.until
+            not moment.since <= now < kept.until
             or moment.site is not self._site()
-            or moment.state != self._state(moment.queue)
+            or moment.state != self._state_now(moment.queue, now)
         ):
             return None
         request_id = octets[body + _ID_AT : body + _ID_END]
@@ -94,6 +104,15 @@ class Repeats:
             return None
         self._metrics.http_answered("ipp", 200)
         return b"%b%b%b" % (kept.before_id, request_id, kept.after_id)
+
+    def _state_now(self, queue: Queue, now: datetime) -> Hashable:
+        if not self._looked_at <= now < self._look_again_at:
+            self._states.clear()
+            self._looked_at, self._look_again_at = now, now + _LOOK_EVERY
+        state = self._states.get(queue.name)
+        if state is None:
+            state = self._states[queue.name] = self._state(queue)
+        return state
 
     def keep(self, octets: bytes, answer: bytes, moment: object, *, tls: bool) -> None:
         """Remember the answer that was given to `octets`; both are whole HTTP messages."""

@@ -120,12 +120,27 @@ async def test_the_name_the_client_calls_us_by_is_in_its_own_answer_only(asking:
     assert asking.read == 2
 
 
-async def test_a_change_of_the_queue_is_seen_at_once(asking: Asking) -> None:
+async def test_what_a_request_changes_is_seen_by_the_next(asking: Asking) -> None:
+    """However little time lies between."""
+    await asking.ask(question())
     await asking.ask(question())
     asking.state = "processing"
+    await asking.ask(whole(request_for(Operation.GET_JOBS)))
     await asking.ask(question())
     await asking.ask(question())
-    assert asking.read == 2
+    assert asking.read == 3
+
+
+@pytest.mark.parametrize(("after_s", "read"), [(0.015, 1), (0.025, 2)])
+async def test_what_others_change_is_seen_soon(asking: Asking, after_s: float, read: int) -> None:
+    """What prints, what the portal and operators do: within 20 ms."""
+    await asking.ask(question())
+    await asking.ask(question())
+    asking.state = "processing"
+    asking.clock.advance(after_s)
+    await asking.ask(question())
+    await asking.ask(question())
+    assert asking.read == read
 
 
 async def test_a_reload_is_seen_at_once(asking: Asking) -> None:
