@@ -315,6 +315,9 @@ def _shared(first: Sequence[_T], others: Iterable[Sequence[_T]]) -> tuple[_T, ..
 def _common_choice(name: str, printers: Sequence[Capabilities]) -> Choice:
     first, *others = (one.choices[name] for one in printers)
     values = _shared(first.values, [other.values for other in others])
+    if not values and name == "output-bin":
+        # Clients send the default of what nobody chose: it must not be a tray that only one printer has.
+        return DEFAULT.choices[name]
     if not values:
         values = first.values[:1] if first.default is None else (first.default,)
     default = first.default if first.default is None or first.default in values else values[0]

@@ -67,6 +67,9 @@ def _fit(attribute: Attribute, capabilities: Capabilities) -> Fitted:
     values = tuple(value for value in attribute.values if _plain(value) in offered)
     if len(values) == len(attribute.values):
         return attribute, ""
+    if [_plain(value) for value in attribute.values] == ["auto"]:
+        # "As you like" is what every printer does that is told nothing.
+        return None, ""
     return (Attribute(attribute.name, values) if values else None), _WORDS.get(attribute.name, "")
 
 
@@ -158,6 +161,8 @@ def _misses(member: Attribute, capabilities: Capabilities) -> str:
         return "" if _has_media_size(member, capabilities) else _no_paper("")
     if member.name == "media-size-name":
         return "" if _media(member, capabilities)[0] is not None else _no_paper("")
+    if word == "auto":
+        return ""
     if member.name == "media-type" and word not in capabilities.types:
         return "This printer does not have the type of paper asked for."
     if member.name == "media-source" and word not in capabilities.sources:

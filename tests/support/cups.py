@@ -153,8 +153,18 @@ class Cups:
         return done.stdout
 
     def add_queue(self, name: str, uri: str) -> None:
-        """Make a driverless queue, as people do."""
+        """Make a driverless queue, as people do.
+
+        lpadmin returns before cupsd has fetched everything that the printer names (words in three languages):
+        what is printed until then goes as to a raw queue.
+        """
         self.run("lpadmin", "-p", name, "-E", "-m", "everywhere", "-v", uri)
+        described = self.root / "etc/ppd" / f"{name}.ppd"
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not described.exists():
+            if time.monotonic() > deadline:
+                raise CupsError(f"the queue {name} was not described:\n{self.log[-3000:]}")
+            time.sleep(0.02)
 
     def add_raw_queue(self, name: str, uri: str) -> None:
         """Make a queue that sends documents as they are."""

@@ -60,8 +60,13 @@ def test_several_printers_can_do_what_all_can() -> None:
 
 
 def test_where_they_have_nothing_in_common_the_first_counts() -> None:
-    assert common([OFFICE, SMALL]).choices["output-bin"].values == ("face-down",)
-    assert common([SMALL, OFFICE]).choices["output-bin"].values == ("face-up",)
+    fine = printer(resolution("printer-resolution-supported", Resolution(2400, 2400)))
+    both = common([OFFICE, fine])
+    assert both.choices["printer-resolution"].values == (Resolution(600, 600),)
+
+
+def test_where_they_have_no_tray_in_common_any_will_do() -> None:
+    assert common([OFFICE, SMALL]).choices["output-bin"].values == ("auto",)
 
 
 @pytest.mark.parametrize("printers", [*itertools.permutations([OFFICE, SMALL, DEFAULT])])

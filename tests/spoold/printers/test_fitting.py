@@ -52,6 +52,8 @@ EVERYTHING = read(group())
         (keyword("media", "om_small-photo_100x150mm"), keyword("media", "om_small-photo_100x150mm"), ""),
         (keyword("media", "letterhead"), keyword("media", "letterhead"), ""),
         (keyword("output-bin", "attic"), None, "output tray"),
+        (keyword("output-bin", "auto"), None, ""),
+        (keyword("print-content-optimize", "photo"), None, ""),
         (resolution("printer-resolution", Resolution(2400, 2400)), None, "resolution"),
         (integer("number-up", 32), None, "several pages"),
         (name_("job-account-id", "42"), name_("job-account-id", "42"), ""),
