@@ -120,6 +120,18 @@ class Host:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{self.log}"
         return done.stdout
 
+    def failure(self, *command: str, timeout_s: float = 60.0) -> str | None:
+        """Run a command in the host's own directory; returns None, or what it said when it failed."""
+        done = subprocess.run(
+            [*self.inside, *command],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            cwd=self.root,
+        )
+        return None if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
+
     def browse(self, kind: str) -> dict[str, "Found"]:
         """Return what avahi-browse finds and resolves of a kind, by instance name."""
         found = {}

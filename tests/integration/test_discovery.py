@@ -176,6 +176,52 @@ def test_phones_and_desktops_find_it(network: Network, found: dict[str, Found]) 
     assert any("open%20%40%20localhost" in uri for uri in listed), listed
 
 
+# PWG 5100.20 section 5, the self-certification's own questions, as they are put to ippfind.
+UUID = "^[0-9a-fA-F]{8,8}-[0-9a-fA-F]{4,4}-[0-9a-fA-F]{4,4}-[0-9a-fA-F]{4,4}-[0-9a-fA-F]{12,12}$"
+KEYS = ("--txt", "adminurl", "--txt", "pdl", "--txt", "rp", "--txt", "UUID", "--quiet")
+VALUES = (
+    *("--txt-adminurl", "^(http:|https:)//", "--txt-pdl", "image/pwg-raster", "--txt-pdl", "image/jpeg"),
+    *("--txt-UUID", UUID, "-x", "ipptool", "-q", "{}", "values.test", ";"),
+)
+SAME_VALUES = """{
+  OPERATION Get-Printer-Attributes
+  GROUP operation-attributes-tag
+  ATTR charset attributes-charset utf-8
+  ATTR language attributes-natural-language en
+  ATTR uri printer-uri $uri
+  STATUS successful-ok
+  EXPECT printer-more-info OF-TYPE uri COUNT 1 WITH-VALUE "$ENV[IPPFIND_TXT_ADMINURL]"
+  EXPECT printer-uuid OF-TYPE uri COUNT 1 WITH-VALUE "urn:uuid:$ENV[IPPFIND_TXT_UUID]"
+}
+"""
+CERTIFIED = {
+    "B-1 browse": ("_ipp._tcp,_print.local.", "--quiet"),
+    "B-2 keys": KEYS,
+    "B-3 resolve": ("--ls",),
+    "B-4 values": ("--txt-Color", "T", *VALUES),
+    "B-5 TLS": ("--txt", "tls", "--quiet"),
+    "B-5.1 upgrade": ("-x", "ipptool", "-E", "-q", "{}", "get-printer-attributes.test", ";"),
+    "B-5.2 ipps browse": ("_ipps._tcp,_print.local.", "--quiet"),
+    "B-5.3 ipps keys": ("_ipps._tcp.local.", "--txt", "TLS", *KEYS),
+    "B-5.4 ipps resolve": ("_ipps._tcp.local.", "--ls"),
+    "B-5.5 ipps values": ("_ipps._tcp.local.", *VALUES),
+}
+
+
+def test_the_self_certification_s_questions_are_answered(network: Network, found: dict[str, Found]) -> None:
+    (network.desk.root / "values.test").write_text(SAME_VALUES)
+    failed = {
+        name: said
+        for name, question in CERTIFIED.items()
+        if (said := network.desk.failure("ippfind", "--literal-name", NAME, *question)) is not None
+    }
+    assert failed == {}
+    # The questions can be answered with no, too.
+    assert (
+        network.desk.failure("ippfind", "--literal-name", NAME, "--txt", "none-such", "--quiet") is not None
+    )
+
+
 # -- used --
 
 
