@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import trio
 from sqlalchemy import Connection
@@ -12,13 +11,14 @@ from sqlalchemy import Connection
 from spoold.database import people
 from spoold.database.engine import Database
 from spoold.identity.cache import ProofCache
-from spoold.identity.local import MAX_NAME_BYTES, LocalUsers, User
+from spoold.identity.claim import Claim, typed_name
+from spoold.identity.local import LocalUsers, User
 from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
+from spoold.identity.refused import Check, RefusedProofs
 from spoold.identity.secret import Secret
 from spoold.identity.sessions import Session, Sessions
 from spoold.identity.throttle import Attempt, Throttle
 from spoold.model.errors import NotAuthenticated, SpoolError, TooManyAttempts
-from spoold.model.ids import canonical_name
 from spoold.model.principal import Method, Principal, Role
 from spoold.records import audit
 from spoold.runtime.clock import Clock
@@ -30,16 +30,6 @@ _SESSION_OVER = "You are not signed in any more. Sign in again."
 _BASIC = "basic"
 
 _Also = Callable[[Connection, Account], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What somebody presents: a canonical name (empty if it can be nobody's) and a password, from where."""
-
-    name: str
-    password: Secret
-    peer: str
-    method: Method
 
 
 class Identity:
@@ -74,6 +64,7 @@ class Identity:
         self._throttle = throttle or Throttle(clock)
         self._cache = cache or ProofCache(clock)
         self._sessions = sessions or Sessions()
+        self._refused = RefusedProofs(clock)
         self._restoring = trio.Lock()
         self._restored = trio.Event()
         # Names that nobody has are recorded as HMAC under a key that is never stored: people type
@@ -97,7 +88,7 @@ class Identity:
             TooManyAttempts: throttled; `fields["retry_after_s"]` says for how long.
             Busy, Unavailable: not decided; try again later.
         """
-        claim = _Claim(_typed_name(name), Secret(password), peer, Method.BASIC)
+        claim = Claim(typed_name(name), Secret(password), peer, Method.BASIC)
         if not fresh and (known := self._remembered(claim)) is not None:
             return known
         return await self._prove(claim, remembered=not fresh)
@@ -110,7 +101,7 @@ class Identity:
         Raises:
             as for `authenticate`.
         """
-        claim = _Claim(_typed_name(name), Secret(password), peer, Method.PASSWORD)
+        claim = Claim(typed_name(name), Secret(password), peer, Method.PASSWORD)
         token = ""
 
         def begin(connection: Connection, account: Account) -> None:
@@ -137,7 +128,7 @@ class Identity:
             if not self._sessions.prove(connection, session, self._clock.now()):
                 raise NotAuthenticated(_SESSION_OVER)
 
-        claim = _Claim(session.user.name, Secret(password), peer, Method.SESSION)
+        claim = Claim(session.user.name, Secret(password), peer, Method.SESSION)
         return await self._prove(claim, also=prove)
 
     async def principal_of(self, token: str, *, used: bool = True) -> Principal | None:
@@ -152,7 +143,9 @@ class Identity:
             return None
         now = self._clock.now()
         if used and self._sessions.needs_touch(session, now):
-            await self._database.write(lambda connection: self._sessions.touch(connection, session, now), short=True)
+            await self._database.write(
+                lambda connection: self._sessions.touch(connection, session, now), short=True
+            )
         user = session.user
         return Principal(
             id=user.id,
@@ -191,7 +184,7 @@ class Identity:
         Raises:
             NotPossible: the name is taken or cannot be one, or the password is too weak.
         """
-        return await self._users.add(
+        added = await self._users.add(
             name,
             Secret(password),
             groups=frozenset(groups),
@@ -199,6 +192,8 @@ class Identity:
             display_name=display_name,
             actor=actor,
         )
+        self._refused.forget(added.name)
+        return added
 
     async def set_password(self, name: str, password: str, *, actor: str = "spoold") -> None:
         """Give a local account a new password; its sessions and remembered proofs end.
@@ -207,27 +202,30 @@ class Identity:
             NotFound, NotPossible: no such account, or the password is too weak.
         """
         row = await self._users.set_password(name, Secret(password), actor=actor)
-        self._cache.forget(row.name, row.epoch)
+        self._forget(row.name, row.epoch)
 
     async def disable_user(self, name: str, *, actor: str = "spoold") -> None:
         """Close a local account; its sessions and remembered proofs end."""
         row = await self._users.set_disabled(name, disabled=True, actor=actor)
-        self._cache.forget(row.name, row.epoch)
+        self._forget(row.name, row.epoch)
 
     async def enable_user(self, name: str, *, actor: str = "spoold") -> None:
         """Open a closed local account again."""
         row = await self._users.set_disabled(name, disabled=False, actor=actor)
-        self._cache.forget(row.name, row.epoch)
+        self._forget(row.name, row.epoch)
 
     async def list_users(self) -> list[User]:
         """Return all local accounts by name."""
         return await self._users.all()
 
+    def _forget(self, name: str, epoch: int) -> None:
+        """Forget what was right and what was wrong for an account that has just changed."""
+        self._cache.forget(name, epoch)
+        self._refused.forget(name)
+
     # -- how
 
-    async def _prove(
-        self, claim: _Claim, *, remembered: bool = False, also: _Also | None = None
-    ) -> Principal:
+    async def _prove(self, claim: Claim, *, remembered: bool = False, also: _Also | None = None) -> Principal:
         """Check a claim under the throttle's eye and record how it ended.
 
         Args:
@@ -237,12 +235,18 @@ class Identity:
         """
         try:
             await self._restore()
+            if await self._refused.answers(claim):
+                raise NotAuthenticated(WRONG)
+            check = self._refused.check(claim)
             async with self._throttle.attempt(claim.name, claim.peer) as attempt:
+                if self._refused.holds(claim):
+                    # Refused while this one waited its turn: of many alike, the first is checked and counts.
+                    raise NotAuthenticated(WRONG)
                 if remembered and (known := self._remembered(claim)) is not None:
                     return known
                 # Whoever hangs up after sending a guess has guessed all the same.
                 with trio.CancelScope(shield=True):
-                    account = await self._checked(attempt, claim, also)
+                    account = await self._checked(attempt, claim, also, check)
         except TooManyAttempts as error:
             self._metrics.sign_in("throttled")
             if error.fields["first"]:
@@ -268,11 +272,14 @@ class Identity:
             self._cache.remember(_BASIC, claim.name, claim.password, account.epoch, principal)
         return principal
 
-    async def _checked(self, attempt: Attempt, claim: _Claim, also: _Also | None) -> Account:
+    async def _checked(self, attempt: Attempt, claim: Claim, also: _Also | None, check: Check) -> Account:
         provider, finding = await self._ask(claim)
         if not isinstance(finding, Accepted):
             attempt.failed()
             await self._record_failure(claim, finding)
+            if provider is self._users:
+                # What a directory refuses may be right there the next moment; our own accounts tell us.
+                self._refused.remember(check)
             raise NotAuthenticated(WRONG)
         account = finding.account
         attempt.succeeded()
@@ -296,7 +303,7 @@ class Identity:
         await self._database.write(record)
         return account
 
-    async def _ask(self, claim: _Claim) -> tuple[Authenticator, Finding]:
+    async def _ask(self, claim: Claim) -> tuple[Authenticator, Finding]:
         """Ask the providers in turn; the first that knows the name decides, and one in doubt ends it.
 
         A provider that cannot be asked is not skipped: the next one may know another person by the
@@ -312,7 +319,7 @@ class Identity:
                 return provider, finding
         return provider, NotHere()
 
-    async def _record_failure(self, claim: _Claim, finding: Finding) -> None:
+    async def _record_failure(self, claim: Claim, finding: Finding) -> None:
         known = finding.account_id if isinstance(finding, Rejected) else None
         why = finding.why if isinstance(finding, Rejected) else "unknown-name"
         tag = self._name_tag(claim.name)
@@ -334,7 +341,7 @@ class Identity:
 
         await self._database.write(work)
 
-    async def _record_throttled(self, claim: _Claim) -> None:
+    async def _record_throttled(self, claim: Claim) -> None:
         def work(connection: Connection) -> None:
             row = people.user_by_name(connection, claim.name)
             audit.append(
@@ -349,7 +356,7 @@ class Identity:
 
         await self._database.write(work)
 
-    def _remembered(self, claim: _Claim) -> Principal | None:
+    def _remembered(self, claim: Claim) -> Principal | None:
         return self._cache.find(_BASIC, claim.name, claim.password)
 
     async def _restore(self) -> None:
@@ -367,16 +374,9 @@ class Identity:
 
     async def _find(self, token: str) -> Session | None:
         now = self._clock.now()
-        return await self._database.read(lambda connection: self._sessions.find(connection, token, now), short=True)
+        return await self._database.read(
+            lambda connection: self._sessions.find(connection, token, now), short=True
+        )
 
     def _name_tag(self, name: str) -> str:
         return hmac.digest(self._name_key, name.encode("utf-8", "replace"), hashlib.sha256).hex()[:16]
-
-
-def _typed_name(name: str) -> str:
-    """Return the canonical name, empty for what can be nobody's: too long to keep whole, or not text."""
-    try:
-        fits = len(name) <= MAX_NAME_BYTES and len(name.encode()) <= MAX_NAME_BYTES
-    except UnicodeEncodeError:
-        fits = False
-    return canonical_name(name) if fits else ""

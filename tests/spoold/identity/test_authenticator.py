@@ -1,7 +1,9 @@
 """Identity: proofs, refusals, what is recorded of them, providers in order, guesses in masses."""
 
 import contextlib
+import itertools
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -10,7 +12,10 @@ from sqlalchemy import Connection
 
 from spoold.database import people
 from spoold.database.engine import Database
+from spoold.identity.authenticator import WRONG
+from spoold.identity.claim import Claim
 from spoold.identity.provider import Accepted, Account, Finding, NotHere
+from spoold.identity.refused import RefusedProofs
 from spoold.identity.secret import Secret
 from spoold.model.errors import Busy, NotAuthenticated, TooManyAttempts, Unavailable
 from spoold.model.ids import UserId
@@ -27,7 +32,15 @@ async def alice(kit: IdentityKit) -> UserId:
     return user.id
 
 
-async def refused(kit: IdentityKit, name: str = "alice", password: str = "wrong", peer: str = HERE) -> str:
+_GUESSES = itertools.count()
+
+
+async def refused(
+    kit: IdentityKit, name: str = "alice", password: str | None = None, peer: str = HERE
+) -> str:
+    """Sign in with a wrong password, another one each time unless one is given."""
+    if password is None:
+        password = f"wrong-{next(_GUESSES)}"
     with pytest.raises(NotAuthenticated) as caught:
         await kit.identity.authenticate(name, password, peer=peer, fresh=True)
     return caught.value.public
@@ -333,3 +346,109 @@ async def test_results_are_counted(kit: IdentityKit, alice: UserId) -> None:
 
 def test_the_conformance_suite_is_the_one_the_provider_names() -> None:
     assert AuthenticatorConformance.__module__ == "tests.support.authenticator_conformance"
+
+
+# -- the same wrong password again
+
+
+async def test_the_same_wrong_password_is_checked_and_counted_once(kit: IdentityKit, alice: UserId) -> None:
+    """An old password in a print queue: CUPS tries it six times for each job."""
+    before = kit.hasher.computed
+    for _ in range(12):
+        assert await refused(kit, password="the old one") == WRONG
+    assert kit.hasher.computed == before + 1
+    assert [entry["kind"] for entry in await kit.audit()].count("sign-in-failed") == 1
+    await kit.identity.authenticate("alice", PASSWORD, peer=HERE, fresh=True)
+
+
+async def test_it_is_another_one_under_another_name_from_elsewhere_and_later(
+    kit: IdentityKit, alice: UserId
+) -> None:
+    """Nobody finds out by the time an answer takes what was tried at another place."""
+    before = kit.hasher.computed
+    await refused(kit, password="the old one")
+    for number, how in enumerate(({"name": "bob"}, {"peer": ELSEWHERE}, {"password": "the old onE"}), 2):
+        await refused(kit, **{"password": "the old one", **how})
+        assert kit.hasher.computed == before + number
+    kit.clock.advance(901)
+    await refused(kit, password="the old one")
+    assert kit.hasher.computed == before + 5
+
+
+async def test_a_second_no_takes_as_long_as_the_first(
+    kit: IdentityKit, alice: UserId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        await trio.lowlevel.checkpoint()
+        slept.append(seconds)
+
+    check = kit.users.check
+
+    async def slow_check(name: str, password: Secret) -> Finding:
+        now[0] += 0.238
+        return await check(name, password)
+
+    monkeypatch.setattr(trio, "current_time", lambda: now[0])
+    monkeypatch.setattr(trio, "sleep", sleep)
+    monkeypatch.setattr(kit.users, "check", slow_check)
+    await refused(kit, password="the old one")
+    await refused(kit, password="the old one")
+    assert slept == [pytest.approx(0.238)]
+
+
+async def test_of_many_alike_at_once_one_is_checked(kit: IdentityKit, alice: UserId) -> None:
+    before = kit.hasher.computed
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(partial(refused, kit, password="the old one"))
+    assert kit.hasher.computed == before + 1
+    await kit.identity.authenticate("alice", PASSWORD, peer=HERE, fresh=True)
+
+
+@pytest.mark.parametrize("change", ["password", "enabled", "added"])
+async def test_what_was_wrong_may_be_right_once_the_account_has_changed(
+    kit: IdentityKit, alice: UserId, change: str
+) -> None:
+    name, word = "alice", "a brand new password"
+    if change == "enabled":
+        await kit.identity.disable_user(name)
+        word = PASSWORD
+    if change == "added":
+        name = "carol"
+    await refused(kit, name, word)
+    if change == "password":
+        await kit.identity.set_password(name, word)
+    elif change == "enabled":
+        await kit.identity.enable_user(name)
+    else:
+        await kit.identity.add_user(name, word)
+    await kit.identity.authenticate(name, word, peer=HERE, fresh=True)
+
+
+async def test_a_password_that_is_set_while_it_is_checked_is_not_remembered_as_wrong(
+    kit: IdentityKit, alice: UserId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = kit.users.check
+
+    async def overtaken(name: str, password: Secret) -> Finding:
+        found = await check(name, password)
+        await kit.identity.set_password("alice", "a brand new password")
+        return found
+
+    monkeypatch.setattr(kit.users, "check", overtaken)
+    await refused(kit, password="a brand new password")
+    monkeypatch.setattr(kit.users, "check", check)
+    await kit.identity.authenticate("alice", "a brand new password", peer=HERE, fresh=True)
+
+
+async def test_wrong_passwords_are_remembered_in_bounds(kit: IdentityKit, alice: UserId) -> None:
+    memory = RefusedProofs(kit.clock, max_entries=3)
+    claims = [Claim("alice", Secret(f"wrong-{number}"), HERE, Method.BASIC) for number in range(5)]
+    for claim in claims:
+        memory.remember(memory.check(claim))
+    assert [memory.holds(claim) for claim in claims] == [False, False, True, True, True]
+    assert len(memory) == 3
+    assert "wrong-4" not in f"{memory.__dict__} {memory.check(claims[4])}"

@@ -54,8 +54,8 @@ async def test_a_wrong_password_is_said_and_the_name_kept(portal: PortalKit) -> 
 
 async def test_guessing_is_slowed_down_and_says_for_how_long(portal: PortalKit) -> None:
     visitor = portal.visitor()
-    for _ in range(5):
-        await visitor.sign_in("alice", "wrong")
+    for number in range(5):
+        await visitor.sign_in("alice", f"wrong-{number}")
     response = await visitor.sign_in("alice", PASSWORD)
     assert response.status_code == 429
     assert 0 < int(response.headers["retry-after"]) <= 901
