@@ -203,9 +203,13 @@ def test_a_wrong_password_keeps_the_job_and_locks_nobody_else_out(
     assert cups.job(number).reasons == ("cups-held-for-authentication",)
     assert_free(cups, "secure")
     assert daemon.jobs() == []
-    # CUPS has tried the same password six times by now, from the address that Bob prints from, too.
+    # CUPS has tried the same password six times by now, and it counted once.
+    assert daemon.log.count("ipp-challenge") >= 6
+    cups.add_queue("again", f"ipps://alice:{CANARY_PASSWORD}@{secure}")
+    cups.wait_for("completed", cups.lp("again", path, user="alice"))
+    assert [(job["user"], job["state"]) for job in daemon.jobs()] == [("alice", "held")]
     cups.wait_for("completed", cups.lp("bobs", path, user="bob"))
-    assert [(job["user"], job["state"]) for job in daemon.jobs()] == [("bob", "held")]
+    assert [(job["user"], job["state"]) for job in daemon.jobs()] == [("alice", "held"), ("bob", "held")]
 
 
 def test_a_job_canceled_while_it_is_sent_is_not_held(daemon: Daemon, cups: Cups, tmp_path: Path) -> None:
