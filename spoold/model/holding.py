@@ -12,6 +12,8 @@ RELEASE_ACTION = "job-release-action"
 BY_PIN, BY_OWNER, BY_NOBODY = "job-password", "owner-authorized", "none"
 # How the attribute stands in an encoded group (RFC 8010 3.1.4): name, length of the value, value.
 _BY_PIN_MARK = RELEASE_ACTION.encode() + len(BY_PIN).to_bytes(2, "big") + BY_PIN.encode()
+_INDEFINITE_MARK = HOLD_UNTIL.encode() + len("indefinite").to_bytes(2, "big") + b"indefinite"
+_TIME_MARK = HOLD_UNTIL_TIME.encode()
 
 # Named times of day as CUPS has them, in the site's time zone: begin and end hour, the end not included.
 _HOURS = {
@@ -27,6 +29,11 @@ _SATURDAY = 5
 def awaits_pin(template: bytes) -> bool:
     """Tell whether the job of an encoded template has a PIN; lists ask this for every job they show."""
     return _BY_PIN_MARK in template
+
+
+def asked_to_wait(template: bytes) -> bool:
+    """Tell whether the sender of the job of an encoded template asked for it to be held."""
+    return _INDEFINITE_MARK in template or _TIME_MARK in template
 
 
 def held_until(template: Iterable[Attribute]) -> datetime | None:

@@ -12,7 +12,7 @@ from protocols.limits import IppLimits
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE
 from spoold.doors.ipp.context import IppRequest
 from spoold.doors.ipp.holding import READ_ELSEWHERE
-from spoold.model.holding import awaits_pin
+from spoold.model.holding import asked_to_wait, awaits_pin
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, LIVE, JobState
 
@@ -50,15 +50,29 @@ WHICH_JOBS = {
     # No job is ever in this state: one whose printer stops is taken back and held.
     "processing-stopped": frozenset[JobState](),
 }
+# What a queue tells clients are completed although they are held: its lists must agree with it.
+_TOLD_COMPLETED = WHICH_JOBS["pending-held"]
 JOB_NAME = "job-name"
 # What waits for whom was settled when the job came; the rest of the template is for the printer.
 _SETTLED = READ_ELSEWHERE | {"job-priority", "job-sheets"}
 SETTABLE = (JOB_NAME, *(name for name in JOB_TEMPLATE if name not in _SETTLED))
 
 
+def states_of(which: str, *, as_completed: bool) -> frozenset[JobState]:
+    """Return the states that a word of "which-jobs" means in a queue.
+
+    Args:
+        as_completed: the queue says that held jobs are completed.
+    """
+    states = frozenset(WHICH_JOBS[which])
+    if not as_completed or which == "all":
+        return states
+    return states | _TOLD_COMPLETED if which == "completed" else states - _TOLD_COMPLETED
+
+
 @functools.cache
 def words_of_state(
-    state: JobState, *, unclaimed: bool, pin: bool, as_completed: bool
+    state: JobState, *, unclaimed: bool, pin: bool, as_completed: bool, until: bool = False
 ) -> tuple[IppJobState, tuple[str, ...]]:
     """Return "job-state" and "job-state-reasons" of a job.
 
@@ -66,10 +80,13 @@ def words_of_state(
         unclaimed: nobody was proven to own it yet.
         pin: it waits for its PIN.
         as_completed: the queue's clients do not understand *pending-held*.
+        until: its sender asked for it to be held, for good or until some time.
     """
     word, reasons = STATES[state]
     if as_completed and word is IppJobState.PENDING_HELD:
         return STATES[_S.COMPLETED]
+    if state is _S.HELD and until:
+        reasons = (*reasons, "job-hold-until-specified")
     if state is _S.HELD and pin:
         reasons = (*reasons, "job-password-wait")
     if state is _S.HELD and unclaimed:
@@ -79,9 +96,12 @@ def words_of_state(
 
 def state_attributes(job: Job, *, as_completed: bool = False) -> tuple[Attribute, ...]:
     """Return the state of a job ("job-state", "job-state-reasons", "job-state-message")."""
-    pin = awaits_pin(job.template)
     word, reasons = words_of_state(
-        job.state, unclaimed=job.owner_id is None, pin=pin, as_completed=as_completed
+        job.state,
+        unclaimed=job.owner_id is None,
+        pin=awaits_pin(job.template),
+        as_completed=as_completed,
+        until=asked_to_wait(job.template),
     )
     return (
         enum("job-state", word),

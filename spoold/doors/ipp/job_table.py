@@ -24,7 +24,7 @@ from spoold.doors.ipp.job_attributes import (
     words_of_state,
 )
 from spoold.model.access import Action, may
-from spoold.model.holding import BY_OWNER, BY_PIN, RELEASE_ACTION, awaits_pin
+from spoold.model.holding import BY_OWNER, BY_PIN, RELEASE_ACTION, asked_to_wait, awaits_pin
 from spoold.model.job import Claim
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
@@ -70,7 +70,7 @@ class Viewing:
     # Jobs that follow each other are mostly of one person, and in one state.
     _last_claim: Claim | None = None
     _last_rights: tuple[bool, bool, bool] = (False, False, False)
-    _states: dict[tuple[str, bool, bool], tuple[bytes, bytes]] = field(default_factory=dict)
+    _states: dict[tuple[str, bool, bool, bool], tuple[bytes, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Prepare what every job's address begins with."""
@@ -90,12 +90,17 @@ class Viewing:
 
     def state(self, line: JobLine) -> tuple[bytes, bytes]:
         """Return "job-state" and "job-state-reasons", encoded."""
-        unclaimed, pin = line.owner_id is None, awaits_pin(line.template or b"")
-        key = line.state, unclaimed, pin
+        template = line.template or b""
+        unclaimed, pin, until = line.owner_id is None, awaits_pin(template), asked_to_wait(template)
+        key = line.state, unclaimed, pin, until
         found = self._states.get(key)
         if found is None:
             word, reasons = words_of_state(
-                JobState(line.state), unclaimed=unclaimed, pin=pin, as_completed=self.as_completed
+                JobState(line.state),
+                unclaimed=unclaimed,
+                pin=pin,
+                as_completed=self.as_completed,
+                until=until,
             )
             found = (
                 encode_attributes([enum("job-state", word)]),

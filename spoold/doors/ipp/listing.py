@@ -18,7 +18,7 @@ from spoold.database.listing import PAGE_ROWS, JobLine, Wanted, changes, line_of
 from spoold.database.times import to_us
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, asked_job
-from spoold.doors.ipp.job_attributes import WHICH_JOBS
+from spoold.doors.ipp.job_attributes import WHICH_JOBS, states_of
 from spoold.doors.ipp.job_table import Picture, Viewing, picture
 from spoold.keys.words import Sealed
 from spoold.model.access import Action, may
@@ -158,7 +158,8 @@ def _question(request: IppRequest, which: str) -> _Question:
     only_own = _wants_own(request)
     everybody = may(principal, Action.READ_STATE) and not only_own
     numbers = operation.get("job-ids")
-    states = WHICH_JOBS[which] if numbers is None else frozenset(JobState)
+    as_completed = request.queue.shows_held_as_completed
+    states = frozenset(JobState) if numbers is not None else states_of(which, as_completed=as_completed)
     proven = None if everybody or principal is None else (principal.id, principal.name)
     wanted = Wanted(
         queue=request.queue.name,

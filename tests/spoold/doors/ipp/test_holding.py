@@ -244,3 +244,42 @@ async def test_names_are_cut_to_what_a_name_may_have(door: IppHouse) -> None:
     await door.ask(Operation.PRINT_JOB, name_("job-name", "\u00fc" * 20_000), document=[TEXT])
     (job,) = await door.jobs()
     assert door.house.words.title(job) == "\u00fc" * 127
+
+
+async def test_who_asked_for_a_hold_is_told_that_it_is_one(door: IppHouse) -> None:
+    for asked, expected in (("indefinite", True), ("no-hold", False), ("third-shift", True)):
+        reply = await door.ask(
+            Operation.PRINT_JOB, template=[keyword("job-hold-until", asked)], document=[TEXT]
+        )
+        reasons = reply.job.get("job-state-reasons")
+        assert reasons is not None
+        assert ("job-hold-until-specified" in reasons.strings()) == expected
+        listed = await door.ask(Operation.GET_JOB_ATTRIBUTES, job=(await door.jobs())[-1].number, user="ana")
+        again = listed.job.get("job-state-reasons")
+        assert again is not None
+        assert set(again.strings()) == set(reasons.strings())
+
+
+async def test_a_queue_that_tells_of_held_jobs_as_completed_does_so_everywhere(door: IppHouse) -> None:
+    queues = {
+        name: replace(one, shows_held_as_completed=True) for name, one in door.house.site.queues.items()
+    }
+    door.house.change_site(queues=queues)
+    made = await door.ask(Operation.PRINT_JOB, *with_pin(), document=[TEXT])
+    one = await door.ask(Operation.GET_JOB_ATTRIBUTES, job=1)
+    lists = {
+        which: await door.ask(
+            Operation.GET_JOBS,
+            keyword("which-jobs", which),
+            keyword("requested-attributes", "job-state", "job-state-reasons"),
+        )
+        for which in ("completed", "all", "not-completed", "pending-held")
+    }
+    told = [made.job, one.job, lists["completed"].job, lists["all"].job]
+    assert {(job.integer("job-state"), job.string("job-state-reasons")) for job in told} == {
+        (9, "job-completed-successfully")
+    }
+    for which in ("not-completed", "pending-held"):
+        assert lists[which].groups(GroupTag.JOB) == ()
+    (view,) = await door.house.desk.jobs(door.house.person("ana"))
+    assert view.job.state is JobState.HELD, "its owner is told the truth"
