@@ -42,7 +42,7 @@ class LprJob(Protocol):
     the client keeps its copy. After every end but a `finish` that returned True `abort` is called.
     """
 
-    async def control(self, control: ControlFile) -> None:
+    def control(self, control: ControlFile) -> None:
         """Take the control file, once per job, before or after the documents."""
 
     async def document(
@@ -68,11 +68,11 @@ class LprJob(Protocol):
 class LprHandler(Protocol):
     """What the server asks of the daemon."""
 
-    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
+    def queue_exists(self, queue: str, peer: LprPeer) -> bool:
         """Return whether this peer may send jobs to the queue, or ask about it, through LPR."""
         ...
 
-    async def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
+    def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
         """Begin a job; raises `LprRefused` to refuse it."""
         ...
 

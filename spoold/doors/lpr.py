@@ -65,24 +65,23 @@ class LprDoor:
     metrics: Metrics
     account_at: AccountAt
 
-    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
+    def queue_exists(self, queue: str, peer: LprPeer) -> bool:
         """Return whether LPR may print to the queue."""
         return self._queue(queue, self._network(peer)) is not None
 
-    async def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
+    def begin_job(self, queue: str, peer: LprPeer) -> LprJob:
         """Begin a job."""
         network = self._network(peer)
         found = self._queue(queue, network)
         if found is None:
             # A reload came between the question whether the queue exists and the job.
             raise LprRefused
-        try:
-            principal = await self._account(network)
-            if principal is None:
+        if network.account is None:
+            try:
                 self.intake.check_room(peer.host)
-        except SpoolError as error:
-            raise self.refused(error, found.name, peer) from error
-        return _IncomingJob(self, found, peer, network, principal)
+            except SpoolError as error:
+                raise self.refused(error, found.name, peer) from error
+        return _IncomingJob(self, found, peer, network)
 
     async def queue_state(
         self,
@@ -139,17 +138,6 @@ class LprDoor:
             return found
         return found if found.authentication is Authentication.AT_RELEASE else None
 
-    async def _account(self, network: LprNetwork) -> Principal | None:
-        if network.account is None:
-            return None
-        found = await self.account_at(network.account)
-        if found is None:
-            raise NotAuthorized(
-                "The account that owns the jobs of this machine does not exist or is closed.",
-                account=network.account,
-            )
-        return found
-
 
 class _IncomingJob:
     """One LPR job on its way in (`protocols.lpr.handler.LprJob`).
@@ -157,14 +145,12 @@ class _IncomingJob:
     The user may be known only after the documents, so these are sealed loose and become a job at the end.
     """
 
-    def __init__(
-        self, door: LprDoor, queue: Queue, peer: LprPeer, network: LprNetwork, principal: Principal | None
-    ) -> None:
+    def __init__(self, door: LprDoor, queue: Queue, peer: LprPeer, network: LprNetwork) -> None:
         self._door = door
         self._queue = queue
         self._peer = peer
         self._network = network
-        self._principal = principal
+        self._principal: Principal | None = None
         self._job_id = new_job_id(door.clock.now())
         self._documents: list[Document] = []
         self._names: list[str] = []
@@ -172,7 +158,7 @@ class _IncomingJob:
         self._empty = 0
         self._control: ControlFile | None = None
 
-    async def control(self, control: ControlFile) -> None:
+    def control(self, control: ControlFile) -> None:
         """Keep the control file."""
         self._control = control
 
@@ -186,6 +172,7 @@ class _IncomingJob:
         number = len(self._documents) + 1
         incoming = Incoming(_pieces(receive), protocol=PROTOCOL)
         try:
+            await self._identify()
             sealed = await self._door.intake.receive_loose(self._job_id, number, incoming, self._queue)
         except EmptyDocument:
             self._empty += 1
@@ -218,6 +205,21 @@ class _IncomingJob:
     async def abort(self) -> None:
         """Destroy what was sealed; safe after a delivery that failed, which did the same."""
         await self._door.intake.drop_loose(self._job_id, self._documents)
+
+    async def _identify(self) -> None:
+        """Find the account that the address stands for, if it does.
+
+        Raises:
+            NotAuthorized: it does not exist or is closed.
+        """
+        name = self._network.account
+        if name is None or self._principal is not None:
+            return
+        self._principal = await self._door.account_at(name)
+        if self._principal is None:
+            raise NotAuthorized(
+                "The account that owns the jobs of this machine does not exist or is closed.", account=name
+            )
 
     def _nothing_to_print(self) -> bool:
         """Answer a job whose files are all empty.
@@ -262,7 +264,8 @@ class _IncomingJob:
     async def _refused(self, error: SpoolError) -> LprRefused:
         """Return what the client hears; the reason is kept for whoever the job is said to be of."""
         submission = None if self._control is None else self._submission(self._control)
-        if submission is not None and submission.claimed_name:
+        known = self._network.account is None or self._principal is not None
+        if submission is not None and submission.claimed_name and known:
             try:
                 await self._door.intake.note_refusal(submission, self._job_id, error)
             except SpoolError as further:

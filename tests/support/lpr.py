@@ -24,7 +24,7 @@ class TakenJob:
     declared: dict[str, int | None] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
-    async def control(self, control: ControlFile) -> None:
+    def control(self, control: ControlFile) -> None:
         self.calls.append("control")
         self.control_file = control
 
@@ -75,10 +75,10 @@ class RecordingHandler:
         self.may_finish = trio.Event()
         self.may_finish.set()
 
-    async def queue_exists(self, queue: str, peer: LprPeer) -> bool:
+    def queue_exists(self, queue: str, peer: LprPeer) -> bool:
         return queue in self.queues
 
-    async def begin_job(self, queue: str, peer: LprPeer) -> TakenJob:
+    def begin_job(self, queue: str, peer: LprPeer) -> TakenJob:
         if self.refuse_jobs:
             raise LprRefused("too many jobs")
         job = TakenJob(queue, peer, self)

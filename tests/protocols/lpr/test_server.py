@@ -108,7 +108,10 @@ async def test_what_the_handler_refuses_is_refused(nursery: trio.Nursery, where:
     running.handler.refused_documents = {"dfA001host"}
     client = await running.connect()
     await client.say(b"\x02secure\n")
-    await client.say(b"\x03%d dfA001host\n" % len(DATA), b"\x01" if where == "job" else b"\0\x01")
+    await client.say(b"\x03%d dfA001host\n" % len(DATA), b"\x01" if where == "job" else b"\0")
+    if where == "document":
+        # It is asked about with its first bytes.
+        await client.say(DATA[:1], b"\x01")
     assert await client.rest() == b""
     await client.aclose()
     await running.wait_until_idle()

@@ -69,9 +69,9 @@ async def printed(
     door: LprDoor, *contents: bytes, text: bytes = CONTROL, queue: str = "open", peer: LprPeer = PEER
 ) -> bool:
     """Print as most clients do: the control file first."""
-    job = await door.begin_job(queue, peer)
+    job = door.begin_job(queue, peer)
     try:
-        await job.control(control(text))
+        job.control(control(text))
         for number, content in enumerate(contents, 1):
             await job.document(f"dfA{number:03}workstation", len(content), pieces(content))
         done = await job.finish()
@@ -105,20 +105,20 @@ async def nothing_is_stored(house: IppHouse) -> bool:
 
 async def test_only_queues_that_do_not_want_proof_exist(house: IppHouse, door: LprDoor) -> None:
     """LPR cannot sign in."""
-    assert await door.queue_exists("open", PEER)
-    assert not await door.queue_exists("secure", PEER)
-    assert not await door.queue_exists("none", PEER)
+    assert door.queue_exists("open", PEER)
+    assert not door.queue_exists("secure", PEER)
+    assert not door.queue_exists("none", PEER)
     for name in ("secure", "none"):
         with pytest.raises(LprRefused):
-            await door.begin_job(name, PEER)
+            door.begin_job(name, PEER)
 
 
 async def test_a_reload_closes_a_queue_at_once(house: IppHouse, door: LprDoor) -> None:
     closed = replace(house.house.site.queues["open"], authentication=Authentication.REQUIRED)
     house.house.change_site(queues={"open": closed})
-    assert not await door.queue_exists("open", PEER)
+    assert not door.queue_exists("open", PEER)
     with pytest.raises(LprRefused):
-        await door.begin_job("open", PEER)
+        door.begin_job("open", PEER)
 
 
 # -- printing
@@ -135,9 +135,9 @@ async def test_a_job_is_held_unclaimed_under_the_claimed_name(house: IppHouse, d
 
 
 async def test_the_data_may_come_before_the_control_file(house: IppHouse, door: LprDoor) -> None:
-    job = await door.begin_job("open", PEER)
+    job = door.begin_job("open", PEER)
     await job.document(NAME, None, pieces(TEXT, TEXT))
-    await job.control(control())
+    job.control(control())
     assert await job.finish()
     assert (await only_job(house)).size_bytes == 2 * len(TEXT)
 
@@ -197,7 +197,7 @@ async def test_a_job_of_nobody_is_refused(house: IppHouse, door: LprDoor, text: 
 
 async def test_a_job_without_a_document_or_a_control_file_is_none(house: IppHouse, door: LprDoor) -> None:
     assert not await printed(door)
-    job = await door.begin_job("open", PEER)
+    job = door.begin_job("open", PEER)
     await job.document(NAME, None, pieces(b"x" * 200_000))
     assert not await job.finish()
     await job.abort()
@@ -219,7 +219,7 @@ async def test_documents_that_are_not_taken(house: IppHouse, door: LprDoor, cont
 
 
 async def test_a_refusal_before_the_name_has_come_is_nobody_s(house: IppHouse, door: LprDoor) -> None:
-    job = await door.begin_job("open", PEER)
+    job = door.begin_job("open", PEER)
     with pytest.raises(LprRefused):
         await job.document(NAME, None, pieces(b"%!PS-Adobe-3.0\n"))
     await job.abort()
@@ -328,12 +328,12 @@ async def test_the_first_network_that_fits_counts(house: IppHouse, door: LprDoor
 
 async def test_a_machine_that_cannot_choose_is_sent_to_its_queue(house: IppHouse, door: LprDoor) -> None:
     known(house, LprNetwork(HERE, queue="open"))
-    assert await door.queue_exists("PRT01", PEER)
+    assert door.queue_exists("PRT01", PEER)
     assert await printed(door, TEXT, queue="PRT01")
     assert (await only_job(house)).queue == "open"
     assert "1 job is held" in await door.queue_state("PRT01", (), PEER, long=False)
     assert await door.remove("PRT01", "ana", (), PEER)
-    assert not await door.queue_exists("PRT01", LprPeer("198.51.100.1", 721))
+    assert not door.queue_exists("PRT01", LprPeer("198.51.100.1", 721))
 
 
 async def test_an_address_may_stand_for_an_account(house: IppHouse, door: LprDoor) -> None:
@@ -377,8 +377,8 @@ async def test_a_full_disk_refuses(house: IppHouse, door: LprDoor) -> None:
 
 async def test_records_that_cannot_be_written_refuse(house: IppHouse, door: LprDoor) -> None:
     """No "yes" without the commit, and no container without a row."""
-    job = await door.begin_job("open", PEER)
-    await job.control(control())
+    job = door.begin_job("open", PEER)
+    job.control(control())
     await job.document(NAME, None, pieces(b"a line\n" * 20_000))
     # More than one: others write, too.
     house.house.database.refusing = 100  # type: ignore[attr-defined]
@@ -391,7 +391,7 @@ async def test_records_that_cannot_be_written_refuse(house: IppHouse, door: LprD
 
 
 async def test_a_client_that_goes_away_leaves_nothing(house: IppHouse, door: LprDoor) -> None:
-    job = await door.begin_job("open", PEER)
+    job = door.begin_job("open", PEER)
     await job.document("dfA001w", None, pieces(b"a line\n" * 20_000))
     with pytest.raises(RemoteProtocolError):
         await job.document("dfA002w", None, pieces(TEXT, error=RemoteProtocolError("gone")))
