@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from protocols.raster.headers import PWG_FORMAT, URF_FORMAT, Space
 from spoold.documents.worker.refit import Fitting
-from spoold.documents.worker.render import DOCUMENT_PATH
+from spoold.documents.worker.render import DOCUMENT_PATH, KIND_PDF
 
 MAX_PAGES = 10_000
 """Sides of one rendering, copies included: a day of a fast printer."""
@@ -35,6 +35,7 @@ class RenderPlan:
         sheet_back: "pwg-raster-document-sheet-back": how back sides are turned.
         fit: scale pages that are larger or smaller than the medium.
         quality: "print-quality", 0 for the printer's default.
+        kind: of the document: KIND_PDF or KIND_JPEG.
     """
 
     target: str
@@ -50,6 +51,7 @@ class RenderPlan:
     sheet_back: str = "normal"
     fit: bool = True
     quality: int = 0
+    kind: str = KIND_PDF
 
     @property
     def dots(self) -> tuple[int, int]:
@@ -98,6 +100,8 @@ def ghostscript_arguments(plan: RenderPlan) -> tuple[str, ...]:
     ranges = ",".join(f"{first}-{last}" for first, last in plan.ranges)
     fixed = (
         *("-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dNOPROMPT", "-dNOPLATFONTS"),
+        # Of two readers of PDF the older one: the newer forgets /Rotate when it fits pages (10.00).
+        "-dNEWPDF=false",
         # Where lists of large pages are kept: no file can be made.
         *("-sBandListStorage=memory", "-sstdout=%stderr", "-sDEVICE=pwgraster", "-sOutputFile=%stdout"),
         *(f"-r{plan.resolution[0]}x{plan.resolution[1]}", f"-g{width}x{height}", "-dFIXEDMEDIA"),
@@ -107,8 +111,8 @@ def ghostscript_arguments(plan: RenderPlan) -> tuple[str, ...]:
     options = (*(("-dFitPage",) if plan.fit else ()), *((f"-sPageList={ranges}",) if ranges else ()))
     turned = back_side(plan).procedure
     turn = ("-c", turned, "-f") if turned else ()
-    blank = (plan.pages_of_copy or 0) % 2 and plan.duplex
-    between = ("-c", "showpage", "-f") if blank else ()
+    # A copy with an odd number of sides is given an empty back.
+    between = ("-c", "currentpagedevice/PageCount get 2 mod 1 eq{showpage}if", "-f") if plan.duplex else ()
     document = (DOCUMENT_PATH,)
     return (*fixed, *options, *turn, *document, *((*between, *document) * (plan.copies - 1)))
 

@@ -17,6 +17,7 @@ from typing import Self
 
 import trio
 
+from spoold.documents.worker.render import KIND_PDF
 from spoold.documents.worker.wire import (
     MAX_ANSWER_BYTES,
     MAX_READY_BYTES,
@@ -36,7 +37,7 @@ _BOOTSTRAP = (
 )
 _BOOTSTRAP_RENDER = (
     "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.render import main; "
-    "main(int(sys.argv[1]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])"
+    "main(int(sys.argv[1]), sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6:])"
 )
 _BOOTSTRAP_REFIT = (
     "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.refit import main; "
@@ -48,17 +49,13 @@ _LIBRARIES = ("pypdf", "cryptography")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a worker ended: by its exit code, or by a signal. `cpu_s` is user and system time together.
-
-    `resident_bytes` is the most memory it had at one time.
-    """
+    """How a worker ended: by its exit code, or by a signal. `cpu_s` is user and system time together."""
 
     exit_code: int | None
     signal: int | None
     cpu_s: float
     stderr_bytes: int
     """How much it wrote to stderr. What it wrote may be out of a document and is never kept."""
-    resident_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,9 +90,11 @@ def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[
     return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOTSTRAP, str(required_landlock_abi), *unique)
 
 
-def render_command(program: str, max_bytes: int, arguments: tuple[str, ...]) -> tuple[str, ...]:
+def render_command(
+    program: str, max_bytes: int, arguments: tuple[str, ...], *, kind: str = KIND_PDF
+) -> tuple[str, ...]:
     """Say how the worker is started that becomes Ghostscript; see `worker.render`."""
-    return (*_isolated(_BOOTSTRAP_RENDER), program, str(max_bytes), *arguments)
+    return (*_isolated(_BOOTSTRAP_RENDER), program, str(max_bytes), kind, *arguments)
 
 
 def refit_command(fitting: str) -> tuple[str, ...]:
@@ -247,7 +246,6 @@ class WorkerProcess:
             signal=-code if code < 0 else None,
             cpu_s=usage.ru_utime + usage.ru_stime,
             stderr_bytes=self._stderr_bytes,
-            resident_bytes=usage.ru_maxrss * 1024,
         )
 
     @property

@@ -41,10 +41,11 @@ _EXIT_S = 5.0
 
 
 _PROBE = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
-    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1/MediaBox[0 0 72 72]>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R>>endobj\n"
-    b"trailer<</Root 1 0 R/Size 4>>\nstartxref\n0\n%%EOF\n"
+    b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n"
+    b"2 0 obj\n<</Type/Pages/Kids[3 0 R]/Count 1>>\nendobj\n"
+    b"3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Resources<<>>>>\nendobj\n"
+    b"xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000054 00000 n \n0000000105 00000 n \n"
+    b"trailer\n<</Root 1 0 R/Size 4>>\nstartxref\n182\n%%EOF\n"
 )
 
 
@@ -144,7 +145,7 @@ class Renderer:
 
 def _start(plan: RenderPlan, program: str, limits: RenderingLimits) -> tuple[WorkerProcess, WorkerProcess]:
     """Start both processes with a pipe from the first to the second, whose other ends are nobody's."""
-    command = render_command(program, limits.max_document_bytes, ghostscript_arguments(plan))
+    command = render_command(program, limits.max_document_bytes, ghostscript_arguments(plan), kind=plan.kind)
     reader, writer = os.pipe()
     try:
         drawing = WorkerProcess.start(command, stdout=writer)
@@ -181,6 +182,11 @@ class Rendering:
         self._failure: str | None = None
         self._source_error: Exception | None = None
         self._changed = trio.Event()
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """Ghostscript's process id and the fitter's."""
+        return self._drawing.pid, self._fitting.pid
 
     @property
     def size_bytes(self) -> int | None:

@@ -3,7 +3,7 @@
 import signal
 
 from spoold.documents.process import Ended
-from spoold.documents.worker.render import EXIT_NOT_STARTED, EXIT_TOO_LARGE
+from spoold.documents.worker.render import EXIT_NO_PICTURE, EXIT_NOT_STARTED, EXIT_TOO_LARGE
 from spoold.documents.worker.wire import RenderFault
 
 MISSING_WORDS = "Ghostscript, which converts documents for printers, is not installed on the spooler"
@@ -22,6 +22,8 @@ def why_ended(ended: Ended) -> str | None:
             return None
         case None, code if code == EXIT_TOO_LARGE:
             return "it is too large to be converted"
+        case None, code if code == EXIT_NO_PICTURE:
+            return "it is damaged, or no picture that can be drawn"
         case None, code if code == EXIT_NOT_STARTED:
             return "Ghostscript could not be started"
         case None, _:

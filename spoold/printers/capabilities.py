@@ -18,7 +18,10 @@ _T = TypeVar("_T")
 FORMATS = ("application/pdf", "image/jpeg", "image/png", "image/pwg-raster", "image/urf", "text/plain")
 # What is made into something else on the way to a printer that does not take it.
 CONVERTS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"application/pdf": frozenset({"image/pwg-raster", "image/urf"})}
+    {
+        "application/pdf": frozenset({"image/pwg-raster", "image/urf"}),
+        "image/jpeg": frozenset({"image/pwg-raster", "image/urf"}),
+    }
 )
 # 4.23 mm, a sixth of an inch: what no printer is too weak for.
 MARGIN = 423

@@ -8,6 +8,7 @@ from protocols.ipp.values import Attribute, Collection, Range, Resolution
 from protocols.raster.headers import PWG_FORMAT, URF_FORMAT, Space
 from spoold.documents.plan import RenderPlan
 from spoold.documents.rendering import RenderingFailed
+from spoold.documents.worker.render import KIND_JPEG, KIND_PDF
 from spoold.model.job import Document
 from spoold.printers.capabilities import CONVERTS, MAX_COPIES, Capabilities, Choice
 
@@ -74,6 +75,7 @@ def plan_of(
         sheet_back=_sheet_back(target, abilities),
         fit=_word(asked, "print-scaling") != "none",
         quality=_number(asked, "print-quality") or 0,
+        kind=KIND_JPEG if kind.lower() == "image/jpeg" else KIND_PDF,
     )
     if plan.pages_of_copy == 0:
         raise RenderingFailed("it has none of the pages that were asked for")

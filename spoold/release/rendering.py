@@ -125,7 +125,6 @@ class Renderings:
                 pages=rendering.pages,
                 complete=rendering.complete,
                 cpu_s=round(drawing.cpu_s + fitting.cpu_s, 2),
-                resident_mib=max(drawing.resident_bytes, fitting.resident_bytes) >> 20,
             )
 
     async def _noted(self, attempt: Attempt, rendering: Rendering) -> AsyncGenerator[bytes]:

@@ -8,16 +8,19 @@ resources for reading, and nothing at all for writing.
 
 import fcntl
 import os
-import sys
 
-from spoold.documents.worker import sandbox
-from spoold.documents.worker.wire import REQUIRED_LANDLOCK_ABI, Ready, encode_ready
+from spoold.documents.worker import jpeg, sandbox
+from spoold.documents.worker.wire import Ready, encode_ready
 
 _STDIN, _STDERR, _DOCUMENT = 0, 2, 3
 _READ_BYTES = 1024 * 1024
 EXIT_NO_SANDBOX = 3
 EXIT_TOO_LARGE = 4
 EXIT_NOT_STARTED = 5
+EXIT_NO_PICTURE = 6
+KIND_PDF, KIND_JPEG = "pdf", "jpeg"
+# What makes a picture a PDF is a kilobyte before it and less behind.
+_AROUND_BYTES = 8 * 1024
 DOCUMENT_PATH = f"/proc/self/fd/{_DOCUMENT}"
 """The name under which the program finds the document."""
 
@@ -52,8 +55,10 @@ _READABLE = (
 )
 
 
-def main(required_landlock_abi: int, program: str, max_bytes: int, arguments: list[str]) -> None:
+def main(required_landlock_abi: int, program: str, max_bytes: int, kind: str, arguments: list[str]) -> None:
     """Take the document in and become `program` with `arguments`. Does not return.
+
+    `kind` is KIND_PDF or KIND_JPEG; a picture becomes a PDF of one page.
 
     Says how it stands in one line on stderr, before it reads anything: stdout is for the pages.
     """
@@ -68,7 +73,7 @@ def main(required_landlock_abi: int, program: str, max_bytes: int, arguments: li
         address_space_bytes=LIMITS.address_space_bytes,
         open_files=LIMITS.open_files,
         # Only the document can grow, and only until it is sealed: no file can be opened for writing.
-        file_bytes=max_bytes,
+        file_bytes=max_bytes + _AROUND_BYTES,
     )
     walls = sandbox.Program(executables, _READABLE, kept_descriptor=_DOCUMENT)
     try:
@@ -77,28 +82,49 @@ def main(required_landlock_abi: int, program: str, max_bytes: int, arguments: li
         os.write(_STDERR, encode_ready(Ready(ok=False, reason=str(error))))
         os._exit(EXIT_NO_SANDBOX)
     os.write(_STDERR, encode_ready(Ready(ok=True, landlock_abi=abi)))
-    if not _take_in(max_bytes):
+    start = jpeg.HEAD_BYTES if kind == KIND_JPEG else 0
+    taken = _take_in(max_bytes, start)
+    if taken is None:
         os._exit(EXIT_TOO_LARGE)
+    try:
+        if kind == KIND_JPEG:
+            _put_around(taken)
+    except jpeg.NoPictureError:
+        os._exit(EXIT_NO_PICTURE)
+    _seal()
     try:
         os.execve(executables[0], [program, *arguments], _ENVIRONMENT)  # noqa: S606 - one fixed program
     except OSError:
         os._exit(EXIT_NOT_STARTED)
 
 
-def _take_in(max_bytes: int) -> bool:
-    """Copy stdin into the document's memory and seal it; False when there is more than may be."""
+def _take_in(max_bytes: int, start: int) -> int | None:
+    """Copy stdin into the document's memory, from `start`; returns how much, None when it is too much."""
     taken = 0
+    os.lseek(_DOCUMENT, start, os.SEEK_SET)
     while piece := os.read(_STDIN, _READ_BYTES):
         taken += len(piece)
         if taken > max_bytes:
-            return False
-        while piece:
-            piece = piece[os.write(_DOCUMENT, piece) :]
+            return None
+        _write(piece)
+    return taken
+
+
+def _put_around(length: int) -> None:
+    """Make the picture that was taken in a PDF. Raises NoPictureError."""
+    picture = jpeg.look_at(lambda at, count: os.pread(_DOCUMENT, count, jpeg.HEAD_BYTES + at))
+    _write(jpeg.tail_of(picture, length))
+    os.lseek(_DOCUMENT, 0, os.SEEK_SET)
+    _write(jpeg.head_of(picture, length))
+
+
+def _write(octets: bytes) -> None:
+    while octets:
+        octets = octets[os.write(_DOCUMENT, octets) :]
+
+
+def _seal() -> None:
+    """From here on nobody changes the document, this process included."""
     os.lseek(_DOCUMENT, 0, os.SEEK_SET)
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     fcntl.fcntl(_DOCUMENT, fcntl.F_ADD_SEALS, seals)
-    return True
-
-
-if __name__ == "__main__":
-    main(REQUIRED_LANDLOCK_ABI, sys.argv[1], int(sys.argv[2]), sys.argv[3:])

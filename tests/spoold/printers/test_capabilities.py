@@ -117,7 +117,7 @@ def test_no_overrides_change_nothing() -> None:
 
 def test_pdf_is_taken_for_whoever_takes_a_raster() -> None:
     raster = replace(OFFICE, formats=frozenset({"image/pwg-raster"}))
-    assert raster.accepted == ("application/pdf", "image/pwg-raster")
+    assert raster.accepted == ("application/pdf", "image/jpeg", "image/pwg-raster")
     assert replace(OFFICE, formats=frozenset({"image/jpeg"})).accepted == ("image/jpeg",)
 
 

@@ -109,7 +109,7 @@ async def test_of_a_printer_that_has_not_spoken_nothing_is_taken_for_granted(tmp
     [
         (pdfs.pdf(2), 3, "it has 3 pages, but 2 came out"),
         (b"%PDF-1.4 nothing", None, "no readable pages came out of it"),
-        (pdfs.encrypted("secret"), None, "no readable pages came out of it"),
+        (pdfs.encrypted("secret"), None, "it is damaged or protected"),
     ],
 )
 async def test_trouble_before_the_first_byte_holds_the_job(
