@@ -205,6 +205,12 @@ class QueueAttributes:
         """Return what a queue supports, as attributes by name, for checking requests."""
         return self._described(queue, self.epoch)[1]
 
+    def takes(self, queue: Queue, kind: str) -> bool:
+        """Tell whether documents of a format may be declared for a queue."""
+        taken = self.supported_of(queue)["document-format-supported"]
+        # MIME types are the same in capitals (RFC 2045 5.1).
+        return any(kind.lower() == str(one.data).lower() for one in taken.values)
+
     def attributes_of(self, queue: Queue, authority: str, *, tls: bool) -> Mapping[str, Attribute]:
         """Return every lasting attribute by name, as a client hears it that calls us `authority`."""
         named = self._named(self._place(queue, authority, LANGUAGES[0], tls=tls))

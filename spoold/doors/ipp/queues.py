@@ -6,7 +6,6 @@ from protocols.ipp.encoder import encode
 from protocols.ipp.message import Message
 from protocols.ipp.status import Status
 from protocols.ipp.values import mime
-from spoold.doors.ipp.capabilities import formats_of
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door
 
@@ -16,7 +15,7 @@ log = structlog.get_logger()
 async def get_printer_attributes(door: Door, request: IppRequest) -> Message | bytes:
     """Answer Get-Printer-Attributes; open to everybody, because clients ask before they can sign in."""
     kind = request.operation.string("document-format")
-    if kind is not None and not _takes(door, request, kind):
+    if kind is not None and not door.attributes.takes(request.queue, kind):
         # RFC 8011 4.2.5.1: a client that asks about a format wants to know that it is not taken.
         return answer(
             request.message,
@@ -30,9 +29,3 @@ async def identify_printer(_door: Door, request: IppRequest) -> Message:
     """Answer Identify-Printer (PWG 5100.13): a queue has no lamp, so it shows itself in the journal."""
     log.warning("identify-printer", queue=request.queue.name, peer=request.http.peer_host)
     return answer(request.message)
-
-
-def _takes(door: Door, request: IppRequest, kind: str) -> bool:
-    # MIME types are the same in capitals (RFC 2045 5.1).
-    taken = formats_of(request.queue, door.attributes.capabilities(request.queue))
-    return kind.lower() in {one.lower() for one in taken}

@@ -32,7 +32,7 @@ from spoold.model.errors import (
 )
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
-from spoold.model.queue import Authentication, Queue
+from spoold.model.queue import Authentication
 
 OCTET_STREAM = "application/octet-stream"
 INFLATING = CompressionLimits()
@@ -186,7 +186,7 @@ def _not_supported(request: IppRequest, words: str, refused: tuple[Attribute, ..
 
 def _refuse_format(door: Door, request: IppRequest) -> Message | None:
     declared = request.operation.string("document-format")
-    if declared is not None and not _is_taken(door, request.queue, declared):
+    if declared is not None and not door.attributes.takes(request.queue, declared):
         return answer(
             request.message,
             Status.CLIENT_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
@@ -202,12 +202,6 @@ def _refuse_format(door: Door, request: IppRequest) -> Message | None:
             unsupported=[keyword("compression", compression)],
         )
     return None
-
-
-def _is_taken(door: Door, queue: Queue, declared: str) -> bool:
-    taken = door.attributes.supported_of(queue)["document-format-supported"]
-    # MIME types are the same in capitals (RFC 2045 5.1).
-    return any(declared.lower() == str(one.data).lower() for one in taken.values)
 
 
 def _submission(request: IppRequest, asked: Asked) -> Submission:
