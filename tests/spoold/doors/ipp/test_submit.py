@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,17 @@ async def test_print_job_is_answered_with_the_job_held_already(door: IppHouse) -
     (job,) = await door.jobs()
     assert (job.state, job.size_bytes) == (JobState.HELD, len(TEXT))
     assert reply.job.string("job-uuid") == job.id.urn
+
+
+@pytest.mark.parametrize("declared", ["application/vnd.hp-PCL", "Application/VND.HP-pcl"])
+async def test_a_format_is_known_in_any_capitals(door: IppHouse, declared: str) -> None:
+    """RFC 2045 5.1; and the registered name of PCL has some."""
+    queues = dict(door.house.site.queues)
+    queues["open"] = replace(queues["open"], formats=frozenset({"application/vnd.hp-pcl"}))
+    door.house.change_site(queues=queues)
+    named = mime("document-format", declared)
+    assert (await door.ask(Operation.VALIDATE_JOB, named)).status == 0
+    assert (await door.ask(Operation.VALIDATE_JOB, PDF_KIND)).status == FORMAT
 
 
 async def test_create_and_send_end_held(door: IppHouse) -> None:
