@@ -117,11 +117,11 @@ class Capabilities:
         """Whether both sides of a sheet can be printed on."""
         return any(str(value).startswith("two-sided") for value in self.choices["sides"].values)
 
-    def name_of(self, medium: Medium) -> str | None:
-        """Return the name of a medium's size."""
-        return next(
-            (name for name in self.media if not is_custom_bound(name) and size_of(name) == medium.size), None
-        )
+    @property
+    def names(self) -> dict[tuple[int, int], str]:
+        """The names of sizes by width and height; made anew each time, for there may be hundreds."""
+        named = ((size_of(name), name) for name in reversed(self.media) if not is_custom_bound(name))
+        return {size: name for size, name in named if size is not None}
 
     @property
     def custom(self) -> tuple[Range, Range] | None:

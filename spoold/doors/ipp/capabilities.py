@@ -1,6 +1,6 @@
 """What a queue says it can do, as Printer attributes: from its capabilities to what clients read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from protocols.ipp.media import is_custom_bound, size_of
 from protocols.ipp.message import Attribute
@@ -122,18 +122,18 @@ def _speed(capabilities: Capabilities) -> Iterable[Attribute]:
 
 
 def _media(capabilities: Capabilities) -> tuple[Attribute, ...]:
-    database = capabilities.database
-    ready = [name for one in capabilities.ready if (name := capabilities.name_of(one)) is not None]
+    database, names = capabilities.database, capabilities.names
+    ready = [names[one.size] for one in capabilities.ready if one.size in names]
     default = _default_medium(capabilities)
     return (
         keyword("media-default", capabilities.media_default),
         keyword("media-supported", *capabilities.media),
         keyword("media-ready", *(dict.fromkeys(ready) or [capabilities.media_default])),
-        collection("media-col-default", _media_col(default, capabilities)),
-        collection("media-col-ready", *(_media_col(one, capabilities) for one in capabilities.ready)),
+        collection("media-col-default", _media_col(default, names)),
+        collection("media-col-ready", *(_media_col(one, names) for one in capabilities.ready)),
         collection(
             "media-col-database",
-            *(_media_col(one, capabilities) for one in database),
+            *(_media_col(one, names) for one in database),
             *([_custom_media_col(custom)] if (custom := capabilities.custom) else []),
         ),
         keyword("media-col-supported", *_MEDIA_COL),
@@ -155,13 +155,12 @@ def _default_medium(capabilities: Capabilities) -> Medium:
     return capabilities.ready[0]
 
 
-def _media_col(medium: Medium, capabilities: Capabilities) -> Collection:
+def _media_col(medium: Medium, names: Mapping[tuple[int, int], str]) -> Collection:
     """Return the `media-col` value of a medium (PWG 5100.7)."""
     size = (integer("x-dimension", medium.width), integer("y-dimension", medium.height))
     members = [collection("media-size", size)]
-    name = capabilities.name_of(medium)
-    if name is not None:
-        members.append(keyword("media-size-name", name))
+    if medium.size in names:
+        members.append(keyword("media-size-name", names[medium.size]))
     members += [
         integer("media-bottom-margin", medium.bottom),
         integer("media-left-margin", medium.left),
