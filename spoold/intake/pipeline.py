@@ -324,7 +324,10 @@ class Intake:
             raise
         try:
             added = await parts.database.write(
-                lambda connection: insert_next(connection, job.id, document, parts.clock.now()), short=True
+                lambda connection: insert_next(
+                    connection, job.id, document, parts.clock.now(), submission.template
+                ),
+                short=True,
             )
         except BaseException:
             await self.drop_loose(job.id, [document])

@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from protocols.ipp.decoder import decode_group
-from protocols.ipp.message import Attribute
+from protocols.ipp.encoder import encode_group
+from protocols.ipp.message import Attribute, Group
+from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
 from spoold.database import jobs
 from spoold.intake.decide import encode_template
@@ -75,16 +77,31 @@ def seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -
     return transitions.move(connection, job_id, JobEvent.SEALED, words=words, actor=actor, now=now)
 
 
-def insert_next(connection: Connection, job_id: JobId, document: Document, now: datetime) -> Job | None:
-    """Insert a document if its job still waits for exactly this one."""
+def insert_next(
+    connection: Connection,
+    job_id: JobId,
+    document: Document,
+    now: datetime,
+    said: Sequence[Attribute] = (),
+) -> Job | None:
+    """Insert a document if its job still waits for exactly this one.
+
+    Args:
+        said: what the client said of the document; the first one's is kept for whoever reads the job back.
+    """
     job = jobs.job_by_id(connection, job_id)
     if job is None or job.state is not JobState.RECEIVING or job.documents != document.number - 1:
         return None
     jobs.insert_document(connection, document)
+    kept = job.template
+    if said and document.number == 1:
+        known = {attribute.name: attribute for attribute in (*said, *template_of(job))}
+        kept = encode_group(Group(GroupTag.JOB, tuple(known.values())))
     jobs.update_job(
         connection,
         job_id,
         [JobState.RECEIVING],
+        template=kept,
         documents=document.number,
         size_bytes=job.size_bytes + document.size_bytes,
         formats=(*job.formats, document.format),

@@ -298,6 +298,16 @@ def _encoded_template(template: bytes, selection: Selection, defaults: _Defaults
     return encode_attributes([one for name, one in shown.items() if selection.wants(name)])
 
 
+def _said(name: str) -> JobAttribute:
+    """What the client said of its document, as the job's template keeps it."""
+
+    def encode(_viewing: Viewing, line: JobLine) -> bytes:
+        said = [one for one in template_attributes(line.template or b"") if one.name == name]
+        return encode_attributes(said)
+
+    return JobAttribute(frozenset({"template"}), encode)
+
+
 def _release_action(_viewing: Viewing, line: JobLine) -> bytes:
     return _RELEASE_ACTION_WORDS[awaits_pin(line.template or b"")]
 
@@ -322,6 +332,8 @@ JOB_ATTRIBUTES: Mapping[str, JobAttribute] = MappingProxyType(
             "reason",
             of=lambda _v, line: clip(line.reason, MAX_TEXT_OCTETS).encode(),
         ),
+        "compression-supplied": _said("compression-supplied"),
+        "document-format-supplied": _said("document-format-supplied"),
         "job-printer-uri": _octets("job-printer-uri", _URI, of=lambda v, _line: v.queue_octets),
         "job-name": _octets("job-name", _NAME, "id", "private", "wrapped_key", of=_title),
         "job-originating-user-name": _octets("job-originating-user-name", _NAME, of=_user),

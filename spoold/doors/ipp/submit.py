@@ -110,7 +110,7 @@ async def _send_document(door: Door, request: IppRequest) -> Message:
         incoming = Incoming(chunks=_Refused(str(refusal.group(GroupTag.UNSUPPORTED).attributes[0].first)))
     elif await request.has_document() or not last:
         incoming = _incoming(request)
-    submission = _submission(request, NOTHING_ASKED)
+    submission = _submission(request, replace(NOTHING_ASKED, template=tuple(_supplied(request))))
     current = await door.intake.add_document(job, submission, incoming, last=last)
     return answer(request.message, groups=[Group(GroupTag.JOB, creation_answer(request, current))])
 
