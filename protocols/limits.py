@@ -58,8 +58,8 @@ class LprLimits:
     # A data file's own bound is the site's document limit; this is the last line of defence.
     max_data_bytes: int = 16 * 1024 * MIB
     idle_timeout_s: float = 60.0
-    # A client that does not send the zero byte behind a file waits for its answer by now; the others have sent
-    # it together with the file.
+    # A client that does not send the zero byte behind a file waits for its answer by now; the others have
+    # sent it together with the file.
     end_mark_timeout_s: float = 2.0
     # A quarter of them is one address's share (a print server's with hundreds of queues).
     max_connections: int = 1_024
