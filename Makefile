@@ -34,6 +34,7 @@ fuzz:            ## One million inputs for each parser
 	@$(VENV)/python -m tests.fuzz.fuzz_http --executions 1000000
 	@$(VENV)/python -m tests.fuzz.fuzz_lpr --executions 1000000
 	@$(VENV)/python -m tests.fuzz.fuzz_pjl --executions 1000000
+	@$(VENV)/python -m tests.fuzz.fuzz_raster --executions 1000000
 
 power-loss:      ## Cut the power under the store, many times (needs root)
 	@$(PYTHON) .ci/bootstrap.py dev --system

@@ -162,4 +162,7 @@ class Renderings:
 def failed_words(attempt: Attempt, error: RenderingFailed) -> str:
     """Say to a job's owner why there is nothing for the printer."""
     name = attempt.adapter.name
-    return f"{name} does not take the document as it is, and it cannot be converted: {error.words}."
+    return (
+        f"{name} does not take the document as it is, and it cannot be converted: {error.words}. "
+        "Another printer may take it."
+    )
