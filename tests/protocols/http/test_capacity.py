@@ -129,16 +129,13 @@ async def test_a_listener_that_is_broken_is_reported() -> None:
     real, port = await listening()
     listener = ExhaustedListener(real, [errno.EINVAL])
     server = HttpServer(echo)
-    async with trio.open_nursery() as nursery:
-        # A listener is looked at when somebody comes.
-        nursery.start_soon(come_and_go, port)
-        with pytest.RaisesGroup(OSError, flatten_subgroups=True, allow_unwrapped=True):
-            await server.serve([listener])
+    # A listener is looked at when somebody has come.
+    with (
+        socket.create_connection(("127.0.0.1", port)),
+        pytest.RaisesGroup(OSError, flatten_subgroups=True, allow_unwrapped=True),
+    ):
+        await server.serve([listener])
     assert listener.fileno() == -1
-
-
-async def come_and_go(port: int) -> None:
-    await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
 
 
 async def test_a_drain_ends_idle_connections_and_lets_running_requests_finish() -> None:
