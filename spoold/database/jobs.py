@@ -67,9 +67,11 @@ def next_number(connection: Connection) -> int:
 def update_job(connection: Connection, job_id: JobId, states: Iterable[JobState], **changes: object) -> bool:
     """Change columns of a job that is in one of the states; False when it was not.
 
-    Datetimes are given under the model's names (`changed_at`); everything else as in the model.
+    Datetimes are given under the model's names (`changed_at`); everything else as in the model. Whatever is
+    given, the row's `changed_us` grows: what was made of a row is of its present state if that is the same.
     """
     values = {_COLUMN.get(name, name): _stored(value) for name, value in changes.items()}
+    values["changed_us"] = func.max(values.get("changed_us", 0), jobs.c.changed_us + 1)
     statement = (
         update(jobs)
         .where(jobs.c.id == job_id.bytes, jobs.c.state.in_([state.value for state in states]))

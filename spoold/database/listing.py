@@ -24,8 +24,8 @@ from spoold.database.times import to_us
 from spoold.model.job import Claim, Job
 from spoold.model.jobstate import JobState
 
-# Rows read at once: the connection is everybody's, and 1,000 rows take about 2 ms of it.
-PAGE_ROWS = 1_000
+# Rows read at once, in about 0.6 ms: short enough for the event loop's own thread.
+PAGE_ROWS = 250
 
 
 class JobLine(NamedTuple):
@@ -33,6 +33,7 @@ class JobLine(NamedTuple):
 
     Args:
         place: grows with each job that arrives; where the next page goes on.
+        changed_us: another one as soon as anything of the row has changed.
     """
 
     place: int
@@ -41,6 +42,7 @@ class JobLine(NamedTuple):
     owner_id: str | None
     claimed_name: str
     peer: str
+    changed_us: int
     reason: Any
     created_us: Any
     processing_us: Any
@@ -57,14 +59,22 @@ class JobLine(NamedTuple):
     wrapped_key: Any
 
     @property
+    def mark(self) -> "Mark":
+        """What is the same as long as the row is."""
+        return self.place, self.changed_us
+
+    @property
     def claim(self) -> Claim:
         """What decides whose the job is."""
         return Claim(self.owner_id, self.claimed_name, self.peer)
 
 
 # Who may see a job is decided on these, so they are always read.
-_ALWAYS = JobLine._fields[:6]
-OPTIONAL = frozenset(JobLine._fields[6:])
+_ALWAYS = JobLine._fields[:7]
+OPTIONAL = frozenset(JobLine._fields[7:])
+
+# `place` and `changed_us` of a row.
+Mark = tuple[int, int]
 
 
 class Wanted(NamedTuple):
@@ -106,27 +116,49 @@ def list_page(
         columns: of `OPTIONAL`, what is read besides what always is.
         beyond: the last `place` of the page before.
     """
-    edge = beyond if beyond is not None else (2**62 if wanted.newest_first else -1)
+    if wanted.numbers is not None:
+        return _named(connection, wanted, wanted.numbers, columns)[:limit]
+    rows = _found(connection, wanted, _columns(columns), limit, beyond)
+    return list(map(JobLine._make, rows))
+
+
+def list_marks(connection: Connection, wanted: Wanted, *, limit: int) -> list[Mark]:
+    """Return the marks of the jobs that `list_page` would return: a quarter of the work."""
+    return _found(connection, wanted, _MARK, limit, None)
+
+
+def lines_at(connection: Connection, places: Iterable[int], columns: frozenset[str]) -> list[JobLine]:
+    """Return the jobs at these places."""
+    prepared = _by_place(columns)
+    rows = (prepared.run(connection, {"at": place}).fetchone() for place in places)
+    return [JobLine._make(row) for row in rows if row is not None]
+
+
+def _found(
+    connection: Connection,
+    wanted: Wanted,
+    columns: tuple[ColumnElement[Any], ...],
+    limit: int,
+    beyond: int | None,
+) -> list[Any]:
+    """Return rows of the jobs wanted, in order; the first column is their place."""
     values: dict[str, object] = {
         "of_queue": wanted.queue,
         "first_number": wanted.first_number,
-        "edge": edge,
+        "edge": beyond if beyond is not None else (2**62 if wanted.newest_first else -1),
         "most": limit,
     }
-    if wanted.numbers is not None:
-        return _named(connection, wanted, wanted.numbers, columns)[:limit]
-    lists: list[list[JobLine]] = []
+    lists: list[list[Any]] = []
     for kind, of in _branches(wanted):
         prepared = _statement(kind, columns, wanted.newest_first)
         for state in [" ".join(("", *wanted.states, ""))] if kind == "all" else wanted.states:
-            cursor = prepared.run(connection, {**values, **of, "in_state": state})
-            rows = list(map(JobLine._make, cursor.fetchall()))
+            rows = prepared.run(connection, {**values, **of, "in_state": state}).fetchall()
             if rows:
                 lists.append(rows)
     if len(lists) == 1:
         return lists[0]
     # A job may be wanted for two reasons.
-    found = {line.place: line for rows in lists for line in rows}
+    found = {row[0]: row for rows in lists for row in rows}
     return [found[place] for place in sorted(found, reverse=wanted.newest_first)[:limit]]
 
 
@@ -156,6 +188,7 @@ def line_of(job: Job) -> JobLine:
         owner_id=job.owner_id,
         claimed_name=job.claimed_name,
         peer=job.peer,
+        changed_us=to_us(job.changed_at),
         reason=job.reason,
         created_us=us("created_at"),
         processing_us=us("processing_at"),
@@ -222,7 +255,7 @@ def _columns(columns: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
     return (
         _ROW.label("place"),
         *(jobs.c[name] for name in _ALWAYS[1:]),
-        *(jobs.c[name] if name in columns else null().label(name) for name in JobLine._fields[6:]),
+        *(jobs.c[name] if name in columns else null().label(name) for name in JobLine._fields[7:]),
     )
 
 
@@ -231,11 +264,19 @@ def _by_number(columns: frozenset[str]) -> Prepared:
     return Prepared(select(*_columns(columns)).where(jobs.c.number == bindparam("of_number"), _OF_QUEUE))
 
 
+@functools.lru_cache(32)
+def _by_place(columns: frozenset[str]) -> Prepared:
+    return Prepared(select(*_columns(columns)).where(bindparam("at") == _ROW))
+
+
+_MARK = (_ROW.label("place"), jobs.c.changed_us)
+
+
 @functools.lru_cache(128)
-def _statement(kind: str, columns: frozenset[str], newest_first: bool) -> Prepared:
+def _statement(kind: str, columns: tuple[ColumnElement[Any], ...], newest_first: bool) -> Prepared:
     edge: BindParameter[int] = bindparam("edge")
     return Prepared(
-        select(*_columns(columns))
+        select(*columns)
         .where(
             _BRANCHES[kind],
             _OF_QUEUE,

@@ -1,30 +1,50 @@
-"""Answers to Get-Jobs that hold until a row of the database changes: clients ask again and again."""
+"""What was answered to Get-Jobs, for the next time: clients ask the same again and again."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 
-# Some sixteen ways of asking for 1,000 jobs.
+from spoold.database.listing import Mark
+
+# Some twelve ways of asking for 1,000 jobs; with the groups one by one, three times as much memory.
 MAX_KEPT_OCTETS = 4 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """One answer.
+
+    Args:
+        version: of the database; while it is the same, so is the answer.
+        octets: the groups, joined.
+        groups: by the mark of the row each was made of.
+    """
+
+    version: int
+    octets: bytes
+    groups: Mapping[Mark, bytes]
+
+
 class KeptLists:
-    """Job groups by question; the oldest go when there are too many."""
+    """Answers by question; the oldest go when there are too many."""
 
     def __init__(self, max_octets: int = MAX_KEPT_OCTETS) -> None:
         self._max_octets = max_octets
         self._octets = 0
-        self._kept: OrderedDict[Hashable, tuple[int, bytes]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, KeptList] = OrderedDict()
 
-    def find(self, question: Hashable, version: int) -> bytes | None:
-        """Return the answer kept for this question, if it is of this state of the database."""
-        found = self._kept.get(question)
-        return found[1] if found is not None and found[0] == version else None
+    def find(self, question: Hashable) -> KeptList | None:
+        """Return what was answered to this question the last time."""
+        return self._kept.get(question)
 
-    def keep(self, question: Hashable, version: int, octets: bytes) -> None:
-        """Keep an answer in place of an older one."""
+    def keep(self, question: Hashable, version: int, groups: Iterable[tuple[Mark, bytes]]) -> bytes:
+        """Keep an answer in place of an older one; returns its groups, joined in their order."""
+        by_mark = dict(groups)
+        octets = b"".join(by_mark.values())
         before = self._kept.pop(question, None)
-        self._octets += len(octets) - (len(before[1]) if before is not None else 0)
-        self._kept[question] = version, octets
+        self._octets += len(octets) - (len(before.octets) if before is not None else 0)
+        self._kept[question] = KeptList(version, octets, by_mark)
         while self._octets > self._max_octets:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self._octets -= len(dropped)
+            _, dropped = self._kept.popitem(last=False)
+            self._octets -= len(dropped.octets)
+        return octets

@@ -14,7 +14,17 @@ from protocols.ipp.message import Attribute, Message
 from protocols.ipp.selection import GET_JOBS_DEFAULT, job_selection
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
-from spoold.database.listing import PAGE_ROWS, JobLine, Wanted, changes, line_of, list_page
+from spoold.database.listing import (
+    PAGE_ROWS,
+    JobLine,
+    Mark,
+    Wanted,
+    changes,
+    line_of,
+    lines_at,
+    list_marks,
+    list_page,
+)
 from spoold.database.times import to_us
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, asked_job
@@ -32,7 +42,10 @@ log = structlog.get_logger()
 MAX_JOBS = 10_000
 # Names opened in one turn of the event loop, about 30 us each: everybody else waits for it.
 TITLES_A_TURN = 100
-LINES_A_TURN = 500
+# Rows that are looked up one by one to bring a kept answer up to date; for more it is made anew.
+MAX_PATCHED = 100
+# "job-ids" of one request, each of which is looked up.
+MAX_NUMBERS = 1_000
 _JOB_GROUP = bytes((GroupTag.JOB,))
 
 
@@ -55,13 +68,14 @@ async def get_jobs(door: Door, request: IppRequest) -> Message | bytes:
     question = _question(request, which)
     view = viewing(door, request)
     key = question.key(request, view)
-    lines, version = await _first_page(door, question, key)
-    if isinstance(lines, bytes):
-        return encode(answer(request.message), lines)
-    groups = await _encoded(door, question, view, lines)
-    octets = b"".join(groups)
-    if key is not None:
-        door.kept_lists.keep(key, version, octets)
+    known = await _kept(door, question, key, view)
+    if isinstance(known, bytes):
+        return encode(answer(request.message), known)
+    version, groups = await _encoded(door, question, view)
+    if key is None:
+        octets = b"".join([group for _, group in groups])
+    else:
+        octets = door.kept_lists.keep(key, version, groups)
     return encode(answer(request.message), octets)
 
 
@@ -73,6 +87,7 @@ class _Question:
         skip: jobs left out at the beginning ("first-index").
         limit: jobs at most.
         only_own: "my-jobs".
+        opens_titles: somebody asks who may have titles to read.
     """
 
     wanted: Wanted
@@ -80,6 +95,12 @@ class _Question:
     skip: int
     limit: int
     only_own: bool
+    opens_titles: bool
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a page is found by an index; for everybody's jobs all rows are looked through."""
+        return self.wanted.owner is not None or self.wanted.peer is not None
 
     def key(self, request: IppRequest, view: Viewing) -> Hashable | None:
         """Return what the answer depends on besides the records; None: it is not to be kept.
@@ -87,7 +108,7 @@ class _Question:
         Names are opened for one answer and kept nowhere.
         """
         principal = request.principal
-        if self.picture.shows_titles and principal is not None:
+        if self.opens_titles:
             return None
         who = None if principal is None else (principal.id, principal.name, principal.role)
         moment = view.up_time_s if self.picture.is_momentary else 0
@@ -109,47 +130,75 @@ def viewing(door: Door, request: IppRequest) -> Viewing:
     )
 
 
-async def _first_page(
-    door: Door, question: _Question, key: Hashable | None
-) -> tuple[list[JobLine] | bytes, int]:
-    """Read the first page, or return the answer as it was given the last time."""
-
-    def read(connection: Connection) -> tuple[list[JobLine] | bytes, int]:
-        version = changes(connection)
-        kept = None if key is None else door.kept_lists.find(key, version)
-        if kept is not None:
-            return kept, version
-        most = min(PAGE_ROWS, question.skip + question.limit)
-        return list_page(connection, question.wanted, question.picture.columns, limit=most), version
-
-    return await door.database.read(read)
-
-
-async def _encoded(door: Door, question: _Question, view: Viewing, lines: list[JobLine]) -> list[bytes]:
-    """Encode the jobs that may be seen, page by page, without keeping anybody waiting for long."""
-    groups: list[bytes] = []
-    skip, picture_of = question.skip, question.picture.of
-    a_turn = TITLES_A_TURN if question.picture.shows_titles and view.principal is not None else LINES_A_TURN
-    while True:
-        for place, line in enumerate(lines, 1):
-            if not view.rights(line)[0] or (question.only_own and not _is_own(view, question, line)):
-                continue
-            if skip:
-                skip -= 1
-                continue
-            groups.append(_JOB_GROUP + picture_of(view, line))
-            if len(groups) == question.limit:
-                return groups
-            if place % a_turn == 0:
-                await trio.lowlevel.checkpoint()
-        if len(lines) < PAGE_ROWS or question.wanted.numbers is not None:
-            return groups
-        lines = await door.database.read(functools.partial(_page, question, lines[-1].place))
-
-
-def _page(question: _Question, beyond: int, connection: Connection) -> list[JobLine]:
+async def _kept(door: Door, question: _Question, key: Hashable | None, view: Viewing) -> bytes | None:
+    """Return the answer of the last time, brought up to date; None when it is made anew."""
+    kept = None if key is None else door.kept_lists.find(key)
+    if kept is None:
+        return None
     columns = question.picture.columns
-    return list_page(connection, question.wanted, columns, limit=PAGE_ROWS, beyond=beyond)
+
+    def read(connection: Connection) -> tuple[int, list[Mark], list[JobLine]] | None:
+        version = changes(connection)
+        if kept.version == version:
+            return version, [], []
+        if question.skip or question.only_own or question.wanted.numbers is not None:
+            return None
+        marks = list_marks(connection, question.wanted, limit=question.limit)
+        missing = [mark[0] for mark in marks if mark not in kept.groups]
+        return (
+            None if len(missing) > MAX_PATCHED else (version, marks, lines_at(connection, missing, columns))
+        )
+
+    found = await door.database.read(read, short=question.is_short)
+    if found is None:
+        return None
+    version, marks, lines = found
+    if version == kept.version:
+        return kept.octets
+    new = {line.mark: _group(question, view, line) for line in lines}
+    groups = ((mark, new[mark] if mark in new else kept.groups[mark]) for mark in marks)
+    return door.kept_lists.keep(key, version, groups)
+
+
+async def _encoded(door: Door, question: _Question, view: Viewing) -> tuple[int, list[tuple[Mark, bytes]]]:
+    """Read and encode the jobs that may be seen, page by page, without keeping anybody waiting for long.
+
+    Returns:
+        The version of the database at the beginning, and the groups with the marks of their rows.
+    """
+    groups: list[tuple[Mark, bytes]] = []
+    skip, beyond, first = question.skip, None, None
+    while True:
+        page = functools.partial(_page, question, beyond)
+        version, lines = await door.database.read(page, short=question.is_short)
+        first = version if first is None else first
+        for line in lines:
+            if question.only_own and not _is_own(view, question, line):
+                continue
+            group = _group(question, view, line) if not skip else b""
+            if skip and view.rights(line)[0]:
+                skip -= 1
+            if group:
+                groups.append((line.mark, group))
+                if len(groups) == question.limit:
+                    return first, groups
+                if question.opens_titles and len(groups) % TITLES_A_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+        if len(lines) < PAGE_ROWS or question.wanted.numbers is not None:
+            return first, groups
+        beyond = lines[-1].place
+        await trio.lowlevel.checkpoint()
+
+
+def _group(question: _Question, view: Viewing, line: JobLine) -> bytes:
+    """Return a job's group; nothing for whoever may not know of it."""
+    return _JOB_GROUP + question.picture.of(view, line) if view.rights(line)[0] else b""
+
+
+def _page(question: _Question, beyond: int | None, connection: Connection) -> tuple[int, list[JobLine]]:
+    columns = question.picture.columns
+    version = changes(connection)
+    return version, list_page(connection, question.wanted, columns, limit=PAGE_ROWS, beyond=beyond)
 
 
 def _question(request: IppRequest, which: str) -> _Question:
@@ -175,14 +224,22 @@ def _question(request: IppRequest, which: str) -> _Question:
     selection = job_selection(operation.strings("requested-attributes"), GET_JOBS_DEFAULT)
     limit = operation.integer("limit") or MAX_JOBS
     skip = max(0, (operation.integer("first-index") or 1) - 1)
-    return _Question(wanted, picture(selection), min(skip, 2**31), min(max(1, limit), MAX_JOBS), only_own)
+    shown = picture(selection)
+    return _Question(
+        wanted,
+        shown,
+        skip=min(skip, 2**31),
+        limit=min(max(1, limit), MAX_JOBS),
+        only_own=only_own,
+        opens_titles=shown.shows_titles and principal is not None,
+    )
 
 
 def _numbers(attribute: Attribute | None) -> tuple[int, ...] | None:
     if attribute is None:
         return None
     found = [value.data for value in attribute.values if isinstance(value.data, int)]
-    return tuple(dict.fromkeys(found))[:PAGE_ROWS]
+    return tuple(dict.fromkeys(found))[:MAX_NUMBERS]
 
 
 def _wants_own(request: IppRequest) -> bool:

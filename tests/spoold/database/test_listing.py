@@ -1,5 +1,6 @@
 """Pages of jobs: the right ones, in order, and without sorting everybody's."""
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,7 +139,7 @@ async def test_no_list_is_sorted_by_the_database(database: Database) -> None:
     def plans(connection: Connection) -> list[str]:
         found = []
         for kind in listing._BRANCHES:
-            statement = listing._statement(kind, OPTIONAL, newest_first=False)
+            statement = listing._statement(kind, listing._columns(OPTIONAL), newest_first=False)
             names = ("of_queue", "first_number", "edge", "most", "in_state", "of_owner", "of_name", "of_peer")
             values = statement.arguments(dict.fromkeys(names))
             rows = driver_of(connection).execute(f"EXPLAIN QUERY PLAN {statement.text}", values)
@@ -148,6 +149,23 @@ async def test_no_list_is_sorted_by_the_database(database: Database) -> None:
     plan = await database.read(plans)
     assert len(plan) >= len(listing._BRANCHES)
     assert not [line for line in plan if "TEMP B-TREE" in line]
+
+
+async def test_a_mark_is_the_same_as_long_as_its_row_is(filled: Database) -> None:
+    """Also where a change says nothing of its time, or the clock stands still."""
+    wanted = Wanted("open", HELD)
+    before = await filled.read(lambda connection: listing.list_marks(connection, wanted, limit=10))
+    lines = await page(filled, wanted)
+    assert before == [line.mark for line in lines]
+    news: list[dict[str, Any]] = [{"reason": "Something else."}, {"pages": 3, "changed_at": NOW}]
+    for changes in news:
+        await filled.write(functools.partial(jobs.update_job, job_id=JOBS[0].id, states=HELD, **changes))
+        after = await filled.read(lambda connection: listing.list_marks(connection, wanted, limit=10))
+        assert [one == other for one, other in zip(before, after, strict=True)] == [False, *[True] * 4]
+        before = after
+    places = [place for place, _ in before]
+    again = await filled.read(lambda connection: listing.lines_at(connection, places, frozenset()))
+    assert [line.mark for line in again] == before
 
 
 async def test_every_write_is_a_change(filled: Database) -> None:
