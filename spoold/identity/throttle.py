@@ -61,6 +61,7 @@ class _Window:
     window_s: float
     times: deque[float] = field(default_factory=deque)
     checking: int = 0
+    reported_until: float = 0.0
 
     def recent(self, now: float) -> list[float]:
         """Forget what has left the window and return the rest, oldest first."""
@@ -135,8 +136,10 @@ class Throttle:
                 `fields["first"]` whether this is the first refusal of this lock.
             Busy: too many checks are under way.
         """
-        person = self._person(name)
         windows = [self._place(subject) for subject in _places_of(peer)]
+        # Before the name is so much as remembered: a place that is shut out can think of any number of them.
+        self._refuse_if_shut_out(windows)
+        person = self._person(name)
         self._refuse_if_locked(person, name, peer, windows)
         if person.waiting >= self._limits.user_queue:
             raise Busy("This account is being signed in to too many times at once. Try again in a moment.")
@@ -235,10 +238,9 @@ class Throttle:
     def _refuse_if_locked(
         self, person: _Person, name: str, peer: str, windows: list[_Window], *, waited: bool = False
     ) -> None:
+        self._refuse_if_shut_out(windows)
         now = self._clock.monotonic_s()
-        wait_s = max([window.wait_s(now) for window in windows])
-        if name:
-            wait_s = max(wait_s, self._person_wait_s(person, name, peer, now))
+        wait_s = self._person_wait_s(person, name, peer, now) if name else 0.0
         if wait_s > 0:
             first = person.reported_until <= now
             person.reported_until = now + wait_s
@@ -246,6 +248,18 @@ class Throttle:
         mine = 1 if waited else 0
         if any(len(window.times) + window.checking - mine >= window.limit for window in windows):
             raise Busy("Too many sign-ins from your network at this moment. Try again in a few seconds.")
+
+    def _refuse_if_shut_out(self, windows: list[_Window]) -> None:
+        """Refuse a place with too many failures; one record for each time, whatever names it tries."""
+        now = self._clock.monotonic_s()
+        locks = [window for window in windows if window.wait_s(now) > 0]
+        if not locks:
+            return
+        wait_s = max(window.wait_s(now) for window in locks)
+        first = any(window.reported_until <= now for window in locks)
+        for window in locks:
+            window.reported_until = now + wait_s
+        raise TooManyAttempts(_words(wait_s), retry_after_s=wait_s, first=first)
 
     def _person_wait_s(self, person: _Person, name: str, peer: str, now: float) -> float:
         limit, window_s = self._limits.user_failures, self._limits.user_window_s

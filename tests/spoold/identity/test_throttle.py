@@ -189,6 +189,23 @@ async def test_the_first_refusal_of_a_lock_is_told_from_the_others(guesser: Gues
     assert [await first() for _ in range(2)] == [True, False]
 
 
+async def test_a_place_that_is_shut_out_is_told_of_once_whatever_names_it_tries(guesser: Guesser) -> None:
+    """Each first refusal is a record on the disk, and each name takes memory: names are free."""
+
+    async def first(name: str) -> object:
+        with pytest.raises(TooManyAttempts) as caught:
+            async with guesser.throttle.attempt(name, HERE):
+                pass
+        return caught.value.fields["first"]
+
+    for number in range(ThrottleLimits().address_failures):
+        assert await guesser.guess(f"name-{number}")
+    assert [await first(f"other-{number}") for number in range(3)] == [True, False, False]
+    assert not [name for name in guesser.throttle._people if name.startswith("other-")]
+    guesser.clock.advance(ThrottleLimits().address_window_s)
+    assert await guesser.guess("other-0")
+
+
 async def test_delays_double(guesser: Guesser) -> None:
     spread = Guesser(ThrottleLimits(user_window_s=1.0, address_window_s=1.0, network_window_s=1.0))
     waits = []
