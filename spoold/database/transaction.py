@@ -67,11 +67,15 @@ def _commit(connection: Connection, writes: Sequence[Work]) -> Exception | None:
         sqlite = driver_of(connection)
         sqlite.execute("BEGIN IMMEDIATE")
         if len(writes) == 1:
-            sqlite.execute("COMMIT" if _try(connection, writes[0]) else "ROLLBACK")
+            error = _try(connection, writes[0])
+            _check_open(sqlite, error)
+            sqlite.execute("COMMIT" if error is None else "ROLLBACK")
             return None
         for work in writes:
             sqlite.execute("SAVEPOINT work")
-            if not _try(connection, work):
+            error = _try(connection, work)
+            _check_open(sqlite, error)
+            if error is not None:
                 sqlite.execute("ROLLBACK TO work")
             sqlite.execute("RELEASE work")
         sqlite.execute("COMMIT")
@@ -84,22 +88,35 @@ def _commit(connection: Connection, writes: Sequence[Work]) -> Exception | None:
     return None
 
 
-def _try(connection: Connection, work: Work) -> bool:
+def _check_open(sqlite: sqlite3.Connection, error: BaseException | None) -> None:
+    """Raise what went wrong if SQLite has ended the whole transaction because of it.
+
+    It does so for a statement that finds the disk full (https://sqlite.org/lang_transaction.html, 3): what
+    the pieces of work before had written is gone as well, and nothing is left to roll back.
+    """
+    if isinstance(error, (SQLAlchemyError, sqlite3.Error)) and not sqlite.in_transaction:
+        raise error
+
+
+def _try(connection: Connection, work: Work) -> BaseException | None:
+    """Run one piece of work; returns what it raised, of which its caller hears."""
     try:
         work.result = work.run(connection)
     except IntegrityError as error:
         # Callers ask for uniqueness by trying.
+        raised: BaseException = error
         work.error = error
     except (SQLAlchemyError, sqlite3.Error) as error:
         # The driver's text may quote a statement; its kind is enough for the log.
         log.warning("database-work-refused", error=type(error).__name__)
+        raised = error
         work.error = Unavailable(_REFUSED, cause=type(error).__name__)
     except BaseException as error:  # noqa: BLE001 - carried to the caller's task and raised there
-        work.error = error
+        raised = work.error = error
     else:
-        return True
+        return None
     forget(connection)
-    return False
+    return raised
 
 
 def roll_back(connection: Connection) -> None:

@@ -165,6 +165,42 @@ async def test_a_full_disk_is_not_the_end(database: Database, monkeypatch: pytes
     monkeypatch.undo()
 
 
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_statement_that_finds_the_disk_full_is_not_the_end(database: Database, others: int) -> None:
+    """SQLite ends the whole transaction then: everybody in it hears no, and the next ones go on."""
+
+    def fill(connection: Connection) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+        records.set_fact(connection, "long", "x" * 100_000)
+
+    refused: list[str] = []
+
+    async def put(name: str, work: Callable[[Connection], None]) -> None:
+        try:
+            await database.write(work)
+        except Unavailable:
+            refused.append(name)
+
+    # The thread is kept busy, so that what follows is one batch.
+    go_on = threading.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.read, lambda _connection: go_on.wait(10))
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(others):
+            nursery.start_soon(put, f"before-{number}", _put(f"before-{number}", "1"))
+        nursery.start_soon(put, "long", fill)
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+    assert sorted(refused) == sorted([*(f"before-{number}" for number in range(others)), "long"])
+    assert not database.failed
+    await database.write(_put("after", "1"))
+    names = await database.read(
+        lambda connection: list(connection.execute(text("SELECT name FROM facts")).scalars())
+    )
+    assert names == ["after"]
+
+
 async def test_statements_never_reach_a_log(database: Database) -> None:
     """An error of the driver becomes a refusal that names its kind only."""
 
