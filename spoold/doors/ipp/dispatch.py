@@ -1,7 +1,6 @@
 """From an HTTP request to an operation and back: one table of operations, one order of checks."""
 
 import functools
-from ipaddress import ip_address
 
 import structlog
 
@@ -16,7 +15,7 @@ from protocols.ipp.tags import GroupTag
 from protocols.limits import IppLimits
 from spoold.doors.ipp import resources
 from spoold.doors.ipp.answers import PHASES, Phase, status_of
-from spoold.doors.ipp.context import IppRequest, answer
+from spoold.doors.ipp.context import IppRequest, answer, is_loopback
 from spoold.doors.ipp.declarations import TABLE, Declaration, Handler, Object
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door, find_job, require
 from spoold.doors.ipp.holding import pin_of
@@ -264,7 +263,7 @@ def _require_tls(ipp: IppRequest) -> None:
 
 
 def _is_private(request: Request) -> bool:
-    return request.tls or _is_loopback(request.peer_host)
+    return request.tls or is_loopback(request.peer_host)
 
 
 def _has_credentials(request: Request) -> bool:
@@ -272,13 +271,6 @@ def _has_credentials(request: Request) -> bool:
 
 
 @functools.lru_cache(_KEPT_ADDRESSES)
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _authority(request: Request) -> str:
     host = f"[{request.host}]" if ":" in request.host else request.host
     return host if request.port is None else f"{host}:{request.port}"
