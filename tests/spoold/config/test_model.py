@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from spoold.config.model import Config, Section
+from spoold.config.model import Config
+from spoold.config.section import Section
 from spoold.config.values import ListenAddress
 from spoold.model.queue import Authentication, Release
 from spoold.runtime.limits import DaemonLimits
