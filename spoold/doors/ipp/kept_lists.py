@@ -8,6 +8,9 @@ from spoold.database.listing import Mark
 
 # Some twelve ways of asking for 1,000 jobs; with the groups one by one, three times as much memory.
 MAX_KEPT_OCTETS = 4 * 1024 * 1024
+# Questions differ by whatever a client writes into them, and each is a kilobyte: an answer without a job must
+# not be kept for nothing. More ways of asking than a busy site has clients that ask at the same time.
+MAX_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,9 @@ class KeptList:
 class KeptLists:
     """Answers by question; the oldest go when there are too many."""
 
-    def __init__(self, max_octets: int = MAX_KEPT_OCTETS) -> None:
+    def __init__(self, max_octets: int = MAX_KEPT_OCTETS, max_kept: int = MAX_KEPT) -> None:
         self._max_octets = max_octets
+        self._max_kept = max_kept
         self._octets = 0
         self._kept: OrderedDict[Hashable, KeptList] = OrderedDict()
 
@@ -44,7 +48,7 @@ class KeptLists:
         before = self._kept.pop(question, None)
         self._octets += len(octets) - (len(before.octets) if before is not None else 0)
         self._kept[question] = KeptList(version, octets, by_mark)
-        while self._octets > self._max_octets:
+        while self._octets > self._max_octets or len(self._kept) > self._max_kept:
             _, dropped = self._kept.popitem(last=False)
             self._octets -= len(dropped.octets)
         return octets

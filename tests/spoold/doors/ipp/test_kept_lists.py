@@ -35,3 +35,10 @@ def test_what_is_too_long_is_not_kept() -> None:
     kept = KeptLists(max_octets=10)
     assert kept.keep("what?", 1, [(MARK, bytes(11))]) == bytes(11)
     assert kept.find("what?") is None
+
+
+def test_answers_without_a_job_are_not_kept_without_end() -> None:
+    kept = KeptLists(max_kept=3)
+    for question in range(5):
+        assert kept.keep(question, 1, []) == b""
+    assert [kept.find(question) is None for question in range(5)] == [True, True, False, False, False]
