@@ -46,6 +46,7 @@ _CLAIM = name_("requesting-user-name", "alice")
 IPP: Mapping[Operation, tuple[IppCase, ...]] = {
     Operation.PRINT_JOB: (IppCase((_CLAIM,), DOCUMENT, makes_job=True),),
     Operation.VALIDATE_JOB: (IppCase((_CLAIM,)),),
+    Operation.VALIDATE_DOCUMENT: (IppCase((_CLAIM,)),),
     Operation.CREATE_JOB: (IppCase((_CLAIM,), makes_job=True),),
     Operation.SEND_DOCUMENT: (
         IppCase((boolean("last-document", True),), DOCUMENT, arriving=True, becomes=JobState.HELD),

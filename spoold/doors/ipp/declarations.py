@@ -55,6 +55,7 @@ class Declaration:
 OPERATIONS: tuple[Declaration, ...] = (
     Declaration(Operation.PRINT_JOB, Object.QUEUE, Action.SUBMIT, submit.print_job),
     Declaration(Operation.VALIDATE_JOB, Object.QUEUE, Action.SUBMIT, submit.validate_job),
+    Declaration(Operation.VALIDATE_DOCUMENT, Object.QUEUE, Action.SUBMIT, submit.validate_document),
     Declaration(Operation.CREATE_JOB, Object.QUEUE, Action.SUBMIT, submit.create_job),
     Declaration(Operation.SEND_DOCUMENT, Object.JOB, Action.SEND_DOCUMENT, submit.send_document),
     Declaration(Operation.CLOSE_JOB, Object.JOB, Action.SEND_DOCUMENT, submit.close_job),

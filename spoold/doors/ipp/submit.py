@@ -66,6 +66,13 @@ async def validate_job(door: Door, request: IppRequest) -> Message:
     return answer(request.message, _success(asked), unsupported=asked.refused)
 
 
+async def validate_document(door: Door, request: IppRequest) -> Message:
+    """Say whether a document of this format and compression would be taken (PWG 5100.13 5.2)."""
+    if request.queue.authentication is Authentication.REQUIRED and request.principal is None:
+        raise NotAuthenticated(SIGN_IN_FIRST)
+    return _refuse_format(door, request) or answer(request.message)
+
+
 async def print_job(door: Door, request: IppRequest) -> Message:
     """Take a job with its document (RFC 8011 4.2.1)."""
     asked = _asked(door, request)

@@ -2,7 +2,7 @@
 
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
-from protocols.ipp.values import integer, keyword, name_
+from protocols.ipp.values import integer, keyword, mime, name_
 from tests.support.ipp_door import TEXT, IppHouse, last
 
 NOT_FOUND, BAD_REQUEST = 0x0406, 0x0400
@@ -50,6 +50,15 @@ async def test_a_document_that_is_not_there(door: IppHouse) -> None:
     third = integer("document-number", 3)
     assert (await door.ask(Operation.GET_DOCUMENT_ATTRIBUTES, third, job=number)).status == NOT_FOUND
     assert (await door.ask(Operation.GET_DOCUMENT_ATTRIBUTES, job=number)).status == BAD_REQUEST
+
+
+async def test_a_document_is_validated_without_it(door: IppHouse) -> None:
+    text, tiff = mime("document-format", "text/plain"), mime("document-format", "image/tiff")
+    assert (await door.ask(Operation.VALIDATE_DOCUMENT, text)).status == 0
+    refused = await door.ask(Operation.VALIDATE_DOCUMENT, tiff)
+    assert (refused.status, refused.unsupported.attributes) == (0x040A, (tiff,))
+    assert (await door.ask(Operation.VALIDATE_DOCUMENT, text, queue="secure")).http == 401
+    assert await door.jobs() == []
 
 
 async def test_strangers_hear_nothing_of_a_job_s_documents(door: IppHouse) -> None:
