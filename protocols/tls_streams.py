@@ -11,13 +11,15 @@ from collections.abc import Callable
 
 import trio
 
-from protocols.limits import KIB
+from protocols.limits import KIB, MIB
 from protocols.streams import DisconnectedError, PlainStream, SocketStream, open_tcp
 
 # What is read from a socket at once, into buffers that all connections of the thread share. OpenSSL keeps as
 # much, and a third more, for a connection that has sent as much at once, until it ends: more than this is no
 # faster.
 _RECEIVE_BYTES = 128 * KIB
+# What is given out at once, from as many reads: every piece of a document is sealed by itself.
+_OPENED_BYTES = 1 * MIB
 # RFC 8446 5.2: a whole record has at most 16 KiB, 256 bytes and a head of 5.
 _RECORD_BYTES = 17 * KIB
 # Four records a send: what a socket takes at once anyway.
@@ -26,7 +28,7 @@ _SEND_BYTES = 64 * KIB
 _MAX_UNSENT_BYTES = 2 * _SEND_BYTES
 
 _SEALED = memoryview(bytearray(_RECEIVE_BYTES))
-_CLEAR = memoryview(bytearray(_RECEIVE_BYTES))
+_CLEAR = memoryview(bytearray(_OPENED_BYTES))
 
 # Gives the context for the next connection, so that a certificate can be renewed while others are open.
 TlsContextSource = Callable[[], ssl.SSLContext]
@@ -46,6 +48,7 @@ class TlsStream(SocketStream):
         self._unsent = b""  # sealed, and not yet taken by the socket
         self._counted = 0  # octets of the owner's that it stands for
         self._may_have_more = False
+        self._drained = False  # the last read of the socket took all there was
         self._ended = False
 
     async def handshake(self) -> None:
@@ -99,13 +102,17 @@ class TlsStream(SocketStream):
         Raises:
             DisconnectedError: the connection was reset, or TLS was broken.
         """
-        if self._may_have_more:
-            data = self._decrypt(max_bytes)
-            if data is not None:
-                return data
-        if self._ended:
-            return b""
-        return self._decrypt(max_bytes) if self._fill(max_bytes) else None
+        room = min(max_bytes, len(_CLEAR))
+        opened = 0
+        while True:
+            if self._may_have_more:
+                opened = self._open(opened, room)
+            if opened >= room or self._ended or (opened and self._drained) or not self._fill(room):
+                break
+            self._may_have_more = True
+        if opened:
+            return bytes(_CLEAR[:opened])
+        return b"" if self._ended else None
 
     def send_now(self, data: bytes | memoryview) -> int:
         """See `SocketStream`. After less than everything was sent, the rest must come next and nothing else.
@@ -129,23 +136,22 @@ class TlsStream(SocketStream):
 
     def _fill(self, max_bytes: int = _RECEIVE_BYTES) -> bool:
         """Take sealed bytes from the socket; return False if nothing is there."""
+        room = min(max(max_bytes, _RECORD_BYTES), _RECEIVE_BYTES)
         try:
-            received = self._socket.recv_into(_SEALED, min(max(max_bytes, _RECORD_BYTES), _RECEIVE_BYTES))
+            received = self._socket.recv_into(_SEALED, room)
         except BlockingIOError:
             return False
         except OSError as error:
             raise DisconnectedError(f"connection lost: {error.strerror}") from error
+        self._drained = received < room
         if received:
             self._incoming.write(_SEALED[:received])
         else:
             self._incoming.write_eof()
         return True
 
-    def _decrypt(self, max_bytes: int) -> bytes | None:
-        """Open the records that are there; None if there is no whole one, b"" at the end."""
-        room = min(max_bytes, len(_CLEAR))
-        opened = 0
-        self._may_have_more = True
+    def _open(self, opened: int, room: int) -> int:
+        """Open the records that are there into the common buffer from `opened` on; return where they end."""
         try:
             while opened < room:
                 count = self._engine.read(room - opened, _CLEAR[opened:room])
@@ -162,9 +168,7 @@ class TlsStream(SocketStream):
             raise DisconnectedError(f"connection lost: {error.strerror}") from error
         if self._outgoing.pending and not self._flush() and len(self._unsent) > _MAX_UNSENT_BYTES:
             raise DisconnectedError("the peer takes nothing")
-        if opened:
-            return bytes(_CLEAR[:opened])
-        return b"" if self._ended else None
+        return opened
 
     def _flush(self) -> bool:
         """Give the socket what was sealed; return whether it took all of it."""
