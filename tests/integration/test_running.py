@@ -251,14 +251,15 @@ def test_a_reload_puts_a_good_file_into_force_and_a_broken_one_not(
 def test_an_upload_in_progress_may_finish_before_the_daemon_ends(make_daemon: MakeDaemon, out: Path) -> None:
     daemon = make_daemon(SITE.format(folder=out))
     assert daemon.process is not None
-    port, content = daemon.ports["ipp"], document(3 * MIB)
+    port, content = daemon.ports["ipp"], document(6 * MIB)
     upload = Upload(port, len(content))
-    upload.send(content[: 2 * MIB])
+    # More than the 2 MiB that are written at a time.
+    upload.send(content[: 5 * MIB])
     wait_until(lambda: any(daemon.state.glob("documents/tmp/*")), "the document's arrival")
     daemon.process.terminate()
     wait_until(lambda: '"stopping"' in daemon.log, "the end's beginning")
     wait_until(lambda: not accepts(port), "closing the door")
-    upload.send(content[2 * MIB :])
+    upload.send(content[5 * MIB :])
     answer = upload.answer()
     assert answer.code == Status.SUCCESSFUL_OK
     assert daemon.process.wait(40) == 0
@@ -279,8 +280,8 @@ def accepts(port: int) -> bool:
 
 def test_an_upload_that_is_cut_leaves_nothing(make_daemon: MakeDaemon, out: Path) -> None:
     daemon = make_daemon(SITE.format(folder=out))
-    upload = Upload(daemon.ports["ipp"], 3 * MIB)
-    upload.send(document(MIB))
+    upload = Upload(daemon.ports["ipp"], 6 * MIB)
+    upload.send(document(5 * MIB))
     wait_until(lambda: any(daemon.state.glob("documents/tmp/*")), "the document's arrival")
     daemon.kill()
     upload.close()
