@@ -57,7 +57,11 @@ async def get_notifications(door: Door, request: IppRequest) -> Message:
     own = Subscriber.of(request.principal, request.http.peer_host)
     groups: list[Group] = []
     found: list[Subscription] = []
+    # Each once: whoever names one a hundred times would get its events a hundred times.
+    places: dict[int, int] = {}
     for place, number in enumerate(asked):
+        places.setdefault(number, place)
+    for number, place in places.items():
         try:
             one = door.subscriptions.get(number, request.queue.name, own, now_s)
         except NotFound:

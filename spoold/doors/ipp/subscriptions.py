@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from protocols.errors import RemoteProtocolError
+from protocols.ipp.encoder import encode_attributes
 from protocols.ipp.message import Attribute, Group, Message
 from protocols.ipp.selection import subscription_selection
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag, ValueTag
-from protocols.ipp.values import charset, enum, integer, keyword, name_, natural_language, uri
+from protocols.ipp.values import charset, clip, enum, integer, keyword, name_, natural_language, uri
 from spoold.database.happenings import newest
 from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, find_job, require
@@ -26,6 +27,9 @@ from spoold.model.jobstate import FINAL
 
 # RFC 3995 5.3.3.1 and 5.3.3.5: what a client gives to find its own things again.
 MAX_USER_DATA_OCTETS = 63
+# And of everything that is kept of what was asked for, some hundred attribute names included.
+MAX_KEPT_OCTETS = 4096
+MAX_NAME_OCTETS = 255
 # More groups than there are kinds of events are a mistake or an attack.
 MAX_GROUPS = 8
 _DEFAULT = ("notify-subscription-id",)
@@ -134,7 +138,7 @@ def _make(door: Door, request: IppRequest, job: Job | None, group: Group, read_t
         queue=request.queue.name,
         job=None if job is None else job.number,
         subscriber=_subscriber(request),
-        user_name=request.requesting_user_name if request.principal is None else request.principal.name,
+        user_name=_user_name(request),
         events=events,
         asked=tuple(one for one in group if one.name in _KEPT),
         lease_s=lease_s,
@@ -172,6 +176,8 @@ def _trouble(group: Group) -> Status | None:
         tag, data = user_data.values[0]
         if tag != ValueTag.OCTET_STRING or not isinstance(data, bytes) or len(data) > MAX_USER_DATA_OCTETS:
             return Status.CLIENT_ERROR_REQUEST_VALUE_TOO_LONG
+    if len(encode_attributes([one for one in group if one.name in _KEPT])) > MAX_KEPT_OCTETS:
+        return Status.CLIENT_ERROR_REQUEST_VALUE_TOO_LONG
     return None
 
 
@@ -206,7 +212,9 @@ def _attributes(door: Door, request: IppRequest, one: Subscription) -> Iterable[
     yield natural_language("notify-natural-language", "en")
     yield integer("notify-sequence-number", one.sequence)
     yield integer("notify-printer-up-time", door.attributes.up_time_s(now))
-    yield name_("notify-subscriber-user-name", (one.user_name or "anonymous") if is_own else "private")
+    # Several people may have one address: who else subscribed from there is not told (docs/threat-model.md).
+    is_named = is_own and one.user_name == _user_name(request)
+    yield name_("notify-subscriber-user-name", (one.user_name or "anonymous") if is_named else "private")
     if one.job is None:
         yield integer("notify-lease-duration", one.lease_s)
         yield integer("notify-lease-expiration-time", door.attributes.up_time_s(now) + left_s)
@@ -231,6 +239,13 @@ def _asked(door: Door, request: IppRequest) -> Subscription:
 
 def _subscriber(request: IppRequest) -> Subscriber:
     return Subscriber.of(request.principal, request.http.peer_host)
+
+
+def _user_name(request: IppRequest) -> str:
+    """Return the name of whoever was proven to ask, else the one that the client says."""
+    if request.principal is not None:
+        return request.principal.name
+    return clip(request.requesting_user_name, MAX_NAME_OCTETS)
 
 
 def _is_staff(request: IppRequest) -> bool:

@@ -149,6 +149,19 @@ async def test_what_is_told_of_a_subscription(door: IppHouse) -> None:
     assert "notify-user-data" not in to_staff
 
 
+async def test_who_else_subscribed_from_an_address_is_not_told(door: IppHouse) -> None:
+    """People share addresses, and nobody was proven."""
+
+    async def shown(asker: str) -> str | None:
+        wanted = integer("notify-subscription-id", number), name_("requesting-user-name", asker)
+        reply = await door.ask(Operation.GET_SUBSCRIPTION_ATTRIBUTES, *wanted)
+        return reply.group(GroupTag.SUBSCRIPTION).string("notify-subscriber-user-name")
+
+    number = id_of(await subscribe(door))
+    assert await shown("ana") == "ana"
+    assert await shown("ben") == "private"
+
+
 async def test_a_lease_ends_and_is_renewed(door: IppHouse, mock_clock: MockClock) -> None:
     number = id_of(await subscribe(door, EVERYTHING, integer("notify-lease-duration", 100)))
     asked = integer("notify-subscription-id", number)
@@ -180,6 +193,7 @@ async def test_a_cancelled_subscription_is_gone(door: IppHouse) -> None:
         ((keyword("notify-events", "job-created"),), 0x0400),
         ((PULL, keyword("notify-events", "tea-ready")), 0x040B),
         ((PULL, octets("notify-user-data", bytes(64))), 0x0409),
+        ((PULL, keyword("notify-attributes", *(f"attribute-{one}" for one in range(300)))), 0x0409),
     ],
 )
 async def test_what_cannot_be_subscribed_to(door: IppHouse, wanted: Sequence[Attribute], code: int) -> None:
@@ -279,6 +293,16 @@ async def test_what_an_operator_says_to_the_queue_is_told(door: IppHouse, mock_c
     mock_clock.jump(1)
     await door.ask(Operation.RESUME_PRINTER, user="oskar")
     assert (await events(door, number))[-1].integer("printer-state") == 3
+
+
+async def test_events_are_told_once_however_often_they_are_asked_for(door: IppHouse) -> None:
+    first, second = id_of(await subscribe(door)), id_of(await subscribe(door))
+    job = await door.held()
+    numbers = integer("notify-subscription-ids", first, second, *[first] * 90)
+    sequences = integer("notify-sequence-numbers", 1, 2, *[1] * 90)
+    reply = await door.ask(Operation.GET_NOTIFICATIONS, numbers, sequences)
+    assert told(reply.groups(GroupTag.EVENT_NOTIFICATION)) == [("job-created", job, 4)]
+    assert reply.group(GroupTag.EVENT_NOTIFICATION).integer("notify-subscription-id") == first
 
 
 async def test_when_to_ask_again_is_said(door: IppHouse) -> None:
