@@ -8,8 +8,6 @@ from spoold.database.listing import Mark
 
 # Some twelve ways of asking for 1,000 jobs; with the groups one by one, three times as much memory.
 MAX_KEPT_OCTETS = 4 * 1024 * 1024
-# What an answer costs however short it is: its question, and its place here.
-ENTRY_OCTETS = 4 * 1024
 # Questions differ by whatever a client writes into them, and each is a kilobyte: an answer without a job must
 # not be kept for nothing. More ways of asking than a busy site has clients that ask at the same time.
 MAX_KEPT = 256
