@@ -113,6 +113,8 @@ def lock_down(
     os.closerange(_FIRST_UNUSED_DESCRIPTOR if program is None else program.kept_descriptor + 1, 65536)
     _prctl("no-new-privileges", _PR_SET_NO_NEW_PRIVS, 1)
     _prctl("parent death signal", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    if program is not None:
+        _empty_cores()
     # Not dumpable: no core file, and no other process of the same user may ptrace it or read its memory.
     _prctl("dumpable", _PR_SET_DUMPABLE, 0)
     abi = _landlock_abi()
@@ -134,6 +136,18 @@ def step_back() -> None:
         os.nice(_NICENESS)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
         score.write("1000")
+
+
+def _empty_cores() -> None:
+    """Have cores hold no memory (core(5), coredump_filter); only this stays so in the program executed.
+
+    That program is dumpable again, and the limit on cores does not count where they go to another program.
+    """
+    try:
+        with open("/proc/self/coredump_filter", "w") as kept:  # noqa: PTH123
+            kept.write("0")
+    except OSError as error:
+        raise SandboxError(f"core filter: {errno.errorcode.get(error.errno or 0, 'error')}") from None
 
 
 def _prctl(what: str, option: int, value: int, pointer: object = 0) -> None:

@@ -106,6 +106,26 @@ async def test_memory_and_time_are_bounded() -> None:
     assert said == "done"
 
 
+async def test_a_core_would_hold_no_memory() -> None:
+    """The limit on cores does not count where the system hands them to a program (core(5))."""
+    reader, writer = os.pipe()
+    # It waits for somebody who reads: nobody does.
+    endless = ("-I", "-S", "-c", "import os; os.write(1, bytes(1 << 20))")
+    worker = WorkerProcess.start(render_command(PYTHON, 1_000_000, endless), stdout=writer)
+    os.close(writer)
+    about = Path(f"/proc/{worker.pid}")
+    try:
+        with trio.fail_after(WAIT_S):
+            assert (await worker.ready()).ok
+            await worker.end_of_document()
+            while not about.joinpath("cmdline").read_bytes().startswith(f"{PYTHON}\0-I\0-S\0-c".encode()):
+                await trio.sleep(0.01)
+        assert int(about.joinpath("coredump_filter").read_text(), 16) == 0
+    finally:
+        os.close(reader)
+        await worker.end()
+
+
 async def test_no_descriptor_of_the_daemon_goes_along() -> None:
     reader, writer = os.pipe()
     os.set_inheritable(reader, True)
