@@ -1,4 +1,4 @@
-"""Private words: a job's title and what is kept of its PIN, sealed under the job's own key (docs/formats.md)."""
+"""Private words: a title and what is kept of a PIN, sealed under the job's own key (docs/formats.md)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
