@@ -267,9 +267,11 @@ class Gate:
             given.append(self.grants.give(connection, moved, actor, printer.name, ready_at_s=ready_at_s))
 
         def unchanged(current: Job) -> None:
-            # Between the first look and now it may have been released, changed hands or come back.
-            if (current.attempt, current.owner_id) != (job.attempt, job.owner_id):
+            # Between the first look and now it may have been released, changed hands or come back; or its
+            # owner has changed what the rules were asked about, or was told that it waits.
+            if _looked_at(current) != _looked_at(job):
                 raise NotPossible("The job has just changed; look again.", job=str(job.id))
+            self.orders.check_running(job.queue)
 
         changes: dict[str, object] = {}
         if job.owner_id is None and actor not in _NO_ACCOUNT:
@@ -311,6 +313,10 @@ def _check_permission(principal: Principal, job: Job) -> None:
         raise NotAuthorized("Only the owner of a job can release it.", job=str(job.id), user=principal.id)
     # The same words as for a job that does not exist: its id must not become a way to ask.
     raise NotFound("There is no such job.", job=str(job.id), user=principal.id)
+
+
+def _looked_at(job: Job) -> tuple[object, ...]:
+    return job.attempt, job.owner_id, job.on_arrival, job.template
 
 
 def _check_held(job: Job) -> None:

@@ -23,8 +23,10 @@ from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Role
 from spoold.model.printer import Printer
+from spoold.model.queue import Release
+from spoold.records.queue_orders import Order
 from spoold.release.gate import PROOF_S
-from spoold.release.template import template_of
+from spoold.release.template import encoded, template_of
 from tests.support.identities import open_database
 from tests.support.memory_printer import for_ever
 from tests.support.release_house import House, attributes_by_name, open_house, queue
@@ -261,6 +263,53 @@ async def test_of_many_releases_at_once_one_prints(real: bool, tmp_path: Path) -
     else:
         async with open_house(tmp_path) as house:
             await race(house, 900)
+
+
+async def test_what_is_changed_while_the_printer_is_asked_is_not_let_go(tmp_path: Path) -> None:
+    """The rules were asked about the job as it was, and its owner was told that it is as it is now."""
+    rule = RuleSource("Copies", "job.copies > 1", stage="release", deny="One copy is enough.")
+    async with open_house(tmp_path, rules=[rule], running=False) as house:
+        job = await house.add_job(house.person("ana"), template=(integer("copies", 1),))
+
+        async def change() -> None:
+            template = encoded((integer("copies", 99),))
+            await house.service.ledger.change(job.id, [JobState.HELD], template=template)
+
+        house.memory("lobby").before["status"] = change
+        with pytest.raises(NotPossible):
+            await house.service.gate.admit(house.person("ana"), job.id, "lobby")
+        assert await house.grants(job) == []
+        with pytest.raises(RefusedByPolicy, match="One copy"):
+            await house.service.gate.admit(house.person("ana"), job.id, "lobby")
+
+
+async def test_what_its_owner_holds_while_the_printer_is_asked_waits(tmp_path: Path) -> None:
+    queues = (queue("quick", "lobby", release=Release.ON_ARRIVAL),)
+    async with open_house(tmp_path, queues=queues, running=False) as house:
+        ana = house.person("ana")
+        job = await house.add_job(ana, queue="quick", on_arrival=True)
+
+        async def hold() -> None:
+            await house.desk.hold(ana, job.id)
+
+        house.memory("lobby").before["status"] = hold
+        with pytest.raises(NotPossible):
+            await house.service.gate.admit_on_arrival(job.id, ana)
+        assert await house.grants(job) == []
+
+
+async def test_nothing_leaves_a_queue_that_is_paused_while_the_printer_is_asked(tmp_path: Path) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        job = await house.add_job(house.person("ana"))
+
+        async def pause() -> None:
+            orders = house.service.gate.orders
+            await orders.give(house.database, "secure", Order.PAUSE, actor="olga", now=house.clock.now())
+
+        house.memory("lobby").before["status"] = pause
+        with pytest.raises(NotPossible, match="paused"):
+            await house.service.gate.admit(house.person("ana"), job.id, "lobby")
+        assert await house.grants(job) == []
 
 
 async def test_a_site_that_changes_counts_at_once(tmp_path: Path) -> None:
