@@ -9,7 +9,9 @@ from protocols.ipp.values import Collection, Range, text_of, unsupported
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE
 
 # Their "-supported" attribute names members or only says yes; the printer at the end decides on the values.
-_FREE = frozenset({"media-col", "page-ranges", "overrides"})
+_FREE = frozenset({"media-col", "page-ranges"})
+# All others have one value (RFC 8011 5.2). Rules are asked about the first: a second one would go past them.
+_SEVERAL = frozenset({"finishings", "overrides", "page-ranges"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,24 @@ def check_template(asked: Iterable[Attribute], supported: Mapping[str, Attribute
 
 
 def _honours(attribute: Attribute, supported: Attribute | None) -> bool:
+    if len(attribute.values) > 1 and attribute.name not in _SEVERAL:
+        return False
     if attribute.name in _FREE:
         return True
     if supported is None:
         return False
+    if attribute.name == "overrides":
+        return all(_only_selects(value, supported) for value in attribute.values)
     return all(_is_among(value, supported.values, attribute.name) for value in attribute.values)
+
+
+def _only_selects(value: Value, supported: Attribute) -> bool:
+    """Tell whether an override has the members we support, which say where; none of what could be different.
+
+    Rules are asked about a job's own attributes, not about those of some of its pages (PWG 5100.6).
+    """
+    names = set(supported.strings())
+    return isinstance(value.data, Collection) and all(one.name in names for one in value.data.members)
 
 
 def _is_among(value: Value, supported: tuple[Value, ...], name: str) -> bool:

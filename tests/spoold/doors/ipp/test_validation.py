@@ -77,6 +77,11 @@ def test_kept(attribute: Attribute) -> None:
         keyword("job-hold-until", "teatime"),
         resolution("printer-resolution", Resolution(1200, 1200)),
         collection("sides", (keyword("media-type", "labels"),)),
+        # What rules would not see: they are asked about a job's own attributes, and the first value of each.
+        keyword("print-color-mode", "monochrome", "color"),
+        integer("copies", 1, 99),
+        collection("overrides", (range_("pages", Range(1, 99)), keyword("print-color-mode", "color"))),
+        keyword("overrides", "pages"),
     ],
 )
 def test_a_known_attribute_with_another_value_is_answered_as_asked(attribute: Attribute) -> None:
