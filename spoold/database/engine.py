@@ -288,15 +288,21 @@ class Database:
     def _fold(self, connection: Connection, wal: Wal, *, cut: bool) -> None:
         since_s, self._shred_since_s = self._shred_since_s, None
         try:
-            wal.fold(connection, cut=cut)
+            done = wal.fold(connection, cut=cut)
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if not is_full(error):
                 roll_back(connection)
                 self._fail(error)
                 return
             # Nothing is lost: the WAL keeps what it has until there is room, and the shredding is still due.
-            self._shred_since_s = None if since_s is None else time.monotonic()
-            log.warning("wal-not-folded", error="the disk is full")
+            self._put_off_shredding(since_s, "the disk is full")
+        else:
+            if not done:
+                self._put_off_shredding(since_s, "another process reads the database")
+
+    def _put_off_shredding(self, since_s: float | None, why: str) -> None:
+        self._shred_since_s = None if since_s is None else time.monotonic()
+        log.warning("wal-not-folded", error=why)
 
     def _tell(self, call: Callable[[], None]) -> None:
         try:

@@ -53,14 +53,20 @@ class Wal:
         frames = _MX_FRAME.unpack(header)[0] if len(header) == _MX_FRAME.size else 0
         return int(frames) * (PAGE_BYTES + _FRAME_HEADER_BYTES) > MAX_WAL_BYTES
 
-    def fold(self, connection: Connection, *, cut: bool) -> None:
+    def fold(self, connection: Connection, *, cut: bool) -> bool:
         """Copy the log into the database and begin it anew.
 
         Args:
             cut: leave nothing of the old log in its file: it holds keys that were destroyed.
+
+        Returns:
+            False when another process reads the database, so that the log could not be begun anew.
         """
         cut = cut or os.fstat(self._log).st_size > CUT_ABOVE * MAX_WAL_BYTES
-        connection.exec_driver_sql(f"PRAGMA wal_checkpoint({'TRUNCATE' if cut else 'RESTART'})")
+        way = "TRUNCATE" if cut else "RESTART"
+        row = connection.exec_driver_sql(f"PRAGMA wal_checkpoint({way})").one()
+        # The first column says whether somebody stood in the way (sqlite.org, PRAGMA wal_checkpoint).
+        return int(row[0]) == 0
 
     def close(self) -> None:
         """Close the files; SQLite deletes them when the last connection goes."""

@@ -201,6 +201,26 @@ async def test_a_statement_that_finds_the_disk_full_is_not_the_end(database: Dat
     assert names == ["after"]
 
 
+async def test_a_reader_from_outside_delays_the_shredding_only(database: Database, tmp_path: Path) -> None:
+    """A backup that reads the file keeps the WAL as it is; what was deleted leaves it afterwards."""
+    marker = "a-key-that-was-destroyed"
+    await database.write(_put("secret", marker))
+    await database.write(lambda connection: records.forget_fact(connection, "secret"))
+    outside = sqlite3.connect(tmp_path / "spoold.db", isolation_level=None)
+    outside.execute("BEGIN")
+    outside.execute("SELECT count(*) FROM facts").fetchone()
+    assert database._opened is not None
+    connection, wal = database._opened
+    assert not await database.read(lambda _connection: wal.fold(connection, cut=True))
+    database.shred_soon()
+    await trio.sleep(0)
+    outside.execute("COMMIT")
+    outside.close()
+    with trio.fail_after(20):
+        while any(marker.encode() in path.read_bytes() for path in tmp_path.iterdir()):
+            await trio.sleep(0.05)
+
+
 async def test_statements_never_reach_a_log(database: Database) -> None:
     """An error of the driver becomes a refusal that names its kind only."""
 
