@@ -15,6 +15,7 @@ from pathlib import Path
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 # Filters and a backend per job, on a machine that does other things too.
+LOST_CONNECTION = ("lpadmin: lpadmin: Success", "lpadmin: lpadmin: Unable to connect to server: Bad file")
 JOB_TIMEOUT_S = 60.0
 
 _FILES = """
@@ -158,7 +159,7 @@ class Cups:
         lpadmin returns before cupsd has fetched everything that the printer names (words in three languages):
         what is printed until then goes as to a raw queue.
         """
-        self.run("lpadmin", "-p", name, "-E", "-m", "everywhere", "-v", uri)
+        self._lpadmin("-p", name, "-E", "-m", "everywhere", "-v", uri)
         described = self.root / "etc/ppd" / f"{name}.ppd"
         deadline = time.monotonic() + START_TIMEOUT_S
         while not described.exists():
@@ -168,7 +169,22 @@ class Cups:
 
     def add_raw_queue(self, name: str, uri: str) -> None:
         """Make a queue that sends documents as they are."""
-        self.run("lpadmin", "-p", name, "-E", "-m", "raw", "-v", uri)
+        self._lpadmin("-p", name, "-E", "-m", "raw", "-v", uri)
+
+    def _lpadmin(self, *arguments: str) -> None:
+        """Run lpadmin, once more if it loses its own connection to cupsd; what it does can be done twice.
+
+        CUPS 2.4.2 does so now and then on a busy machine, with words that are no error: "lpadmin: Success",
+        "Unable to connect to server: Bad file descriptor". Whatever else it says counts at once.
+        """
+        for left in (2, 1, 0):
+            try:
+                self.run("lpadmin", *arguments)
+            except CupsError as error:
+                if left and str(error).startswith(LOST_CONNECTION):
+                    continue
+                raise
+            return
 
     def lp(self, queue: str, path: Path, *, user: str, copies: int = 1, **options: str) -> int:
         """Print a file; returns the number of the local job. Options have "_" for "-"."""
