@@ -18,7 +18,7 @@ from typing import Any
 from bench.lprng import Lprng, NotHereError, lprng
 from bench.measures import Row, percentile
 from bench.requests import KIB, pdf
-from bench.servers import cpu_s, only
+from bench.servers import cpu_s, only, settle
 from bench.table import table
 from tests.integration.daemon import Daemon
 
@@ -27,10 +27,6 @@ CLIENTS = (1, 8, 64)
 SERVERS = ("spoold", "LPRng lpd")
 CLIENT_TIMEOUT_S = 600.0
 HELD_TIMEOUT_S = 10.0
-# A server that uses less of a processor than this share is at rest.
-IDLE_SHARE = 0.05
-SETTLE_S = 1.0
-SETTLE_TIMEOUT_S = 30.0
 WARM_UP = 5
 FIRST_JOBS = 60
 _DOCUMENT = pdf(10 * KIB)
@@ -143,7 +139,7 @@ def _rows(clients: int) -> tuple[Row, Row, Row]:
 
 def _measure(server: SpooldLpr | Lprng, clients: int, jobs: int) -> dict[str, float]:
     server.forget()
-    _settle(server)
+    settle(server.cpu_s)
     held, before_s = server.held(), server.cpu_s()
     load = {
         "port": server.port,
@@ -172,16 +168,6 @@ def _measure(server: SpooldLpr | Lprng, clients: int, jobs: int) -> dict[str, fl
         late.name: 1000 * percentile(ordered, 0.99),
         cpu.name: 1e6 * (server.cpu_s() - before_s) / (len(ordered) + WARM_UP),
     }
-
-
-def _settle(server: SpooldLpr | Lprng) -> None:
-    """Let a server end what it does in the background: spoold counts the pages of earlier jobs."""
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while time.monotonic() < deadline:
-        before_s = server.cpu_s()
-        time.sleep(SETTLE_S)
-        if server.cpu_s() - before_s < SETTLE_S * IDLE_SHARE:
-            return
 
 
 def _check_held(server: SpooldLpr | Lprng, expected: int) -> None:

@@ -240,15 +240,15 @@ def measures(*, quick: bool) -> list[Measure]:
         _handshakes(seconds),
         _first_byte("1 MiB", _MEDIUM, RELEASES),
         _first_byte("1 GiB", _SMALL, 1, further_bytes=GIB - len(_SMALL)),
+        _jobs("10 KiB", _SMALL, 1, jobs),
+        _jobs("10 KiB", _SMALL, 8, 3 * jobs),
         _large_job(),
         _large_job(tls=True),
         _jobs("1 MiB", _MEDIUM, 1, jobs // 2),
         _jobs("1 MiB", _MEDIUM, 8, jobs),
-        _jobs("10 KiB", _SMALL, 1, jobs),
-        _jobs("10 KiB", _SMALL, 8, 3 * jobs),
-        _filling_up(1_000 if quick else 10_000),
         _job_list("numbers and addresses"),
         _job_list("as lpstat asks", *LISTED),
+        _filling_up(1_000 if quick else 10_000),
     ]
 
 

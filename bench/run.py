@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bench.bench_holdstore import main as bench_holdstore
@@ -23,7 +24,7 @@ from bench.full_house import main as full_house
 from bench.lpr import main as bench_lpr
 from bench.measures import Measure, Row, measures
 from bench.printer import Printer, printer
-from bench.servers import CUPSD_KINDS, Eve, Server, cupsd, ippeveprinter, only, spoold
+from bench.servers import CUPSD_KINDS, Eve, Server, cpu_s, cupsd, ippeveprinter, only, settle, spoold
 from bench.table import table
 
 ROUNDS = 5
@@ -102,6 +103,8 @@ def _take(measure: Measure, servers: list[Server], number: int, sink: Printer, n
         if (server.name in SYNCED and not measure.synced) or (isinstance(server, Eve) and not measure.asked):
             continue
         with only(server, servers):
+            if not measure.asked:
+                settle(partial(cpu_s, server))
             found = measure.run(server, sink)
         for row, value in found.items():
             numbers[row][server.name].append(value)

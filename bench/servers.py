@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,10 @@ from tests.integration.eve import Bus, EvePrinter
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 30.0
+# A server that uses less of a processor than this share is at rest.
+IDLE_SHARE = 0.05
+SETTLE_S = 0.5
+SETTLE_TIMEOUT_S = 60.0
 QUEUE = "secure"
 USER = "bench"
 PASSWORD = "bench password"
@@ -220,6 +224,20 @@ def _write_certificate(keychain: Path) -> None:
     (keychain / "localhost.key").write_bytes(key)
     (keychain / "localhost.key").chmod(0o600)
     (keychain / "localhost.crt").write_bytes(certificate)
+
+
+def settle(used_s: Callable[[], float]) -> None:
+    """Let a server end what it does in the background: spoold counts the pages of earlier jobs.
+
+    Args:
+        used_s: tells how many seconds of processor time it has used.
+    """
+    deadline = time.monotonic() + SETTLE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        before_s = used_s()
+        time.sleep(SETTLE_S)
+        if used_s() - before_s < SETTLE_S * IDLE_SHARE:
+            return
 
 
 def _free_port() -> int:

@@ -29,7 +29,7 @@ SWEEP_EVERY_S = 60.0
 # A burst of jobs is taken in before its documents are looked at: beside a busy worker, each of the daemon's
 # threads that woke up waited out the worker's time slice, and a job took 10 ms instead of 1 (Linux 6.18).
 QUIET_S = 0.25
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 class Inspections:
