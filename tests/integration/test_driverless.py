@@ -28,8 +28,9 @@ formats = ["image/urf"]
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cups() -> Iterator[Cups]:
+    """A cupsd for each test: told of a new address, it keeps the old description for a while."""
     one = Cups()
     one.start()
     yield one

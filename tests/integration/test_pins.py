@@ -42,8 +42,9 @@ release = "on-arrival"
 WRONG_PIN = "not-the-pin"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cups() -> Iterator[Cups]:
+    """A cupsd for each test: told of a new address, it prints for a while by the old description."""
     one = Cups()
     one.start()
     yield one

@@ -70,6 +70,14 @@ def free_port() -> int:
         return port
 
 
+def _changed_ns(path: Path) -> int:
+    """Return when a file was written last, 0 while there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 @dataclass(frozen=True)
 class LocalJob:
     """A job in the client's own queue: "job-state" in IPP's word, and why."""
@@ -91,6 +99,7 @@ class Cups:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     wrapper: tuple[str, ...] = ()
+    _queues: dict[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> str:
@@ -159,13 +168,18 @@ class Cups:
         lpadmin returns before cupsd has fetched everything that the printer names (words in three languages):
         what is printed until then goes as to a raw queue.
         """
+        if self._queues.get(name) == uri:
+            return
+        description, read = self.root / "etc/ppd" / f"{name}.ppd", self.root / "cache" / f"{name}.data"
+        before = _changed_ns(description)
         self._lpadmin("-p", name, "-E", "-m", "everywhere", "-v", uri)
-        described = self.root / "etc/ppd" / f"{name}.ppd"
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not described.exists():
+        # It is copied into its place piece by piece; once it is all there, cupsd keeps what it read of it.
+        while _changed_ns(description) == before or not read.exists():
             if time.monotonic() > deadline:
                 raise CupsError(f"the queue {name} was not described:\n{self.log[-3000:]}")
             time.sleep(0.02)
+        self._queues[name] = uri
 
     def add_raw_queue(self, name: str, uri: str) -> None:
         """Make a queue that sends documents as they are."""
