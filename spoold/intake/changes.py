@@ -10,7 +10,6 @@ from protocols.ipp.message import Attribute
 from spoold.database import jobs
 from spoold.database.engine import Database
 from spoold.intake.decide import decide
-from spoold.intake.rows import template_of
 from spoold.intake.submission import Submission
 from spoold.keys.words import TITLE, PrivateWords
 from spoold.model.errors import NotFound, NotPossible, RefusedByPolicy
@@ -19,6 +18,7 @@ from spoold.model.jobstate import JobEvent, JobState
 from spoold.model.principal import Principal
 from spoold.model.queue import Queue
 from spoold.model.site import CurrentSite
+from spoold.model.template import template_of
 from spoold.records import audit, transitions
 from spoold.runtime.clock import Clock
 

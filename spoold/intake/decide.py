@@ -1,21 +1,18 @@
 """Applies the site's policy at acceptance: what it says becomes the job's state, attributes and time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from policy.decision import AttributeValue, Decision
+from policy.decision import Decision
 from policy.engine import PolicyEngine
 from policy.facts import Facts
-from protocols.ipp.encoder import encode_group
-from protocols.ipp.message import Attribute, Group
-from protocols.ipp.tags import GroupTag
-from protocols.ipp.values import integer, keyword
 from spoold.intake.submission import Submission
 from spoold.model.errors import RefusedByPolicy
 from spoold.model.job import Document
 from spoold.model.jobstate import JobEvent
 from spoold.model.policy_facts import facts_for
+from spoold.model.template import encoded, with_settings
 
 HELD_WORDS = "Waiting for its owner to release it."
 CLAIM_WORDS = "Waiting for its owner to sign in and release it."
@@ -61,7 +58,7 @@ def decide(
     return Acceptance(
         event=_EVENTS[decision.verdict],
         words=decision.message or held,
-        template=encode_template(with_set(submission.template, decision.set_attributes)),
+        template=encoded(with_settings(submission.template, decision.set_attributes)),
         expires_at=now + _hold(submission, decision),
         rule=decision.rule,
     )
@@ -97,19 +94,6 @@ _EVENTS = {
     "hold-for-approval": JobEvent.NEEDS_APPROVAL,
     "deny": JobEvent.REFUSED,
 }
-
-
-def with_set(template: Iterable[Attribute], changes: Mapping[str, AttributeValue]) -> tuple[Attribute, ...]:
-    """Return the attributes with the policy's in place of the client's."""
-    kept = [attribute for attribute in template if attribute.name not in changes]
-    for name, value in changes.items():
-        kept.append(integer(name, value) if isinstance(value, int) else keyword(name, value))
-    return tuple(kept)
-
-
-def encode_template(template: Sequence[Attribute]) -> bytes:
-    """Return Job Template attributes as they are stored."""
-    return encode_group(Group(GroupTag.JOB, tuple(template)))
 
 
 def _hold(submission: Submission, decision: Decision) -> timedelta:

@@ -18,7 +18,7 @@ from spoold.intake.decide import Acceptance, decide, refuse_early
 from spoold.intake.ending import Endings
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
-from spoold.intake.rows import insert_next, new_job, seal_job, summary, template_of
+from spoold.intake.rows import insert_next, new_job, seal_job, summary
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import (
@@ -35,6 +35,7 @@ from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.model.queue import Queue
 from spoold.model.site import CurrentSite
+from spoold.model.template import template_of
 from spoold.records import transitions
 from spoold.runtime.clock import Clock
 from spoold.runtime.limits import DaemonLimits

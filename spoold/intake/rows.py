@@ -6,24 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from protocols.ipp.decoder import decode_group
-from protocols.ipp.encoder import encode_group
-from protocols.ipp.message import Attribute, Group
-from protocols.ipp.tags import GroupTag
-from protocols.limits import IppLimits
+from protocols.ipp.message import Attribute
 from spoold.database import jobs
-from spoold.intake.decide import encode_template
 from spoold.intake.submission import Submission
 from spoold.model.errors import NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
+from spoold.model.template import encoded, template_of
 from spoold.records import transitions
-
-
-def template_of(job: Job) -> tuple[Attribute, ...]:
-    """Return a job's Job Template attributes."""
-    return decode_group(job.template, IppLimits()).attributes if job.template else ()
 
 
 def new_job(
@@ -36,7 +27,7 @@ def new_job(
         **known: what is decided already, under the model's names.
     """
     if "template" not in known:
-        known["template"] = encode_template(submission.template)
+        known["template"] = encoded(submission.template)
     wrapped_key, private = sealed_words
     principal = submission.principal
     return Job(
@@ -96,7 +87,7 @@ def insert_next(
     kept = job.template
     if said and document.number == 1:
         known = {attribute.name: attribute for attribute in (*said, *template_of(job))}
-        kept = encode_group(Group(GroupTag.JOB, tuple(known.values())))
+        kept = encoded(known.values())
     jobs.update_job(
         connection,
         job_id,

@@ -14,10 +14,10 @@ from spoold.model.ids import JobId, UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
+from spoold.model.template import template_of
 from spoold.release.gate import Gate
 from spoold.release.grant import Grant
 from spoold.release.ledger import Ledger
-from spoold.release.template import template_of
 
 log = structlog.get_logger()
 

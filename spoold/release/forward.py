@@ -18,6 +18,7 @@ from spoold.model.errors import SpoolError
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.model.site import CurrentSite
+from spoold.model.template import template_of
 from spoold.printers.base import Outgoing, PrinterBusy, PrinterProblem, PrinterUnreachable, RemoteJob, Ticket
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.fitting import fit
@@ -29,7 +30,7 @@ from spoold.release.grant import Grant, GrantBook, GrantVoid
 from spoold.release.ledger import Ledger
 from spoold.release.raster_plan import with_drawing
 from spoold.release.rendering import Renderings, Source, failed_words
-from spoold.release.template import outward, template_of
+from spoold.release.template import outward
 from spoold.release.verification import open_document, store_trouble, verify
 from spoold.release.watch import watch
 

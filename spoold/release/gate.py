@@ -29,12 +29,13 @@ from spoold.model.principal import JobProof, Principal
 from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
+from spoold.model.template import encoded, template_of, with_settings
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.health import finishing_trouble
 from spoold.records.queue_orders import QueueOrders
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
-from spoold.release.template import asks_for_finishing, encoded, template_of, with_settings
+from spoold.release.template import asks_for_finishing
 
 log = structlog.get_logger()
 

@@ -23,10 +23,10 @@ from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import JobProof
 from spoold.model.site import CurrentSite
+from spoold.model.template import encoded, template_of, with_settings
 from spoold.records import audit, transitions
 from spoold.release.arrivals import Lookup
 from spoold.release.service import ReleaseService
-from spoold.release.template import encoded, template_of, with_settings
 
 log = structlog.get_logger()
 

@@ -30,13 +30,13 @@ from spoold.model.principal import Method, Principal, Role
 from spoold.model.printer import Printer
 from spoold.model.queue import Authentication, Queue, Release
 from spoold.model.site import Site
+from spoold.model.template import encoded, template_of, with_settings
 from spoold.printers.base import PrinterAdapter
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.notebook import Notebook
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
-from spoold.release.template import encoded, template_of, with_settings
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 from tests.support.inline_database import InlineDatabase

@@ -22,7 +22,7 @@ from spoold.model.jobstate import JobState
 from spoold.model.lpr import LprNetwork, NameFrom
 from spoold.model.principal import Principal
 from spoold.model.queue import Authentication
-from spoold.release.template import template_of
+from spoold.model.template import template_of
 from tests.support.ipp_door import TEXT, IppHouse, open_ipp
 from tests.support.pdfs import pdf
 

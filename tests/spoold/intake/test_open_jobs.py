@@ -13,12 +13,13 @@ from protocols.ipp.values import integer
 from spoold.database import jobs
 from spoold.intake import open_jobs
 from spoold.intake.open_jobs import MULTIPLE_OPERATION_TIMEOUT, OpenJobs
-from spoold.intake.rows import seal_job, template_of
+from spoold.intake.rows import seal_job
 from spoold.intake.submission import Incoming
 from spoold.model.ids import UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
+from spoold.model.template import template_of
 from tests.support.intake_house import IntakeHouse, incoming
 from tests.support.release_house import person
 

@@ -10,7 +10,6 @@ from policy.rules import RuleSource
 from protocols.ipp.values import integer, keyword
 from spoold.database import jobs
 from spoold.intake.admission import MAX_NOTES_PER_ADDRESS
-from spoold.intake.rows import template_of
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
     Busy,
@@ -26,6 +25,7 @@ from spoold.model.job import Job
 from spoold.model.jobstate import JobEvent, JobState
 from spoold.model.principal import Role
 from spoold.model.queue import Release
+from spoold.model.template import template_of
 from spoold.records import transitions
 from spoold.runtime.limits import DaemonLimits
 from tests.support.intake_house import IntakeHouse, incoming, pieces

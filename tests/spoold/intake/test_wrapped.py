@@ -8,8 +8,8 @@ from protocols.ipp.message import Attribute
 from protocols.ipp.values import collection, integer, keyword
 from spoold.database import jobs
 from spoold.documents.unwrap import Ticket
-from spoold.intake.rows import template_of
 from spoold.model.errors import RefusedByPolicy, UnsupportedDocument
+from spoold.model.template import template_of
 from tests.support.intake_house import IntakeHouse, incoming
 from tests.support.pdfs import pdf
 

@@ -24,9 +24,9 @@ from spoold.model.jobstate import JobState
 from spoold.model.principal import Role
 from spoold.model.printer import Printer
 from spoold.model.queue import Release
+from spoold.model.template import encoded, template_of
 from spoold.records.queue_orders import Order
 from spoold.release.gate import PROOF_S
-from spoold.release.template import encoded, template_of
 from tests.support.identities import open_database
 from tests.support.memory_printer import for_ever
 from tests.support.release_house import House, attributes_by_name, open_house, queue

@@ -15,7 +15,8 @@ from spoold.keys.words import PIN
 from spoold.model.holding import awaits_pin, held_until
 from spoold.model.jobstate import JobState
 from spoold.model.queue import Queue, Release
-from spoold.release.template import outward, template_of
+from spoold.model.template import template_of
+from spoold.release.template import outward
 from tests.support.ipp_door import TEXT, IppHouse
 from tests.support.release_house import queue
 

@@ -18,7 +18,8 @@ from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.values import boolean, collection, integer, keyword, mime, name_
 from spoold.model.jobstate import JobState
-from spoold.release.template import outward, template_of
+from spoold.model.template import template_of
+from spoold.release.template import outward
 from spoold.runtime.limits import DaemonLimits
 from tests.support.ipp_door import TEXT, IppHouse, MemoryBody, broken_off, last, open_ipp, request_for
 from tests.support.pdfs import pdf
