@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+# Node as others than Debian pack it brings npm along, and does not stand Debian's beside it.
+ONLY_COMMANDS = frozenset({"nodejs", "npm"})
 LAUNCHER = "#!/bin/sh\nexec '{python}' -m spoold \"$@\"\n"
 
 
@@ -66,7 +68,9 @@ def install_system_packages(names: list[str]) -> None:
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether dpkg has the package in place."""
+    """Tell whether dpkg has the package in place, or its command came with another package."""
+    if name in ONLY_COMMANDS and shutil.which(name) is not None:
+        return True
     query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", name]
     answer = subprocess.run(query, capture_output=True, text=True, check=False)
     return answer.stdout == "installed"
