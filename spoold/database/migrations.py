@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from spoold.database.schema import metadata
 from spoold.model.errors import ConfigurationError
 
-HEAD = "0001"
+HEAD = "0002"
 _VERSIONS = Path(__file__).with_name("versions")
 
 

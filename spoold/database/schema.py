@@ -114,6 +114,8 @@ users = _table(
     Column("disabled", Integer, nullable=False, default=0),
     Column("epoch", Integer, nullable=False, default=0),
     Column("created_us", Integer, nullable=False),
+    # "local", or the directory that knows the person; its people have no password here.
+    Column("provider", Text, nullable=False, server_default="local"),
 )
 
 sessions = _table(
@@ -124,7 +126,135 @@ sessions = _table(
     Column("proven_us", Integer, nullable=False),
     Column("created_us", Integer, nullable=False),
     Column("used_us", Integer, nullable=False),
+    Column("method", Text, nullable=False, server_default="password"),
+    # When a second factor was shown in it.
+    Column("second_us", Integer),
+    # The release station it belongs to, none elsewhere.
+    Column("station", Text),
     Index("sessions_by_user", "user_id"),
+)
+
+# What programs show instead of a password: "spd_ID_SECRET".
+api_tokens = _table(
+    "api_tokens",
+    Column("id", Text, primary_key=True),
+    # Whose jobs it is about; none for agents that act for whoever stands at a printer.
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE")),
+    Column("label", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("networks", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("used_us", Integer),
+    Column("revoked_us", Integer),
+    Index("api_tokens_by_user", "user_id"),
+)
+
+# Print URIs of one person each, for clients that cannot sign in.
+print_uris = _table(
+    "print_uris",
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_us", Integer, nullable=False),
+    Column("used_us", Integer),
+    Column("revoked_us", Integer),
+    Index("print_uris_by_user", "user_id"),
+)
+
+# A badge's number is kept as HMAC under a key of its own.
+badges = _table(
+    "badges",
+    Column("tag", LargeBinary, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_us", Integer, nullable=False),
+    Column("used_us", Integer),
+    Index("badges_by_user", "user_id"),
+)
+
+station_pins = _table(
+    "station_pins",
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("pin_hash", Text, nullable=False),
+    Column("set_us", Integer, nullable=False),
+)
+
+stations = _table(
+    "stations",
+    Column("name", Text, primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_us", Integer, nullable=False),
+    Column("used_us", Integer),
+    Column("revoked_us", Integer),
+)
+
+# Passkeys and one-time password generators; `secret` is a public key, or sealed under the store key.
+second_factors = _table(
+    "second_factors",
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("credential_id", LargeBinary, unique=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("counter", Integer, nullable=False, default=0),
+    Column("created_us", Integer, nullable=False),
+    Column("used_us", Integer),
+    Index("second_factors_by_user", "user_id"),
+)
+
+# Jobs that a rule wants approved, and how that ended.
+approvals = _table(
+    "approvals",
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("approvers", Text, nullable=False),
+    Column("wanted_us", Integer, nullable=False),
+    Column("verdict", Text),
+    Column("decided_by", Text),
+    Column("decided_us", Integer),
+    Column("words", Text, nullable=False, default=""),
+    Column("code_id", Text),
+)
+
+approval_codes = _table(
+    "approval_codes",
+    Column("id", Text, primary_key=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("issued_by", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False, default=0),
+    Column("created_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("revoked_us", Integer),
+)
+
+# Who may release somebody else's jobs: one of them, or all until a moment.
+delegations = _table(
+    "delegations",
+    Column("id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("delegate_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE")),
+    Column("created_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("revoked_us", Integer),
+    Index("delegations_by_delegate", "delegate_id"),
+    Index("delegations_by_owner", "owner_id"),
+)
+
+# What rules asked of later stages (mask, watermark, archive, printers), for the few jobs that have any.
+obligations = _table(
+    "obligations",
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("words", Text, nullable=False),
 )
 
 # Failures survive a restart, otherwise a crash would be a way to guess on.

@@ -259,15 +259,7 @@ class Identity:
             self._metrics.sign_in("unavailable")
             raise
         self._metrics.sign_in("accepted")
-        principal = Principal(
-            id=account.id,
-            name=account.name,
-            groups=account.groups,
-            role=account.role,
-            method=claim.method,
-            proven_at=self._clock.now(),
-            display_name=account.display_name,
-        )
+        principal = account.principal(claim.method, self._clock.now())
         if claim.method is Method.BASIC:
             self._cache.remember(_BASIC, claim.name, claim.password, account.epoch, principal)
         return principal

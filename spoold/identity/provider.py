@@ -1,13 +1,14 @@
 """What a source of accounts must be able to do; the order of the configuration asks one after the other."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from spoold.identity.secret import Secret
 from spoold.model.ids import UserId
-from spoold.model.principal import Role
+from spoold.model.principal import Method, Principal, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Account:
         id: immutable; never given to anybody else, not even after the account is gone.
         name: canonical name.
         epoch: grows with every change that must end sessions and forget proofs.
+        provider: the provider's name in the configuration's order.
     """
 
     id: UserId
@@ -26,6 +28,20 @@ class Account:
     role: Role
     epoch: int
     display_name: str = field(default="", repr=False)
+    provider: str = "local"
+
+    def principal(self, method: Method, proven_at: datetime) -> Principal:
+        """Return this person, proven in this way at that moment."""
+        return Principal(
+            id=self.id,
+            name=self.name,
+            groups=self.groups,
+            role=self.role,
+            method=method,
+            proven_at=proven_at,
+            display_name=self.display_name,
+            provider=self.provider,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,12 @@ class Method(enum.StrEnum):
     CONTROL_SOCKET = "control-socket"
     ON_ARRIVAL = "on-arrival"
     ADDRESS = "address"
+    KERBEROS = "kerberos"
+    OIDC = "oidc"
+    PASSKEY = "passkey"
+    BADGE = "badge"
+    TOKEN = "token"  # noqa: S105 - the name of a method, not a secret
+    PRINT_URI = "print-uri"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,9 @@ class Principal:
         id: immutable id of the account; ownership compares this and nothing else.
         name: canonical name, as `spoold.model.ids.canonical_name` makes it.
         proven_at: when the secret itself was checked; a session keeps the time of its sign-in.
+        provider: who knows this person: "local", or the name of a directory.
+        second_at: when a second factor was shown; None without one.
+        scopes: what a token is good for; None for a person, who may do all that the role allows.
     """
 
     id: UserId
@@ -46,6 +55,9 @@ class Principal:
     method: Method
     proven_at: datetime
     display_name: str = field(default="", repr=False)
+    provider: str = "local"
+    second_at: datetime | None = None
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""Who may print and who may release: directories, tokens, badges, stations, approvals, delegation."""
+
+from alembic import op
+from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, Text
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add what people show to be known, and what others may decide about a job."""
+    op.add_column("users", Column("provider", Text, nullable=False, server_default="local"))
+    op.add_column("sessions", Column("method", Text, nullable=False, server_default="password"))
+    op.add_column("sessions", Column("second_us", Integer))
+    op.add_column("sessions", Column("station", Text))
+    _create_programs()
+    _create_stations()
+    _create_approvals()
+    _create_decisions()
+
+
+def _create_programs() -> None:
+    op.create_table(
+        "api_tokens",
+        Column("id", Text, primary_key=True),
+        Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE")),
+        Column("label", Text, nullable=False),
+        Column("secret_hash", LargeBinary, nullable=False),
+        Column("scopes", Text, nullable=False),
+        Column("networks", Text, nullable=False),
+        Column("created_by", Text, nullable=False),
+        Column("created_us", Integer, nullable=False),
+        Column("expires_us", Integer, nullable=False),
+        Column("used_us", Integer),
+        Column("revoked_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_index("api_tokens_by_user", "api_tokens", ["user_id"])
+    op.create_table(
+        "print_uris",
+        Column("id", Text, primary_key=True),
+        Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        Column("queue", Text, nullable=False),
+        Column("label", Text, nullable=False),
+        Column("token_hash", LargeBinary, nullable=False, unique=True),
+        Column("created_us", Integer, nullable=False),
+        Column("used_us", Integer),
+        Column("revoked_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_index("print_uris_by_user", "print_uris", ["user_id"])
+
+
+def _create_stations() -> None:
+    op.create_table(
+        "badges",
+        Column("tag", LargeBinary, primary_key=True),
+        Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        Column("label", Text, nullable=False),
+        Column("created_us", Integer, nullable=False),
+        Column("used_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_index("badges_by_user", "badges", ["user_id"])
+    op.create_table(
+        "station_pins",
+        Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+        Column("pin_hash", Text, nullable=False),
+        Column("set_us", Integer, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "stations",
+        Column("name", Text, primary_key=True),
+        Column("token_hash", LargeBinary, nullable=False, unique=True),
+        Column("created_us", Integer, nullable=False),
+        Column("used_us", Integer),
+        Column("revoked_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "second_factors",
+        Column("id", Text, primary_key=True),
+        Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("label", Text, nullable=False),
+        Column("credential_id", LargeBinary, unique=True),
+        Column("secret", LargeBinary, nullable=False),
+        Column("counter", Integer, nullable=False),
+        Column("created_us", Integer, nullable=False),
+        Column("used_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_index("second_factors_by_user", "second_factors", ["user_id"])
+
+
+def _create_approvals() -> None:
+    op.create_table(
+        "approvals",
+        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+        Column("rule", Text, nullable=False),
+        Column("approvers", Text, nullable=False),
+        Column("wanted_us", Integer, nullable=False),
+        Column("verdict", Text),
+        Column("decided_by", Text),
+        Column("decided_us", Integer),
+        Column("words", Text, nullable=False),
+        Column("code_id", Text),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "approval_codes",
+        Column("id", Text, primary_key=True),
+        Column("code_hash", LargeBinary, nullable=False, unique=True),
+        Column("issued_by", Text, nullable=False),
+        Column("label", Text, nullable=False),
+        Column("scope", Text, nullable=False),
+        Column("uses", Integer, nullable=False),
+        Column("used", Integer, nullable=False),
+        Column("created_us", Integer, nullable=False),
+        Column("expires_us", Integer, nullable=False),
+        Column("revoked_us", Integer),
+        sqlite_strict=True,
+    )
+
+
+def _create_decisions() -> None:
+    op.create_table(
+        "delegations",
+        Column("id", Text, primary_key=True),
+        Column("owner_id", Text, nullable=False),
+        Column("delegate_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE")),
+        Column("created_us", Integer, nullable=False),
+        Column("expires_us", Integer, nullable=False),
+        Column("revoked_us", Integer),
+        sqlite_strict=True,
+    )
+    op.create_index("delegations_by_delegate", "delegations", ["delegate_id"])
+    op.create_index("delegations_by_owner", "delegations", ["owner_id"])
+    op.create_table(
+        "obligations",
+        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+        Column("words", Text, nullable=False),
+        sqlite_strict=True,
+    )
