@@ -1,4 +1,4 @@
-"""What the tests take from npm: installed once into the checkout, exactly as tests/node/package-lock.json says."""
+"""What the tests take from npm: installed once, exactly as tests/node/package-lock.json says."""
 
 import fcntl
 import hashlib
