@@ -52,6 +52,7 @@ format:          ## Put the sources into shape
 lock:            ## Renew the lock files (needs uv)
 	uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.txt
+	echo gssapi | uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header - -o requirements/kerberos.txt
 
 clean:           ## Remove everything that was set up here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-state

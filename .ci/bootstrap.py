@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 # Node as others than Debian pack it brings npm along, and does not stand Debian's beside it.
 ONLY_COMMANDS = frozenset({"nodejs", "npm"})
+# Where Debian's python3-gssapi lies, and what of it Kerberos needs.
+DEBIAN_PACKAGES = Path("/usr/lib/python3/dist-packages")
+GSSAPI = ("gssapi", "decorator.py")
 LAUNCHER = "#!/bin/sh\nexec '{python}' -m spoold \"$@\"\n"
 
 
@@ -32,6 +35,8 @@ def main(arguments: list[str]) -> int:
     if "--system" in arguments:
         install_system_packages(wanted_packages())
     install_python_packages(arguments[0])
+    if "--system" in arguments:
+        provide_gssapi()
     return 0
 
 
@@ -112,6 +117,33 @@ def point_at_checkout() -> None:
     launcher = VENV / "bin" / "spoold"
     launcher.write_text(LAUNCHER.format(python=VENV / "bin" / "python"))
     launcher.chmod(0o755)
+
+
+def provide_gssapi() -> None:
+    """Put Kerberos for Python into the venv: Debian's where it is made for this Python, else built here.
+
+    gssapi has no wheels; it is compiled against the system's Kerberos.
+    """
+    python = VENV / "bin" / "python"
+    found = [str(python), "-c", "import gssapi"]
+    if subprocess.run(found, capture_output=True, check=False).returncode == 0:
+        return
+    suffix = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    if any((DEBIAN_PACKAGES / "gssapi").rglob(f"*{suffix}")):
+        (site,) = (VENV / "lib").glob("python3.*/site-packages")
+        for name in GSSAPI:
+            if not (site / name).exists():
+                (site / name).symlink_to(DEBIAN_PACKAGES / name)
+        return
+    install_system_packages(["gcc", "libc6-dev", "libkrb5-dev"])
+    say("building gssapi")
+    lock = str(ROOT / "requirements" / "kerberos.txt")
+    quiet([str(python), "-m", "pip", "install", "--require-hashes", "-r", lock], {**os.environ})
 
 
 def quiet(command: list[str], environment: dict[str, str]) -> None:
