@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 import trio
 from sqlalchemy import Connection
 
 from policy.decision import Decision
-from protocols.errors import RemoteProtocolError
 from protocols.ipp.values import Attribute
 from spoold.model.access import Action, may
 from spoold.model.errors import (
@@ -19,20 +18,19 @@ from spoold.model.errors import (
     PrinterNotReady,
     ProofTooOld,
     RefusedByPolicy,
-    Unavailable,
 )
 from spoold.model.ids import JobId, UserId, new_token
-from spoold.model.job import Document, Job
+from spoold.model.job import Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
-from spoold.model.policy_facts import facts_for
 from spoold.model.principal import JobProof, Principal
 from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
-from spoold.model.template import encoded, template_of, with_settings
+from spoold.model.template import encoded, with_settings
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.health import finishing_trouble
 from spoold.records.queue_orders import QueueOrders
+from spoold.release.asking import HOLD, Asking, Question, readable_template
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
 from spoold.release.template import asks_for_finishing
@@ -143,11 +141,15 @@ class Gate:
 
     async def _admit(self, job: Job, printer: Printer, principal: Principal | None, actor: UserId) -> Grant:
         self.orders.check_running(job.queue)
-        template = _readable_template(job)
+        template = readable_template(job)
         ready_at_s = trio.current_time()
         await self._check_printer(job, printer, template)
         documents = await self.ledger.documents(job.id)
-        decision = self._ask_policy(job, documents, template, principal, printer)
+        question = Question(job, documents, template, printer)
+        decision = Asking(self.site, self.ledger.clock).ask(question, [principal])
+        if decision.verdict == HOLD:
+            words = decision.message or "The rules of this site do not allow it."
+            raise RefusedByPolicy(words, job=str(job.id), rule=decision.rule)
         return await self._let_go(job, printer, actor, template, decision, ready_at_s=ready_at_s)
 
     # -- the checks, in order --
@@ -219,37 +221,6 @@ class Gate:
             for name in names:
                 nursery.start_soon(ask, name)
         return next((site.printers[name] for name in names if found[name].ready), None)
-
-    def _ask_policy(
-        self,
-        job: Job,
-        documents: Sequence[Document],
-        template: Sequence[Attribute],
-        principal: Principal | None,
-        printer: Printer,
-    ) -> Decision:
-        now = self.ledger.clock.now()
-        facts = facts_for(
-            queue=job.queue,
-            principal=principal,
-            claimed_name=job.claimed_name,
-            template=template,
-            documents=documents,
-            peer=job.peer,
-            protocol=job.protocol,
-            submitted_at=job.created_at,
-            printer=printer,
-        )
-        decision = self.site().policy.decide("release", facts, now)
-        if decision.verdict != "allow":
-            words = decision.message or "The rules of this site do not allow it."
-            raise RefusedByPolicy(words, job=str(job.id), rule=decision.rule)
-        if decision.hold_s is not None and now - job.created_at > timedelta(seconds=decision.hold_s):
-            raise RefusedByPolicy(
-                "The job has waited longer than the rules of this site allow; print the document again.",
-                job=str(job.id),
-            )
-        return decision
 
     async def _let_go(
         self,
@@ -323,14 +294,6 @@ def _looked_at(job: Job) -> tuple[object, ...]:
 def _check_held(job: Job) -> None:
     if job.state is not JobState.HELD:
         raise NotPossible(_WHY_NOT_HELD[job.state], job=str(job.id), state=job.state.value)
-
-
-def _readable_template(job: Job) -> tuple[Attribute, ...]:
-    try:
-        return template_of(job)
-    except RemoteProtocolError as error:
-        words = "The print settings stored with this job cannot be read; print the document again."
-        raise Unavailable(words, job=str(job.id), error=str(error)) from error
 
 
 def _list_of(names: Iterable[str]) -> str:
