@@ -118,7 +118,7 @@ def _round(root: Path, number: int, numbers: dict[str, dict[str, list[float]]], 
             # What a server does once, in its first seconds, is not a job's price.
             _measure(server, 1, FIRST_JOBS)
         for clients in CLIENTS:
-            jobs = (40 if clients == 1 else 80) if quick else (100 if clients == 1 else 240)
+            jobs = (100 if clients == 1 else 800) if quick else (300 if clients == 1 else 2000)
             for server in servers if number % 2 else servers[::-1]:
                 with only(server, list(servers)):
                     found = _measure(server, clients, jobs)
