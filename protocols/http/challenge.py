@@ -1,4 +1,4 @@
-"""HTTP authentication as printers speak it: reading Basic credentials, writing the challenge (RFC 7617)."""
+"""HTTP authentication: Basic credentials and Negotiate tokens, and their challenges (RFC 7617, RFC 4559)."""
 
 import base64
 import binascii
@@ -14,6 +14,10 @@ BAD_REQUEST = 400
 _MAX_CREDENTIAL_BYTES = 2048
 _MAX_FIELD_CHARACTERS = 4 * _MAX_CREDENTIAL_BYTES // 3 + 16
 _BASIC = re.compile(r"(?i:basic) +([A-Za-z0-9+/]+={0,2})")
+# The largest token Windows makes by default (MaxTokenSize): people in hundreds of groups have them.
+MAX_TOKEN_BYTES = 48_000
+_MAX_TOKEN_FIELD_CHARACTERS = 4 * MAX_TOKEN_BYTES // 3 + 16
+_NEGOTIATE = re.compile(r"(?i:negotiate) +([A-Za-z0-9+/]+={0,2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REALM = re.compile(r"[ !#-\[\]-~]+")  # printable ASCII that needs no quoting
 
@@ -24,6 +28,31 @@ class BasicCredentials:
 
     user: str
     password: str = field(repr=False)
+
+
+def scheme_of(authorization: str) -> str:
+    """Return the scheme of an Authorization field in lower case; its credentials are not looked at."""
+    return authorization.split(" ", 1)[0].lower()
+
+
+def parse_negotiate(authorization: str) -> bytes:
+    """Read a SPNEGO token from the value of an Authorization field (RFC 4559 4.2).
+
+    Raises:
+        RemoteProtocolError: another scheme (status hint 401) or a malformed token (400). The message never
+            quotes it.
+    """
+    if scheme_of(authorization) != "negotiate":
+        raise RemoteProtocolError("only Negotiate is offered", status_hint=UNAUTHORIZED)
+    if len(authorization) > _MAX_TOKEN_FIELD_CHARACTERS:
+        raise RemoteProtocolError("the token is too long", status_hint=BAD_REQUEST)
+    found = _NEGOTIATE.fullmatch(authorization)
+    try:
+        if found is None:
+            raise RemoteProtocolError("the token is malformed")
+        return base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        raise RemoteProtocolError("the token is malformed") from None
 
 
 def parse_basic(authorization: str) -> BasicCredentials:
@@ -37,8 +66,7 @@ def parse_basic(authorization: str) -> BasicCredentials:
     """
     if len(authorization) > _MAX_FIELD_CHARACTERS:
         raise RemoteProtocolError("the credentials are too long", status_hint=BAD_REQUEST)
-    scheme = authorization.split(" ", 1)[0].lower()
-    if scheme != "basic":
+    if scheme_of(authorization) != "basic":
         raise RemoteProtocolError("only Basic authentication is offered", status_hint=UNAUTHORIZED)
     found = _BASIC.fullmatch(authorization)
     try:
@@ -65,3 +93,12 @@ def basic_challenge(realm: str) -> tuple[str, str]:
     if _REALM.fullmatch(realm) is None:
         raise LocalProtocolError("a realm is printable ASCII without quotes and backslashes")
     return "WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'
+
+
+def negotiate_challenge(reply: bytes = b"") -> tuple[str, str]:
+    """Return the WWW-Authenticate field that asks for a token, or carries ours (RFC 4559 4.1).
+
+    Args:
+        reply: the server's own token, with which it proves itself to the client.
+    """
+    return "WWW-Authenticate", f"Negotiate {base64.b64encode(reply).decode()}".rstrip()

@@ -5,7 +5,15 @@ import base64
 import pytest
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
-from protocols.http.challenge import BasicCredentials, basic_challenge, parse_basic
+from protocols.http.challenge import (
+    MAX_TOKEN_BYTES,
+    BasicCredentials,
+    basic_challenge,
+    negotiate_challenge,
+    parse_basic,
+    parse_negotiate,
+    scheme_of,
+)
 
 
 def basic(text: str | bytes) -> str:
@@ -76,3 +84,45 @@ def test_the_challenge_asks_for_utf_8() -> None:
 def test_a_realm_cannot_break_the_field(realm: str) -> None:
     with pytest.raises(LocalProtocolError):
         basic_challenge(realm)
+
+
+def negotiate(token: bytes) -> str:
+    return "Negotiate " + base64.b64encode(token).decode()
+
+
+@pytest.mark.parametrize("token", [b"\x60\x82", b"x" * MAX_TOKEN_BYTES])
+def test_a_token_is_read(token: bytes) -> None:
+    assert parse_negotiate(negotiate(token)) == token
+    assert parse_negotiate("negotiate  " + negotiate(token)[10:]) == token
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ("", 401),
+        (basic("alice:x"), 401),
+        ("Bearer abc", 401),
+        ("Negotiate", 400),
+        ("Negotiate ", 400),
+        ("Negotiate !!!!", 400),
+        ("Negotiate YII", 400),
+        ("Negotiate YII=, Basic YTpi", 400),
+        (negotiate(b"x" * (MAX_TOKEN_BYTES + 100)), 400),
+    ],
+)
+def test_another_token_is_refused_without_being_quoted(field: str, status: int) -> None:
+    with pytest.raises(RemoteProtocolError) as refusal:
+        parse_negotiate(field)
+    assert refusal.value.status_hint == status
+    assert len(field) < 12 or field[10:] not in str(refusal.value)
+
+
+def test_the_scheme_is_known_without_a_look_at_the_credentials() -> None:
+    assert scheme_of("BASIC x") == "basic"
+    assert scheme_of("Negotiate") == "negotiate"
+    assert scheme_of("") == ""
+
+
+def test_the_server_proves_itself_with_a_token_of_its_own() -> None:
+    assert negotiate_challenge() == ("WWW-Authenticate", "Negotiate")
+    assert negotiate_challenge(b"\xa1\x82") == ("WWW-Authenticate", "Negotiate oYI=")
