@@ -6,15 +6,12 @@ Every input is fed twice, whole and cut at random places; both must give the sam
 by its seed and number.
 """
 
-import argparse
 import random
 import sys
-import time
 from collections import Counter
-from dataclasses import dataclass, field
 
 from protocols.errors import RemoteProtocolError
-from protocols.limits import KIB, MIB, LprLimits
+from protocols.limits import KIB, LprLimits
 from protocols.lpr.commands import (
     ConnectionClosed,
     ControlFileRead,
@@ -28,6 +25,7 @@ from protocols.lpr.commands import (
 from protocols.lpr.connection import LprConnection, State
 from protocols.lpr.control_file import MAX_COPIES, ControlFile, parse_control_file
 from tests.fuzz.mutator import Mutator
+from tests.fuzz.runner import Report, command, fuzz
 
 MAX_CPU_S_PER_MIB = 0.050
 MAX_INPUT_BYTES = 64 * KIB
@@ -84,25 +82,6 @@ TOKENS = (
     b"\x0299 cfA001host\n", b"\x03secure x\n", b"4294967295", b"2147483647", b"ldfA001host\n", b"P",
     b"K999\n", b"cfA", b"dfA", b"/../", b"\xc3\xb6",
 )  # fmt: skip
-
-
-@dataclass
-class Report:
-    """What a run found; `failures` must be empty."""
-
-    executions: int = 0
-    seconds: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    slowest_cpu_s: float = 0.0
-    failures: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        rate = self.executions / self.seconds if self.seconds else 0.0
-        outcomes = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
-        return (
-            f"{self.executions} executions in {self.seconds:.1f} s ({rate:.0f}/s), "
-            f"{len(self.failures)} failures; slowest {self.slowest_cpu_s * 1000:.2f} ms; {outcomes}"
-        )
 
 
 class _Trace:
@@ -231,42 +210,15 @@ def execute(data: bytes, limits: LprLimits, rng: random.Random) -> _Trace:
 
 def run(executions: int, seed: int) -> Report:
     """Run `executions` inputs and return what was found."""
-    report = Report()
     rng = random.Random(seed)
     inputs = Mutator(seed, CORPUS, tokens=TOKENS, max_bytes=MAX_INPUT_BYTES).mutations()
-    started = time.monotonic()
-    for number in range(executions):
-        data = next(inputs)
-        before = time.thread_time()
-        try:
-            trace = execute(data, LIMITS[number % len(LIMITS)], rng)
-        except Exception as error:  # noqa: BLE001 - anything that escapes is what is looked for
-            report.failures.append(f"seed {seed} number {number}: {error!r} from {data[:200]!r}")
-            continue
-        # Three passes over the input; the bound is for one.
-        cpu_s = (time.thread_time() - before) / 3
-        report.slowest_cpu_s = max(report.slowest_cpu_s, cpu_s)
-        if cpu_s > MAX_CPU_S_PER_MIB * max(1.0, len(data) / MIB):
-            report.failures.append(
-                f"seed {seed} number {number}: {cpu_s * 1000:.0f} ms for {len(data)} bytes"
-            )
-        report.outcomes[trace.outcome] += 1
-        report.outcomes["jobs"] += trace.jobs
-    report.executions = executions
-    report.seconds = time.monotonic() - started
-    return report
 
+    def one(number: int, octets: bytes) -> Counter[str]:
+        trace = execute(octets, LIMITS[number % len(LIMITS)], rng)
+        return Counter({trace.outcome: 1, "jobs": trace.jobs})
 
-def main(arguments: list[str]) -> int:
-    """Run from the command line; exit status 1 if anything failed."""
-    parser = argparse.ArgumentParser(description="Fuzz the LPR connection and the control file.")
-    parser.add_argument("--executions", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
-    report = run(options.executions, options.seed)
-    sys.stdout.write(f"lpr: {report}\n" + "".join(f"  {failure}\n" for failure in report.failures[:20]))
-    return 1 if report.failures else 0
+    return fuzz(one, inputs, executions, seed, passes=3, max_cpu_s_per_mib=MAX_CPU_S_PER_MIB)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command("lpr", run, sys.argv[1:]))

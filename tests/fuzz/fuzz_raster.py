@@ -6,18 +6,15 @@ Every input is walked whole and cut at random places; both must find the same pa
 named by its seed and number.
 """
 
-import argparse
 import random
 import sys
-import time
-from collections import Counter
-from dataclasses import dataclass, field
 
 from protocols.errors import RemoteProtocolError
-from protocols.limits import KIB, MIB
+from protocols.limits import KIB
 from protocols.raster.headers import PWG_FORMAT, URF_FORMAT, PageHeader, Space
 from protocols.raster.walk import PageBegin, PageBody, RasterWalker
 from tests.fuzz.mutator import Mutator
+from tests.fuzz.runner import Report, command, fuzz
 from tests.support.rasters import Page, document, header
 
 # A run may be two octets long, and each has to be stepped over.
@@ -40,24 +37,6 @@ CORPUS = (
     document(URF_FORMAT, [_page(2, 2, Space.SGRAY)] * 30),
 )
 TOKENS = (b"RaS2", b"PwgRaster\0", b"UNIRAST\0", b"\x80", b"\x7f", b"\xff", b"\0\0\0\1", b"\xff\xff\xff\xff")
-
-
-@dataclass
-class Report:
-    """What a run found; `failures` must be empty."""
-
-    executions: int = 0
-    seconds: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    slowest_cpu_s: float = 0.0
-    failures: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        outcomes = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
-        return (
-            f"{self.executions} executions in {self.seconds:.1f} s, {len(self.failures)} failures; "
-            f"slowest {self.slowest_cpu_s * 1000:.2f} ms; {outcomes}"
-        )
 
 
 def _walked(pieces: list[bytes]) -> tuple[list[PageHeader], bytes, int] | str:
@@ -99,37 +78,14 @@ def execute(octets: bytes, rng: random.Random) -> str:
 
 def run(executions: int, seed: int) -> Report:
     """Run `executions` inputs and return what was found."""
-    report, rng = Report(), random.Random(seed)
+    rng = random.Random(seed)
     inputs = Mutator(seed, CORPUS, tokens=TOKENS, max_bytes=MAX_INPUT_BYTES).mutations()
-    started = time.monotonic()
-    for number in range(executions):
-        octets = next(inputs)
-        before = time.thread_time()
-        try:
-            outcome = execute(octets, rng)
-        except Exception as error:  # noqa: BLE001 - anything that escapes is what is looked for
-            report.failures.append(f"seed {seed} number {number}: {error!r} from {octets[:200]!r}")
-            continue
-        # Two passes over the input; the bound is for one.
-        cpu_s = (time.thread_time() - before) / 2
-        report.slowest_cpu_s = max(report.slowest_cpu_s, cpu_s)
-        if cpu_s > MAX_CPU_S_PER_MIB * max(1.0, len(octets) / MIB):
-            report.failures.append(f"seed {seed} number {number}: {cpu_s:.3f} s for {len(octets)} bytes")
-        report.outcomes[outcome] += 1
-    report.executions, report.seconds = executions, time.monotonic() - started
-    return report
 
+    def one(_number: int, octets: bytes) -> str:
+        return execute(octets, rng)
 
-def main(arguments: list[str]) -> int:
-    """Run from the command line; exit status 1 if anything failed."""
-    parser = argparse.ArgumentParser(description="Fuzz the raster walker.")
-    parser.add_argument("--executions", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
-    report = run(options.executions, options.seed)
-    sys.stdout.write(f"raster: {report}\n" + "".join(f"  {failure}\n" for failure in report.failures[:20]))
-    return 1 if report.failures else 0
+    return fuzz(one, inputs, executions, seed, passes=2, max_cpu_s_per_mib=MAX_CPU_S_PER_MIB)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command("raster", run, sys.argv[1:]))
