@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from spoold.database.schema import sessions, sign_in_failures, users
 from spoold.database.times import from_us, to_us
 from spoold.model.ids import UserId
-from spoold.model.principal import Role
+from spoold.model.principal import Method, Role
 
 _USER_BY_NAME = select(users).where(users.c.name == bindparam("user_name"))
 _USER_BY_ID = select(users).where(users.c.id == bindparam("user_id"))
@@ -21,11 +21,11 @@ _SESSION = select(sessions).where(sessions.c.token_hash == bindparam("of_token")
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """One local account.
+    """One account: spoold's own, or a directory person who was here before.
 
     Args:
         name: canonical name, unique.
-        password_hash: bcrypt string; masked in repr.
+        password_hash: bcrypt string, empty for people of a directory; masked in repr.
         epoch: grows with every change that must end sessions and forget proofs.
     """
 
@@ -38,6 +38,7 @@ class UserRow:
     epoch: int
     created_at: datetime
     display_name: str = field(default="", repr=False)
+    provider: str = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class SessionRow:
         user_epoch: the account's epoch at sign-in; the session is dead once they differ.
         proven_at: when the password itself was checked last.
         used_at: when a person last did something in it.
+        method: how the person was proven when it began.
+        second_at: when a second factor was shown in it.
+        station: the release station it belongs to.
     """
 
     token_hash: bytes = field(repr=False)
@@ -57,6 +61,9 @@ class SessionRow:
     proven_at: datetime
     created_at: datetime
     used_at: datetime
+    method: Method = Method.PASSWORD
+    second_at: datetime | None = None
+    station: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ def insert_user(connection: Connection, user: UserRow) -> None:
         "disabled": int(user.disabled),
         "epoch": user.epoch,
         "created_us": to_us(user.created_at),
+        "provider": user.provider,
     }
     connection.execute(insert(users), row)
 
@@ -121,6 +129,31 @@ def set_disabled(connection: Connection, user_id: UserId, *, disabled: bool) -> 
     return connection.execute(update(users).where(users.c.id == user_id).values(values)).rowcount == 1
 
 
+def update_person(
+    connection: Connection,
+    user_id: UserId,
+    *,
+    name: str,
+    groups: frozenset[str],
+    role: Role,
+    display_name: str,
+) -> None:
+    """Write down what a directory says of a person now; an IntegrityError says that the name is taken."""
+    values = {
+        "name": name,
+        "groups": json.dumps(sorted(groups)),
+        "role": role.value,
+        "display_name": display_name,
+    }
+    connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+
+def rename_user(connection: Connection, user_id: UserId, name: str) -> None:
+    """Give an account another name, with a new epoch; an IntegrityError says that the name is taken."""
+    values = {"name": name, "epoch": users.c.epoch + 1}
+    connection.execute(update(users).where(users.c.id == user_id).values(values))
+
+
 def insert_session(connection: Connection, session: SessionRow) -> None:
     """Insert a session."""
     row = {
@@ -130,6 +163,9 @@ def insert_session(connection: Connection, session: SessionRow) -> None:
         "proven_us": to_us(session.proven_at),
         "created_us": to_us(session.created_at),
         "used_us": to_us(session.used_at),
+        "method": session.method.value,
+        "second_us": to_us(session.second_at),
+        "station": session.station,
     }
     connection.execute(insert(sessions), row)
 
@@ -156,6 +192,13 @@ def prove_session(connection: Connection, token_hash: bytes, at: datetime) -> bo
     """Note that the password was checked again in this session; False when the session has ended."""
     statement = update(sessions).where(sessions.c.token_hash == token_hash)
     return connection.execute(statement.values(proven_us=to_us(at), used_us=to_us(at))).rowcount == 1
+
+
+def show_second_factor(connection: Connection, token_hash: bytes, at: datetime) -> bool:
+    """Note that a second factor was shown in this session; False when the session has ended."""
+    statement = update(sessions).where(sessions.c.token_hash == token_hash)
+    values = {"second_us": to_us(at), "proven_us": to_us(at), "used_us": to_us(at)}
+    return connection.execute(statement.values(values)).rowcount == 1
 
 
 def delete_session(connection: Connection, token_hash: bytes) -> bool:
@@ -202,9 +245,18 @@ def put_failures(connection: Connection, rows: Iterable[FailureRow]) -> None:
 
 
 def forget_failures(connection: Connection, *, before: datetime) -> int:
-    """Delete counts whose last failure is older than this; returns how many."""
-    statement = delete(sign_in_failures).where(sign_in_failures.c.last_us < to_us(before))
+    """Delete counts whose last failure is older than this; returns how many.
+
+    Those of PINs stay: ten wrong ones end a PIN, however long that took (spoold.identity.guesses).
+    """
+    is_old = sign_in_failures.c.last_us < to_us(before)
+    statement = delete(sign_in_failures).where(is_old, ~sign_in_failures.c.subject.startswith("pin:"))
     return int(connection.execute(statement).rowcount)
+
+
+def forget_failures_of(connection: Connection, subject: str) -> None:
+    """Delete the count of one subject."""
+    connection.execute(delete(sign_in_failures).where(sign_in_failures.c.subject == subject))
 
 
 def _user_of(row: Row[Any]) -> UserRow:
@@ -219,6 +271,7 @@ def _user_of(row: Row[Any]) -> UserRow:
         epoch=c["epoch"],
         created_at=from_us(c["created_us"]),
         display_name=c["display_name"],
+        provider=c["provider"],
     )
 
 
@@ -231,4 +284,7 @@ def _session_of(row: Row[Any]) -> SessionRow:
         proven_at=from_us(c["proven_us"]),
         created_at=from_us(c["created_us"]),
         used_at=from_us(c["used_us"]),
+        method=Method(c["method"]),
+        second_at=from_us(c["second_us"]),
+        station=c["station"],
     )

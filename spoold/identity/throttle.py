@@ -156,6 +156,35 @@ class Throttle:
             for window in windows:
                 window.checking -= 1
 
+    @asynccontextmanager
+    async def place(self, peer: str | None) -> AsyncIterator[tuple[str, ...]]:
+        """Let a check happen that is not of a name, as far as its place goes; yields what counts for it.
+
+        Args:
+            peer: numeric address of the client; None where no place counts.
+
+        Raises:
+            TooManyAttempts, Busy: as `attempt`.
+        """
+        subjects = () if peer is None else _places_of(peer)
+        windows = [self._place(subject) for subject in subjects]
+        self._refuse_if_shut_out(windows)
+        self._refuse_if_crowded(windows)
+        for window in windows:
+            window.checking += 1
+        try:
+            yield subjects
+        finally:
+            for window in windows:
+                window.checking -= 1
+
+    def count_place(self, subject: str) -> list[FailureRow]:
+        """Count a failure of a place that `place` named; returns what is to be stored."""
+        now = self._clock.monotonic_s()
+        window = self._place(subject)
+        window.times.append(now)
+        return [self._row(subject, window.recent(now), 0.0)]
+
     def rows(self, name: str, peer: str, user_id: UserId | None) -> list[FailureRow]:
         """Return what is to be stored after a check: counts of the place and of the person.
 
@@ -244,8 +273,11 @@ class Throttle:
         if wait_s > 0:
             first = person.reported_until <= now
             person.reported_until = now + wait_s
-            raise TooManyAttempts(_words(wait_s), retry_after_s=wait_s, first=first)
-        mine = 1 if waited else 0
+            raise TooManyAttempts(wait_words(wait_s), retry_after_s=wait_s, first=first)
+        self._refuse_if_crowded(windows, mine=1 if waited else 0)
+
+    def _refuse_if_crowded(self, windows: list[_Window], *, mine: int = 0) -> None:
+        """Refuse a place where as many checks are under way as failures are left."""
         if any(len(window.times) + window.checking - mine >= window.limit for window in windows):
             raise Busy("Too many sign-ins from your network at this moment. Try again in a few seconds.")
 
@@ -259,7 +291,7 @@ class Throttle:
         first = any(window.reported_until <= now for window in locks)
         for window in locks:
             window.reported_until = now + wait_s
-        raise TooManyAttempts(_words(wait_s), retry_after_s=wait_s, first=first)
+        raise TooManyAttempts(wait_words(wait_s), retry_after_s=wait_s, first=first)
 
     def _person_wait_s(self, person: _Person, name: str, peer: str, now: float) -> float:
         limit, window_s = self._limits.user_failures, self._limits.user_window_s
@@ -354,7 +386,8 @@ def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or address
 
 
-def _words(wait_s: float) -> str:
+def wait_words(wait_s: float) -> str:
+    """Return what somebody is told who has to wait."""
     if wait_s <= 60:
         return "Too many failed sign-ins. Try again in a minute."
     return f"Too many failed sign-ins. Try again in {int(-(-wait_s // 60))} minutes."
