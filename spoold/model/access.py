@@ -41,6 +41,7 @@ class Action(enum.StrEnum):
     REMOVE_UNCLAIMED = "remove-unclaimed"
     HOLD = "hold"
     CHANGE_USERS = "change-users"
+    READ_ACCOUNT = "read-account"
     VERIFY_AUDIT = "verify-audit"
     CHECK_STORE = "check-store"
     SIGN_IN = "sign-in"
@@ -85,6 +86,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         # How a held job is printed, and what it is called: nobody prints on another's account.
         Action.CHANGE_JOB: _OWNER,
         Action.CHANGE_USERS: _ADMINISTRATOR,
+        # What a person has set up alone, and may change alone: everybody, about themselves.
+        Action.READ_ACCOUNT: _KNOWN,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
         Action.CHECK_STORE: _ADMINISTRATOR,
         Action.SIGN_IN: _ALL,

@@ -138,6 +138,7 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("POST", "/jobs/{job_id}/delete"): WebCase(_MOVED, form=_no_fields, becomes=JobState.CANCELED),
     ("POST", "/jobs/{job_id}/take-back"): WebCase(frozenset({409}), form=_no_fields),
     ("GET", "/printers"): WebCase(),
+    ("GET", "/me"): WebCase(),
     ("GET", "/api/v1/jobs"): WebCase(shows=True),
     ("GET", "/api/v1/jobs/{job_id}"): WebCase(shows=True),
     ("POST", "/api/v1/jobs/{job_id}/release"): WebCase(

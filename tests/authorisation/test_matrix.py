@@ -22,6 +22,7 @@ from spoold.model.jobstate import FINAL, JobState
 from tests.authorisation.expectations import CONTROL, IPP, WEB, IppCase, WebCase
 from tests.authorisation.spooler import Answer, Changes, Kind, Spooler, Target, Who, lines
 from tests.integration.daemon import CANARY_PASSWORD
+from tests.support.addresses import filled
 
 NOT_AUTHORIZED, NOT_POSSIBLE, NOT_FOUND = 0x0403, 0x0404, 0x0406
 PRINTED_WITHIN_S = 30.0
@@ -207,7 +208,7 @@ def use_route(
     spooler: Spooler, declaration: RouteDeclaration, case: WebCase, who: Who, target: Target
 ) -> Answer:
     """Call a route in the way of its surface."""
-    path = declaration.path.format(job_id=target.id)
+    path = filled(declaration.path, target.id)
     if case.form is not None:
         if declaration.surface is Surface.OPEN:
             # A new browser: what somebody does who has no session yet.

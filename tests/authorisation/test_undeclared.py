@@ -9,6 +9,7 @@ from protocols.ipp.values import integer
 from spoold.doors.ipp.declarations import SUPPORTED
 from spoold.doors.web.routes import ROUTES
 from tests.authorisation.spooler import Kind, Spooler, Who
+from tests.support.addresses import filled
 
 NO_SUCH_OPERATION = 0x0501
 
@@ -72,7 +73,7 @@ def test_methods_that_nobody_declared_are_refused(spooler: Spooler) -> None:
             for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
                 if (method, path) not in declared:
                     headers = spooler.basic(Who.OWNER)
-                    answer = spooler.web(Who.OWNER, method, path.format(job_id=target.id), headers=headers)
+                    answer = spooler.web(Who.OWNER, method, filled(path, target.id), headers=headers)
                     assert answer.status == 405, (method, path)
                     assert not answer.holds(target.title)
     assert changes.none

@@ -38,7 +38,7 @@ MAX_FORM_FIELDS = 16
 # The canonical form and no other: one job, one address.
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Where a sign-in may lead back to.
-_NEXT = re.compile(rf"/(?:printers|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?")
+_NEXT = re.compile(rf"/(?:printers|me(?:/[a-z-]+)?|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?")
 # One text for a job that is not there and for one that is somebody else's.
 NO_SUCH_JOB = "There is no such job."
 

@@ -9,7 +9,7 @@ from spoold.doors.web import api, operations
 from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
-from spoold.doors.web.views import jobs, pin, printers, sign_in
+from spoold.doors.web.views import jobs, me, pin, printers, sign_in
 from spoold.model.access import Action
 
 _OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
@@ -38,6 +38,7 @@ _PAGES = (
         "POST", "/jobs/{job_id}/take-back", Action.HOLD, _PORTAL, jobs.take_back, about_job=True
     ),
     RouteDeclaration("GET", "/printers", Action.READ_PRINTERS, _PORTAL, printers.list_printers),
+    RouteDeclaration("GET", "/me", Action.READ_ACCOUNT, _PORTAL, me.show_account),
 )
 
 _PROGRAMS = (

@@ -10,6 +10,7 @@ from spoold.doors.web.routes import ROUTES
 from spoold.model.access import ALLOWED, Action, Standing
 from spoold.model.ids import JobId
 from spoold.model.jobstate import JobState
+from tests.support.addresses import filled
 from tests.support.identities import PASSWORD
 from tests.support.web_portal import SITE, PortalKit
 
@@ -26,7 +27,7 @@ CASES = [(declaration, who) for declaration in ROUTES for who in WHO]
 
 async def ask(portal: PortalKit, declaration: RouteDeclaration, who: str, job: JobId) -> int:
     """Use a route as this person, in the way of its surface."""
-    path = declaration.path.format(job_id=job)
+    path = filled(declaration.path, job)
     if declaration.surface is Surface.API:
         visitor = portal.visitor()
         token = base64.b64encode(f"{who}:{PASSWORD}".encode()).decode()
@@ -52,7 +53,8 @@ def expected(declaration: RouteDeclaration, who: str) -> set[int]:
     if who == "alice" and not one_job:
         standings.discard(Standing.OWNER)
     if not declaration.about_job:
-        return {200, 303} if allowed & standings else {403}
+        # Allowed, though nothing was sent that could be done, or there is nothing of that name.
+        return {200, 303, 400, 404, 409} if allowed & standings else {403}
     if not one_job:
         return {200}
     if not ALLOWED[Action.READ_JOB] & standings:

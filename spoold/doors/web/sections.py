@@ -1,0 +1,34 @@
+"""The sections of "My account": what a person can look after alone, each a page of its own.
+
+One entry for each area; the page `/me` lists those that this portal offers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spoold.doors.web.portal import Portal
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of "My account".
+
+    Args:
+        path: of the section's page, "/me/..." by custom.
+        title: what the section is called.
+        words: one sentence: what one can do there.
+        offered: whether this portal has it, by its parts and its configuration.
+    """
+
+    path: str
+    title: str
+    words: str
+    offered: Callable[[Portal], bool] = lambda _portal: True
+
+
+SECTIONS: tuple[Section, ...] = ()
+
+
+def sections_of(portal: Portal) -> list[Section]:
+    """Return the sections that this portal offers, in the order they are listed."""
+    return [section for section in SECTIONS if section.offered(portal)]
