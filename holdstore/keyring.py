@@ -1,6 +1,7 @@
 """The store key and what it wraps: with sealing.py, the only door to `cryptography`."""
 
 import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ WRAPPED_KEY_BYTES = NONCE_BYTES + 32 + 16
 MAX_WRAPS = 1 << 31
 
 _WRAP_INFO = b"spoold/wrap/v1"
+_DERIVE_SALT = b"spoold/derive/v1"
 
 
 class Keyring:
@@ -40,6 +42,8 @@ class Keyring:
 
     def __init__(self, active: bytes, *, older: Sequence[bytes] = (), wraps: int = 0) -> None:
         self._keys = tuple((_kek_id(key), AESGCM(key)) for key in map(_plausible, (active, *older)))
+        # RFC 5869 2.2, HKDF-Extract: what other keys are made from, apart from what wraps.
+        self._roots = tuple(hmac.digest(_DERIVE_SALT, key, hashlib.sha256) for key in (active, *older))
         self._wraps = wraps
 
     @classmethod
@@ -79,6 +83,16 @@ class Keyring:
     def wraps(self) -> int:
         """How many keys the active one has wrapped, as far as this object knows."""
         return self._wraps
+
+    def derive(self, purpose: bytes) -> tuple[bytes, ...]:
+        """Keys of 32 bytes for another purpose, one of each store key, the active one's first.
+
+        HKDF-SHA-256 (RFC 5869): from such a key nobody gets back to the store key or to one of another purpose.
+
+        Args:
+            purpose: the "info" of HKDF, such as b"spoold/badge/v1".
+        """
+        return tuple(hmac.digest(root, purpose + b"\x01", hashlib.sha256) for root in self._roots)
 
     def wrap(self, dek: bytes, job_id: UUID, number: int) -> bytes:
         """Wrap a document key (or, with number 0, a job's own key) for its database row.

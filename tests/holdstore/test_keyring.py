@@ -6,6 +6,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from holdstore import keyring as keyring_module
 from holdstore.errors import Damage, DamagedContainer, KeyUnavailable
@@ -49,6 +51,20 @@ def test_a_wrapped_key_belongs_to_one_document_and_store_key() -> None:
         with pytest.raises(DamagedContainer) as caught:
             ring.unwrap(blob, job, number)
         assert caught.value.damage is Damage.KEY
+
+
+def test_keys_for_other_purposes_follow_from_the_store_key() -> None:
+    # Worked out with another implementation of RFC 5869.
+    expected = HKDF(hashes.SHA256(), 32, b"spoold/derive/v1", b"spoold/badge/v1").derive(KEK)
+    older = bytes(reversed(KEK))
+    ring = Keyring.from_bytes(KEK, older=[older])
+    assert ring.derive(b"spoold/badge/v1") == (
+        expected,
+        *Keyring.from_bytes(older).derive(b"spoold/badge/v1"),
+    )
+    keys = {*ring.derive(b"spoold/badge/v1"), *ring.derive(b"spoold/qr/v1")}
+    assert len(keys) == 4
+    assert not keys & {KEK, older}
 
 
 def test_every_changed_byte_of_a_wrapped_key_is_noticed() -> None:
