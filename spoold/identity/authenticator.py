@@ -1,22 +1,22 @@
 """Identity: the one place that turns what somebody presents into a Principal, or refuses."""
 
-import hashlib
-import hmac
-import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import trio
 from sqlalchemy import Connection
 
-from spoold.database import people
 from spoold.database.engine import Database
+from spoold.identity.admission import Admission
 from spoold.identity.cache import ProofCache
 from spoold.identity.claim import Claim, typed_name
 from spoold.identity.local import LocalUsers, User
-from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
+from spoold.identity.provider import Accepted, Account, Authenticator
+from spoold.identity.providers import Providers
 from spoold.identity.refused import Check, RefusedProofs
 from spoold.identity.secret import Secret
 from spoold.identity.sessions import Session, Sessions
+from spoold.identity.signing import SignIns
 from spoold.identity.throttle import Attempt, Throttle
 from spoold.model.errors import NotAuthenticated, SpoolError, TooManyAttempts
 from spoold.model.principal import Method, Principal, Role
@@ -27,12 +27,15 @@ from spoold.runtime.metrics import Metrics
 # One text for every reason: a stranger learns neither which names exist nor which are closed.
 WRONG = "The user name or password is not right."
 _SESSION_OVER = "You are not signed in any more. Sign in again."
+# Every failure takes a whole number of these where a directory is asked: how long the directory took, and
+# whether it was asked at all, tells a stranger which names exist and where.
+FAILURE_GRID_S = 0.5
 _BASIC = "basic"
 
 _Also = Callable[[Connection, Account], None]
 
 
-class Identity:
+class Identity(Admission):
     """Who somebody is.
 
     Error handling: database, audit chain or provider in doubt raise `Unavailable`: nobody is let in
@@ -56,21 +59,19 @@ class Identity:
         cache: ProofCache | None = None,
         sessions: Sessions | None = None,
     ) -> None:
-        self._database = database
-        self._clock = clock
-        self._metrics = metrics
-        self._users = users
-        self._order: Sequence[Authenticator] = (users,) if order is None else order
         self._throttle = throttle or Throttle(clock)
+        providers = Providers((users,) if order is None else order)
+        super().__init__(
+            database=database,
+            clock=clock,
+            metrics=metrics,
+            providers=providers,
+            sessions=sessions or Sessions(),
+            records=SignIns(database, clock, self._throttle, providers),
+        )
+        self._users = users
         self._cache = cache or ProofCache(clock)
-        self._sessions = sessions or Sessions()
         self._refused = RefusedProofs(clock)
-        self._restoring = trio.Lock()
-        self._restored = trio.Event()
-        # Names that nobody has are recorded as HMAC under a key that is never stored: people type
-        # passwords into name fields, and the audit chain outlives them all. Repeated tries of one
-        # name can be told from many names while the daemon runs; nobody can get the name back.
-        self._name_key = os.urandom(32)
 
     # -- proving
 
@@ -88,7 +89,7 @@ class Identity:
             TooManyAttempts: throttled; `fields["retry_after_s"]` says for how long.
             Busy, Unavailable: not decided; try again later.
         """
-        claim = Claim(typed_name(name), Secret(password), peer, Method.BASIC)
+        claim = self._claim(name, password, peer, Method.BASIC)
         if not fresh and (known := self._remembered(claim)) is not None:
             return known
         return await self._prove(claim, remembered=not fresh)
@@ -101,7 +102,7 @@ class Identity:
         Raises:
             as for `authenticate`.
         """
-        claim = Claim(typed_name(name), Secret(password), peer, Method.PASSWORD)
+        claim = self._claim(name, password, peer, Method.PASSWORD)
         token = ""
 
         def begin(connection: Connection, account: Account) -> None:
@@ -128,8 +129,9 @@ class Identity:
             if not self._sessions.prove(connection, session, self._clock.now()):
                 raise NotAuthenticated(_SESSION_OVER)
 
-        claim = Claim(session.user.name, Secret(password), peer, Method.SESSION)
-        return await self._prove(claim, also=prove)
+        claim = self._claim(session.user.name, password, peer, Method.SESSION)
+        proven = await self._prove(claim, also=prove)
+        return replace(proven, second_at=session.row.second_at, station=session.row.station)
 
     async def principal_of(self, token: str, *, used: bool = True) -> Principal | None:
         """Return whose session this is, None when it is nobody's any more.
@@ -146,16 +148,7 @@ class Identity:
             await self._database.write(
                 lambda connection: self._sessions.touch(connection, session, now), short=True
             )
-        user = session.user
-        return Principal(
-            id=user.id,
-            name=user.name,
-            groups=user.groups,
-            role=user.role,
-            method=Method.SESSION,
-            proven_at=session.proven_at,
-            display_name=user.display_name,
-        )
+        return session.principal
 
     async def sign_out(self, token: str) -> None:
         """End a session; one that has ended before is fine."""
@@ -192,7 +185,8 @@ class Identity:
             display_name=display_name,
             actor=actor,
         )
-        self._refused.forget(added.name)
+        # A directory's person may have had the name until now.
+        self._forget(added.name, 0)
         return added
 
     async def set_password(self, name: str, password: str, *, actor: str = "spoold") -> None:
@@ -234,11 +228,11 @@ class Identity:
             also: done in the transaction that records the success; what it raises undoes both.
         """
         try:
-            await self._restore()
+            await self._records.restore()
             if await self._refused.answers(claim):
                 raise NotAuthenticated(WRONG)
             check = self._refused.check(claim)
-            async with self._throttle.attempt(claim.name, claim.peer) as attempt:
+            async with self._throttle.attempt(claim.counted, claim.peer) as attempt:
                 if self._refused.holds(claim):
                     # Refused while this one waited its turn: of many alike, the first is checked and counts.
                     raise NotAuthenticated(WRONG)
@@ -250,7 +244,7 @@ class Identity:
         except TooManyAttempts as error:
             self._metrics.sign_in("throttled")
             if error.fields["first"]:
-                await self._record_throttled(claim)
+                await self._records.throttled(claim)
             raise
         except NotAuthenticated:
             self._metrics.sign_in("rejected")
@@ -265,10 +259,12 @@ class Identity:
         return principal
 
     async def _checked(self, attempt: Attempt, claim: Claim, also: _Also | None, check: Check) -> Account:
-        provider, finding = await self._ask(claim)
+        began_s = trio.current_time()
+        provider, finding = await self.providers.check(claim)
         if not isinstance(finding, Accepted):
             attempt.failed()
-            await self._record_failure(claim, finding)
+            await self._records.failed(claim, finding)
+            await self._pad(began_s)
             if provider is self._users:
                 # What a directory refuses may be right there the next moment; our own accounts tell us.
                 self._refused.remember(check)
@@ -276,99 +272,31 @@ class Identity:
         account = finding.account
         attempt.succeeded()
 
-        def record(connection: Connection) -> None:
-            if not provider.is_current(connection, account):
+        def record(connection: Connection) -> Account:
+            settled = self._records.succeeded(connection, account, method=claim.method, peer=claim.peer)
+            if settled is None:
                 raise NotAuthenticated(WRONG)
-            people.put_failures(connection, self._throttle.rows(claim.name, claim.peer, account.id))
-            audit.append(
-                connection,
-                at=self._clock.now(),
-                kind="sign-in",
-                actor=account.id,
-                peer=claim.peer,
-                method=claim.method.value,
-                provider=provider.name,
-            )
+            self._records.counts(connection, claim, settled)
             if also is not None:
-                also(connection, account)
+                also(connection, settled)
+            return settled
 
-        await self._database.write(record)
-        return account
+        return await self._database.write(record)
 
-    async def _ask(self, claim: Claim) -> tuple[Authenticator, Finding]:
-        """Ask the providers in turn; the first that knows the name decides, and one in doubt ends it.
+    async def _pad(self, began_s: float) -> None:
+        """Let a failure take a whole number of grid steps, where more than our own accounts are asked."""
+        if len(self.providers.order) > 1 or self.providers.order[0] is not self._users:
+            await trio.sleep(FAILURE_GRID_S - (trio.current_time() - began_s) % FAILURE_GRID_S)
 
-        A provider that cannot be asked is not skipped: the next one may know another person by the
-        same name, and that person would be handed the jobs of this one.
-        """
-        provider = self._order[0]
-        # RFC 4513 5.1.2: a directory takes an empty password for "anonymous" and says yes.
-        if not claim.password.reveal():
-            return provider, NotHere()
-        for provider in self._order:
-            finding = await provider.check(claim.name, claim.password)
-            if not isinstance(finding, NotHere):
-                return provider, finding
-        return provider, NotHere()
-
-    async def _record_failure(self, claim: Claim, finding: Finding) -> None:
-        known = finding.account_id if isinstance(finding, Rejected) else None
-        why = finding.why if isinstance(finding, Rejected) else "unknown-name"
-        tag = self._name_tag(claim.name)
-
-        def work(connection: Connection) -> None:
-            now = self._clock.now()
-            people.forget_failures(connection, before=now - self._throttle.remembered)
-            people.put_failures(connection, self._throttle.rows(claim.name, claim.peer, known))
-            audit.append(
-                connection,
-                at=now,
-                kind="sign-in-failed",
-                actor=f"unproven:{claim.peer}",
-                user=known,
-                name_tag=None if known is not None else tag,
-                method=claim.method.value,
-                why=why,
-            )
-
-        await self._database.write(work)
-
-    async def _record_throttled(self, claim: Claim) -> None:
-        def work(connection: Connection) -> None:
-            row = people.user_by_name(connection, claim.name)
-            audit.append(
-                connection,
-                at=self._clock.now(),
-                kind="sign-in-throttled",
-                actor=f"unproven:{claim.peer}",
-                user=None if row is None else row.id,
-                name_tag=self._name_tag(claim.name) if row is None else None,
-                method=claim.method.value,
-            )
-
-        await self._database.write(work)
+    def _claim(self, name: str, password: str, peer: str, method: Method) -> Claim:
+        typed = typed_name(name)
+        return Claim(typed, Secret(password), peer, method, self.providers.counted(typed))
 
     def _remembered(self, claim: Claim) -> Principal | None:
         return self._cache.find(_BASIC, claim.name, claim.password)
-
-    async def _restore(self) -> None:
-        """Take over the counts from before a restart; once, before the first check."""
-        if self._restored.is_set():
-            return
-        async with self._restoring:
-            if self._restored.is_set():
-                return
-            rows, users = await self._database.read(
-                lambda connection: (people.failure_rows(connection), people.list_users(connection))
-            )
-            self._throttle.restore(rows, {user.id: user.name for user in users})
-            self._restored.set()
 
     async def _find(self, token: str) -> Session | None:
         now = self._clock.now()
         return await self._database.read(
             lambda connection: self._sessions.find(connection, token, now), short=True
         )
-
-    def _name_tag(self, name: str) -> str:
-        return hmac.digest(self._name_key, name.encode("utf-8", "replace"), hashlib.sha256).hex()[:16]

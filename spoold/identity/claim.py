@@ -10,12 +10,17 @@ from spoold.model.principal import Method
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A canonical name (empty if it can be nobody's) and a password, from where."""
+    """A canonical name (empty if it can be nobody's) and a password, from where.
+
+    Args:
+        counted: the name under which failures are counted: the same for all forms of one person's name.
+    """
 
     name: str
     password: Secret
     peer: str
     method: Method
+    counted: str = ""
 
 
 def typed_name(name: str) -> str:

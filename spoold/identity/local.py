@@ -11,7 +11,8 @@ from spoold.database import people
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.identity.passwords import PasswordHasher
-from spoold.identity.provider import Accepted, Account, Finding, NotHere, Rejected
+from spoold.identity.people_of_directories import make_way
+from spoold.identity.provider import LOCAL, Accepted, Account, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
 from spoold.model.errors import Busy, NotFound, NotPossible
 from spoold.model.ids import UserId, canonical_name, new_token
@@ -36,12 +37,13 @@ class User:
     disabled: bool
     created_at: datetime
     display_name: str = field(default="", repr=False)
+    provider: str = LOCAL
 
 
 class LocalUsers:
     """The provider "local": accounts in spoold's own database."""
 
-    name = "local"
+    name = LOCAL
 
     def __init__(self, database: Database, clock: Clock, hasher: PasswordHasher) -> None:
         self._database = database
@@ -51,7 +53,7 @@ class LocalUsers:
     async def check(self, name: str, password: Secret) -> Finding:
         """Check a password; one bcrypt run whether the account exists, is closed, or does not exist."""
         row = await self._database.read(lambda connection: people.user_by_name(connection, name), short=True)
-        if row is None:
+        if row is None or row.provider != LOCAL:
             await self._hasher.verify_nobody(password)
             return NotHere()
         verdict = await self._hasher.verify(password, row.password_hash)
@@ -63,10 +65,21 @@ class LocalUsers:
             await self._rehash(row, password)
         return Accepted(_account_of(row))
 
-    def is_current(self, connection: Connection, account: Account) -> bool:
-        """Tell whether the account is still open and has the password that was checked."""
-        row = people.user_by_id(connection, account.id)
-        return row is not None and not row.disabled and row.epoch == account.epoch
+    async def find(self, name: str) -> Finding:
+        """Look an account up by its name."""
+        row = await self._database.read(lambda connection: people.user_by_name(connection, name), short=True)
+        return _finding(row)
+
+    async def again(self, account_id: UserId) -> Finding:
+        """Look an account up by its id."""
+        row = await self._database.read(
+            lambda connection: people.user_by_id(connection, account_id), short=True
+        )
+        return _finding(row)
+
+    def alias(self, name: str) -> str | None:
+        """Return the name: accounts here have one each."""
+        return name
 
     async def add(
         self,
@@ -93,6 +106,7 @@ class LocalUsers:
         row = UserRow(user_id, canonical, hashed, wanted, role, False, 0, now, display_name.strip())
 
         def work(connection: Connection) -> None:
+            make_way(connection, canonical)
             try:
                 people.insert_user(connection, row)
             except IntegrityError:
@@ -118,6 +132,8 @@ class LocalUsers:
 
         def work(connection: Connection) -> UserRow:
             row = _existing(connection, canonical)
+            if row.provider != LOCAL:
+                raise NotPossible(f'The password of "{canonical}" is kept by the directory "{row.provider}".')
             people.set_password_hash(connection, row.id, hashed)
             return self._changed(connection, row, "user-password-changed", actor)
 
@@ -187,5 +203,20 @@ def _account_of(row: UserRow) -> Account:
     return Account(row.id, row.name, row.groups, row.role, row.epoch, row.display_name)
 
 
+def _finding(row: UserRow | None) -> Finding:
+    if row is None or row.provider != LOCAL:
+        return NotHere()
+    return Rejected(row.id, "disabled") if row.disabled else Accepted(_account_of(row))
+
+
 def _user_of(row: UserRow) -> User:
-    return User(row.id, row.name, row.groups, row.role, row.disabled, row.created_at, row.display_name)
+    return User(
+        row.id,
+        row.name,
+        row.groups,
+        row.role,
+        row.disabled,
+        row.created_at,
+        row.display_name,
+        row.provider,
+    )

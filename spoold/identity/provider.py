@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection
-
 from spoold.identity.secret import Secret
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
+
+# The provider of spoold's own accounts, in the configuration's order and in the records.
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,10 @@ class Account:
     Args:
         id: immutable; never given to anybody else, not even after the account is gone.
         name: canonical name.
-        epoch: grows with every change that must end sessions and forget proofs.
+        epoch: grows with every change that must end sessions and forget proofs; 0 for people of a
+            directory until `spoold.identity.people_of_directories.settle` has looked at their row.
         provider: the provider's name in the configuration's order.
+        unique: the provider gives the name to one account at a time, and nobody chooses his own.
     """
 
     id: UserId
@@ -28,7 +31,8 @@ class Account:
     role: Role
     epoch: int
     display_name: str = field(default="", repr=False)
-    provider: str = "local"
+    provider: str = LOCAL
+    unique: bool = False
 
     def principal(self, method: Method, proven_at: datetime) -> Principal:
         """Return this person, proven in this way at that moment."""
@@ -46,7 +50,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The password is this account's."""
+    """The password is this account's, or the account is there and open where none was asked for."""
 
     account: Account
 
@@ -72,7 +76,8 @@ class Authenticator(Protocol):
 
     Rules, held by tests/support/authenticator_conformance.py: an empty password is never accepted; a
     wrong password and an unknown name take the same work; nothing is accepted while the source cannot
-    be asked; the canonical name of an accepted account is the name that was asked for.
+    be asked; the canonical name of an accepted account is the name that was asked for, without the
+    domain that people may write before or behind it.
     """
 
     @property
@@ -92,6 +97,21 @@ class Authenticator(Protocol):
         """
         ...
 
-    def is_current(self, connection: Connection, account: Account) -> bool:
-        """Tell, inside the transaction that records the proof, whether the account still is as it was."""
+    async def find(self, name: str) -> Finding:
+        """Look an account up by its name, without a password; arguments and errors as for `check`."""
+        ...
+
+    async def again(self, account_id: UserId) -> Finding:
+        """Look an account up by its id, as it is at this moment: nothing that was remembered is used.
+
+        Raises:
+            Unavailable: the source cannot be asked.
+        """
+        ...
+
+    def alias(self, name: str) -> str | None:
+        """Return the account's name in a typed one ("ana" in "SCHOOL\\ana"), None if it is not for us.
+
+        Nothing is asked: failed sign-ins of all forms of a name are counted under one.
+        """
         ...

@@ -46,6 +46,7 @@ class Principal:
         provider: who knows this person: "local", or the name of a directory.
         second_at: when a second factor was shown; None without one.
         scopes: what a token is good for; None for a person, who may do all that the role allows.
+        station: the release station whose session this is; None elsewhere.
     """
 
     id: UserId
@@ -58,6 +59,7 @@ class Principal:
     provider: str = "local"
     second_at: datetime | None = None
     scopes: frozenset[str] | None = None
+    station: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,16 +288,28 @@ class FakeDirectory:
             raise Unavailable("The directory does not answer. Try again later.")
         if self.passwords.get(name) != password.reveal():
             return NotHere()
-        return Accepted(Account(UserId(f"school-{name}"), name, frozenset({"school"}), Role.USER, 0))
+        return Accepted(self._account(name))
 
-    def is_current(self, connection: Connection, account: Account) -> bool:
-        return True
+    async def find(self, name: str) -> Finding:
+        await trio.lowlevel.checkpoint()
+        if self.down:
+            raise Unavailable("The directory does not answer. Try again later.")
+        return Accepted(self._account(name)) if name in self.passwords else NotHere()
+
+    async def again(self, account_id: UserId) -> Finding:
+        return await self.find(account_id.removeprefix("school-"))
+
+    def alias(self, name: str) -> str | None:
+        return name
+
+    def _account(self, name: str) -> Account:
+        return Account(UserId(f"school-{name}"), name, frozenset({"school"}), Role.USER, 0, "", self.name)
 
 
 async def test_providers_are_asked_in_turn(database: Database) -> None:
     school = FakeDirectory(passwords={"alice": "school password", "carol": "school password"})
     kit = make_identity(database)
-    kit.identity._order = (kit.users, school)
+    kit.identity.providers.order = (kit.users, school)
     await kit.identity.add_user("alice", PASSWORD)
     assert (
         await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
@@ -312,10 +324,10 @@ async def test_a_provider_in_doubt_is_not_skipped(database: Database) -> None:
     school = FakeDirectory(down=True)
     kit = make_identity(database)
     await kit.identity.add_user("alice", PASSWORD)
-    kit.identity._order = (school, kit.users)
+    kit.identity.providers.order = (school, kit.users)
     with pytest.raises(Unavailable):
         await kit.identity.authenticate("alice", PASSWORD, peer=HERE, fresh=True)
-    kit.identity._order = (kit.users, school)
+    kit.identity.providers.order = (kit.users, school)
     await kit.identity.authenticate("alice", PASSWORD, peer=HERE, fresh=True)
     with pytest.raises(Unavailable):
         await kit.identity.authenticate("carol", PASSWORD, peer=HERE, fresh=True)
@@ -324,7 +336,7 @@ async def test_a_provider_in_doubt_is_not_skipped(database: Database) -> None:
 async def test_a_provider_in_doubt_does_not_count_as_a_guess(database: Database) -> None:
     school = FakeDirectory(down=True, passwords={"carol": "school password"})
     kit = make_identity(database)
-    kit.identity._order = (kit.users, school)
+    kit.identity.providers.order = (kit.users, school)
     for _ in range(10):
         with pytest.raises(Unavailable):
             await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)

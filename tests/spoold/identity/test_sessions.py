@@ -21,7 +21,7 @@ async def token(kit: IdentityKit) -> str:
 async def test_a_session_is_whose_it_is(kit: IdentityKit, token: str) -> None:
     principal = await kit.identity.principal_of(token)
     assert principal is not None
-    assert (principal.name, set(principal.groups), principal.method) == ("alice", {"pupils"}, Method.SESSION)
+    assert (principal.name, set(principal.groups), principal.method) == ("alice", {"pupils"}, Method.PASSWORD)
     assert principal.proven_at == kit.clock.now()
 
 
