@@ -208,11 +208,12 @@ second_factors = _table(
     Index("second_factors_by_user", "user_id"),
 )
 
-# Jobs that a rule wants approved, and how that ended.
+# What rules want approved of jobs, and how that ended: one row for each time a job was held for it.
 approvals = _table(
     "approvals",
-    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("rule", Text, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("rules", Text, nullable=False),
     Column("approvers", Text, nullable=False),
     Column("wanted_us", Integer, nullable=False),
     Column("verdict", Text),
@@ -220,6 +221,7 @@ approvals = _table(
     Column("decided_us", Integer),
     Column("words", Text, nullable=False, default=""),
     Column("code_id", Text),
+    Index("approvals_by_job", "job_id"),
 )
 
 approval_codes = _table(
@@ -244,6 +246,8 @@ delegations = _table(
     Column("delegate_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE")),
     Column("created_us", Integer, nullable=False),
+    # Whether the delegate is shown what the documents are called.
+    Column("titles", Integer, nullable=False, default=0),
     Column("expires_us", Integer, nullable=False),
     Column("revoked_us", Integer),
     Index("delegations_by_delegate", "delegate_id"),

@@ -15,6 +15,12 @@ class Standing(enum.StrEnum):
     SENDER = "sender"
     USER = "user"
     OWNER = "owner"
+    # Named by the owner to release for them, as long as that holds (spoold.model.delegation).
+    DELEGATE = "delegate"
+    # Named by the rule that holds the job (spoold.model.approval).
+    APPROVER = "approver"
+    # A delegate or approver who is also shown what the document is called.
+    READER = "reader"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
 
@@ -40,6 +46,11 @@ class Action(enum.StrEnum):
     CHANGE_JOB = "change-job"
     REMOVE_UNCLAIMED = "remove-unclaimed"
     HOLD = "hold"
+    READ_APPROVALS = "read-approvals"
+    APPROVE = "approve"
+    ISSUE_CODES = "issue-codes"
+    USE_CODE = "use-code"
+    DELEGATE = "delegate"
     CHANGE_USERS = "change-users"
     READ_ACCOUNT = "read-account"
     VERIFY_AUDIT = "verify-audit"
@@ -53,6 +64,9 @@ _ALL = frozenset(Standing)
 _KNOWN = _ALL - {Standing.ANONYMOUS, Standing.SENDER}
 _SENDER = frozenset({Standing.SENDER})
 _OWNER = frozenset({Standing.OWNER})
+_DELEGATE = frozenset({Standing.DELEGATE})
+_APPROVER = frozenset({Standing.APPROVER})
+_READER = frozenset({Standing.READER})
 _STAFF = frozenset({Standing.OPERATOR, Standing.ADMINISTRATOR})
 _ADMINISTRATOR = frozenset({Standing.ADMINISTRATOR})
 
@@ -68,10 +82,10 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.SUBSCRIBE: _ALL,
         Action.READ_PRINTERS: _KNOWN,
         # Print clients that cannot sign in watch the state of what they have just sent; they get no name.
-        Action.READ_STATE: _SENDER | _OWNER | _STAFF,
-        Action.READ_JOB: _OWNER | _STAFF,
-        Action.READ_TITLE: _OWNER,
-        Action.RELEASE: _OWNER,
+        Action.READ_STATE: _SENDER | _OWNER | _DELEGATE | _STAFF,
+        Action.READ_JOB: _OWNER | _DELEGATE | _STAFF,
+        Action.READ_TITLE: _OWNER | _READER,
+        Action.RELEASE: _OWNER | _DELEGATE,
         # Everybody may try: the job's PIN is the proof, and is counted where it is wrong.
         Action.RELEASE_BY_PIN: _ALL,
         Action.CANCEL: _OWNER | _STAFF,
@@ -83,6 +97,13 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         # LPR's "remove jobs", where the host's own spooler vouches for the user (RFC 1179 3.1 and 5.5).
         Action.REMOVE_UNCLAIMED: _SENDER,
         Action.HOLD: _OWNER,
+        # What waits for oneself, and what one has issued and given: for most people nothing.
+        Action.READ_APPROVALS: _KNOWN,
+        Action.APPROVE: _APPROVER,
+        Action.ISSUE_CODES: _KNOWN,
+        Action.USE_CODE: _OWNER,
+        # Of one's own jobs only; a delegate has none of them to give.
+        Action.DELEGATE: _KNOWN,
         # How a held job is printed, and what it is called: nobody prints on another's account.
         Action.CHANGE_JOB: _OWNER,
         Action.CHANGE_USERS: _ADMINISTRATOR,
@@ -103,29 +124,46 @@ _BY_ROLE = MappingProxyType(
 
 # Where the address is proof enough only as long as nobody was proven to own the job.
 _UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT, Action.REMOVE_UNCLAIMED})
+# Nobody approves what they may have printed themselves, whatever else they are.
+_NOT_FOR_ONESELF = frozenset({Action.APPROVE})
+_ONESELF = _OWNER | _DELEGATE
 
 
 def standings(
-    principal: Principal | None, job: Job | Claim | None = None, *, peer: str | None = None
+    principal: Principal | None,
+    job: Job | Claim | None = None,
+    *,
+    peer: str | None = None,
+    also: frozenset[Standing] = frozenset(),
 ) -> frozenset[Standing]:
     """Return everything the principal is with respect to the job.
 
     Args:
         peer: numeric address the request comes from, where the protocol's clients cannot sign in.
+        also: what was looked up besides: delegate, approver, reader.
     """
     found = {Standing.ANONYMOUS} if principal is None else {Standing.USER, _BY_ROLE[principal.role]}
     if job is not None and principal is not None and job.owned_by(principal):
         found.add(Standing.OWNER)
     if job is not None and peer is not None and peer == job.peer:
         found.add(Standing.SENDER)
+    if job is not None and principal is not None:
+        found |= also
     return frozenset(found)
 
 
 def may(
-    principal: Principal | None, action: Action, job: Job | Claim | None = None, *, peer: str | None = None
+    principal: Principal | None,
+    action: Action,
+    job: Job | Claim | None = None,
+    *,
+    peer: str | None = None,
+    also: frozenset[Standing] = frozenset(),
 ) -> bool:
     """Tell whether the principal may do this (to this job)."""
-    found = standings(principal, job, peer=peer)
+    found = standings(principal, job, peer=peer, also=also)
     if action in _UNCLAIMED_ONLY and job is not None and job.owner_id is not None:
         found -= _SENDER
+    if action in _NOT_FOR_ONESELF and not found.isdisjoint(_ONESELF):
+        return False
     return not ALLOWED[action].isdisjoint(found)

@@ -61,6 +61,8 @@ TRANSITIONS: MappingProxyType[tuple[JobState, JobEvent], JobState] = MappingProx
         (_S.WAITING_APPROVAL, _E.EXPIRED): _S.EXPIRED,
         (_S.WAITING_APPROVAL, _E.DAMAGED): _S.QUARANTINED,
         (_S.HELD, _E.GRANTED): _S.RELEASING,
+        # A rule about the printer or the hour, which is only known when the job is to be released.
+        (_S.HELD, _E.NEEDS_APPROVAL): _S.WAITING_APPROVAL,
         (_S.HELD, _E.CANCELED): _S.CANCELED,
         (_S.HELD, _E.EXPIRED): _S.EXPIRED,
         (_S.HELD, _E.DAMAGED): _S.QUARANTINED,

@@ -99,8 +99,9 @@ def _create_stations() -> None:
 def _create_approvals() -> None:
     op.create_table(
         "approvals",
-        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
-        Column("rule", Text, nullable=False),
+        Column("id", Text, primary_key=True),
+        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+        Column("rules", Text, nullable=False),
         Column("approvers", Text, nullable=False),
         Column("wanted_us", Integer, nullable=False),
         Column("verdict", Text),
@@ -110,6 +111,7 @@ def _create_approvals() -> None:
         Column("code_id", Text),
         sqlite_strict=True,
     )
+    op.create_index("approvals_by_job", "approvals", ["job_id"])
     op.create_table(
         "approval_codes",
         Column("id", Text, primary_key=True),
@@ -134,6 +136,7 @@ def _create_decisions() -> None:
         Column("delegate_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
         Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE")),
         Column("created_us", Integer, nullable=False),
+        Column("titles", Integer, nullable=False),
         Column("expires_us", Integer, nullable=False),
         Column("revoked_us", Integer),
         sqlite_strict=True,

@@ -103,3 +103,45 @@ def test_names_that_look_alike_to_people_are_one(first: str, second: str) -> Non
     """Case and compatibility characters do not make another person; the form is stable."""
     assert canonical_name(first) == canonical_name(second)
     assert canonical_name(canonical_name(first)) == canonical_name(first)
+
+
+_GIVEN = frozenset({Standing.DELEGATE, Standing.APPROVER, Standing.READER})
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_delegate_releases_and_does_nothing_else_of_the_owner_s(role: Role) -> None:
+    """Beyond what the account may do anyway: see the job, its state and release it."""
+    ben, job = _person("ben", role), _job(_person("ana"))
+    before = {action for action in Action if may(ben, action, job)}
+    after = {action for action in Action if may(ben, action, job, also=frozenset({Standing.DELEGATE}))}
+    assert after - before <= {Action.READ_STATE, Action.READ_JOB, Action.RELEASE}
+    assert Action.RELEASE in after
+    assert not after & {Action.READ_TITLE, Action.CHANGE_JOB, Action.HOLD, Action.APPROVE, Action.USE_CODE}
+    assert before <= after
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_approves_what_they_may_have_printed(role: Role) -> None:
+    """Neither the owner nor a delegate approves, whatever they are named and whatever their role."""
+    ana, ben = _person("ana", role), _person("ben", role)
+    named = frozenset({Standing.APPROVER})
+    assert may(ben, Action.APPROVE, _job(_person("ana")), also=named)
+    assert not may(ana, Action.APPROVE, _job(ana), also=named)
+    assert not may(ana, Action.APPROVE, _job(None, claimed="ana"), also=named)
+    assert not may(ben, Action.APPROVE, _job(ana), also=named | {Standing.DELEGATE})
+    assert not may(ben, Action.APPROVE, _job(ana))
+
+
+def test_an_approver_neither_releases_nor_reads() -> None:
+    """Approving is no way to somebody else's paper, nor to its name."""
+    ben, job = _person("ben"), _job(_person("ana"))
+    named = frozenset({Standing.APPROVER})
+    assert not may(ben, Action.RELEASE, job, also=named)
+    assert not may(ben, Action.READ_TITLE, job, also=named)
+    assert may(ben, Action.READ_TITLE, job, also=named | {Standing.READER})
+
+
+def test_what_is_given_to_a_person_is_nothing_to_nobody() -> None:
+    """Without a proven person or a job nothing that was looked up counts."""
+    assert standings(None, _job(None), also=_GIVEN) == {Standing.ANONYMOUS}
+    assert not standings(_person("ben"), also=_GIVEN) & _GIVEN

@@ -75,6 +75,16 @@ def test_an_edge_that_is_not_in_the_table_is_refused() -> None:
             assert (caught.value.state, caught.value.event) == (state, event)
 
 
+def test_approval_never_prints() -> None:
+    """A job that waits for approval becomes held at most, and its way to a printer is still a grant."""
+    leaving = {edge[1]: state for edge, state in TRANSITIONS.items() if edge[0] is JobState.WAITING_APPROVAL}
+    assert set(leaving.values()) == {JobState.HELD, JobState.QUARANTINED, *FINAL} - {JobState.COMPLETED}
+    assert leaving[JobEvent.APPROVED] is JobState.HELD
+    assert leaving[JobEvent.REFUSED] is JobState.ABORTED
+    assert states_before(JobEvent.APPROVED) == {JobState.WAITING_APPROVAL}
+    assert states_before(JobEvent.NEEDS_APPROVAL) == {JobState.INSPECTING, JobState.HELD}
+
+
 @given(st.lists(st.sampled_from(list(JobEvent)), max_size=30))
 def test_random_walks_never_print_without_a_grant(events: list[JobEvent]) -> None:
     """Whatever happens in whatever order, each arrival at a printer was preceded by its own grant."""
