@@ -1,0 +1,357 @@
+"""Tokens that programs show instead of a password: scoped, bound to networks, ending by themselves.
+
+A token is "spd_ID_SECRET": the id finds its row, the secret is compared with its SHA-256 (256 random bits
+need no slow hash). Every call with a token is one audit record in the transaction that decides about it,
+before anything is done: no record, no answer.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+from sqlalchemy import Connection
+
+from spoold.config.section import listed
+from spoold.database import people, tokens
+from spoold.database.engine import Database
+from spoold.database.people import UserRow
+from spoold.database.tokens import TokenRow
+from spoold.identity.guesses import Guesses
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
+from spoold.model.ids import UserId
+from spoold.model.principal import Method, Principal, Role
+from spoold.model.scopes import OF_A_PERSON, OF_THE_SITE, Scope
+from spoold.records import audit
+from spoold.runtime.clock import Clock
+
+PREFIX = "spd_"
+# 64 bits find the row, 256 bits prove it.
+_ID_BYTES, _SECRET_BYTES = 8, 32
+_FORM = re.compile(r"spd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+# Somebody looks at it again at least once a year.
+MAX_LIFE = timedelta(days=366)
+# Last use is written down at most this often.
+USE_GRANULARITY = timedelta(seconds=60)
+MAX_LABEL_CHARACTERS = 100
+MAX_NETWORKS = 32
+# More programs than one person looks after.
+MAX_PER_PERSON = 50
+# Each call is a record for ever: ten a second is more than any program needs, and 4 MB of records an hour.
+MAX_CALLS_EACH = 600
+CALLS_WINDOW_S = 60.0
+
+_REFUSED = (
+    "This token is not accepted. It may have ended or been revoked, or it may not be used from this network."
+)
+_NOT_FOR_THAT = "This token is not for that; its scopes say what it is for."
+
+
+@dataclass(slots=True)
+class _Calls:
+    """Calls with one token within the current window."""
+
+    since_s: float
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What somebody wants to do with a token.
+
+    Args:
+        scope: what it needs; None for what no token is for.
+        action: in the words of `spoold.model.access`, for the record.
+        job: the job it is about, for the record.
+    """
+
+    scope: Scope | None
+    action: str
+    peer: str
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token as it is shown once.
+
+    Args:
+        token: what the program is given.
+    """
+
+    row: TokenRow
+    token: str = field(repr=False)
+
+
+def is_token(presented: str) -> bool:
+    """Tell whether this is meant as a token (and not, for example, as a session)."""
+    return presented.startswith(PREFIX)
+
+
+class Tokens:
+    """Makes, lists, ends and checks tokens."""
+
+    def __init__(self, database: Database, clock: Clock, guesses: Guesses) -> None:
+        self._database = database
+        self._clock = clock
+        self._guesses = guesses
+        self._calls: dict[str, _Calls] = {}
+
+    # -- looking after them
+
+    async def issue(
+        self,
+        owner: UserId | None,
+        *,
+        label: str,
+        scopes: Collection[str],
+        networks: Collection[str],
+        life: timedelta,
+        actor: str,
+    ) -> NewToken:
+        """Make a token; what it returns is the only time that the token itself is seen.
+
+        Args:
+            owner: whose jobs it is about; None for an agent of the site.
+            networks: addresses or CIDR it may be used from; at least one.
+            life: at most a year.
+
+        Raises:
+            NotPossible: in words, when something about it cannot be.
+        """
+        now = self._clock.now()
+        token_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
+        row = TokenRow(
+            id=token_id,
+            user_id=owner,
+            label=_checked_label(label),
+            secret_hash=_hash(secret),
+            scopes=_checked_scopes(scopes, OF_THE_SITE if owner is None else OF_A_PERSON),
+            networks=_checked_networks(networks),
+            created_by=actor,
+            created_at=now,
+            expires_at=now + _checked_life(life),
+        )
+
+        def work(connection: Connection) -> None:
+            if owner is not None:
+                account = people.user_by_id(connection, owner)
+                if account is None or account.disabled:
+                    raise NotPossible("This account is closed.")
+                good = [one for one in tokens.list_tokens(connection, owner) if is_good(one, now)]
+                if len(good) >= MAX_PER_PERSON:
+                    raise NotPossible("You have too many tokens; revoke one that is not used any more.")
+            tokens.insert_token(connection, row)
+            audit.append(
+                connection,
+                at=now,
+                kind="token-issued",
+                actor=actor,
+                token=row.id,
+                user=owner,
+                scopes=sorted(row.scopes),
+                networks=list(row.networks),
+                expires_at=row.expires_at.isoformat(),
+            )
+
+        await self._database.write(work)
+        return NewToken(row, f"{PREFIX}{token_id}_{secret}")
+
+    async def of(self, owner: UserId | None = None) -> list[TokenRow]:
+        """Return somebody's tokens, or everybody's, the newest first."""
+        return await self._database.read(lambda connection: tokens.list_tokens(connection, owner))
+
+    async def revoke(self, token_id: str, *, actor: str, owner: UserId | None = None) -> None:
+        """End a token at once.
+
+        Args:
+            owner: only if it is this person's.
+
+        Raises:
+            NotFound: there is none that is still good.
+        """
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            row = tokens.token_by_id(connection, token_id)
+            is_theirs = row is not None and owner in (None, row.user_id)
+            if not is_theirs or not tokens.revoke_token(connection, token_id, now):
+                raise NotFound("There is no such token.")
+            audit.append(connection, at=now, kind="token-revoked", actor=actor, token=token_id)
+
+        await self._database.write(work)
+
+    # -- using them
+
+    async def principal_of(self, presented: str, call: Call) -> Principal:
+        """Return who calls with a token, for this one call; the call is on record before this returns.
+
+        The secret is checked here and now, so the proof is as fresh as that of a password with each request.
+        That a token may release at all is its owner's standing order (docs/design.md).
+
+        Raises:
+            NotAuthenticated: the token is none, has ended, or may not be used from there; one text for all.
+            NotAuthorized: it is good, and not for that.
+            TooManyAttempts: it is used too often, or too many wrong ones came from there.
+            Unavailable: the call cannot be recorded.
+        """
+        match = _FORM.fullmatch(presented)
+        token_id, secret = (match[1], match[2]) if match else ("", "")
+        found = await self._database.read(lambda connection: _look(connection, token_id), short=True)
+        expected = found[0].secret_hash if found else bytes(32)
+        if not hmac.compare_digest(_hash(secret), expected) or found is None:
+            await self._refuse_unknown(call)
+            raise NotAuthenticated(_REFUSED)
+        self._check_rate(token_id)
+        why = await self._database.write(lambda connection: self._decide(connection, token_id, call))
+        if why == "scope":
+            raise NotAuthorized(_NOT_FOR_THAT, token=token_id)
+        if why is not None:
+            raise NotAuthenticated(_REFUSED, token=token_id)
+        return self._principal(*found)
+
+    def _decide(self, connection: Connection, token_id: str, call: Call) -> str | None:
+        """Record the call and return why it is refused, None when it is not."""
+        now = self._clock.now()
+        found = _look(connection, token_id)
+        why = "gone" if found is None else _why_not(*found, call, now)
+        audit.append(
+            connection,
+            at=now,
+            kind="token-used" if why is None else "token-refused",
+            actor=f"token:{token_id}",
+            user=None if found is None else found[0].user_id,
+            action=call.action,
+            job=call.job,
+            peer=call.peer,
+            why=why,
+        )
+        if found is not None and why is None:
+            used = found[0].used_at
+            if used is None or not timedelta(0) <= now - used < USE_GRANULARITY:
+                tokens.touch_token(connection, token_id, now)
+        return why
+
+    async def _refuse_unknown(self, call: Call) -> None:
+        """Record a token that is none; too many from one place are turned away without a record each."""
+        async with self._guesses.attempt(f"tokens-from:{call.peer}") as guess:
+
+            def work(connection: Connection) -> None:
+                guess.wrong(connection)
+                audit.append(
+                    connection,
+                    at=self._clock.now(),
+                    kind="token-refused",
+                    actor=f"unproven:{call.peer}",
+                    action=call.action,
+                    why="unknown",
+                )
+
+            await self._database.write(work)
+
+    def _check_rate(self, token_id: str) -> None:
+        now = self._clock.monotonic_s()
+        calls = self._calls.get(token_id)
+        if calls is None or now - calls.since_s >= CALLS_WINDOW_S:
+            # Tokens that exist and prove it: there are few of them.
+            calls = self._calls[token_id] = _Calls(now)
+        calls.number += 1
+        if calls.number > MAX_CALLS_EACH:
+            wait_s = calls.since_s + CALLS_WINDOW_S - now
+            raise TooManyAttempts("This token is used too often; ask less often.", retry_after_s=wait_s)
+
+    def _principal(self, row: TokenRow, user: UserRow | None) -> Principal:
+        now = self._clock.now()
+        if user is None:
+            return Principal(
+                id=UserId(f"token:{row.id}"),
+                name=f"token:{row.id}",
+                groups=frozenset(),
+                role=Role.USER,
+                method=Method.TOKEN,
+                proven_at=now,
+                scopes=row.scopes,
+            )
+        # Whatever office its owner has, a token is about the owner's own jobs.
+        return Principal(
+            id=user.id,
+            name=user.name,
+            groups=user.groups,
+            role=Role.USER,
+            method=Method.TOKEN,
+            proven_at=now,
+            display_name=user.display_name,
+            provider=user.provider,
+            scopes=row.scopes,
+        )
+
+
+def is_good(row: TokenRow, now: datetime) -> bool:
+    """Tell whether a token has neither ended nor been revoked."""
+    return row.revoked_at is None and row.created_at - USE_GRANULARITY <= now < row.expires_at
+
+
+def _look(connection: Connection, token_id: str) -> tuple[TokenRow, UserRow | None] | None:
+    row = tokens.token_by_id(connection, token_id) if token_id else None
+    if row is None:
+        return None
+    return row, None if row.user_id is None else people.user_by_id(connection, row.user_id)
+
+
+def _why_not(row: TokenRow, user: UserRow | None, call: Call, now: datetime) -> str | None:
+    if row.revoked_at is not None:
+        return "revoked"
+    if not is_good(row, now):
+        return "expired"
+    if row.user_id is not None and (user is None or user.disabled):
+        return "account"
+    if not listed(call.peer, tuple(map(ip_network, row.networks))):
+        return "network"
+    if call.scope is None or call.scope not in row.scopes:
+        return "scope"
+    return None
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _checked_label(label: str) -> str:
+    stripped = label.strip()
+    if not 0 < len(stripped) <= MAX_LABEL_CHARACTERS or not stripped.isprintable():
+        raise NotPossible("Say in up to 100 characters what the token is for.")
+    return stripped
+
+
+def _checked_scopes(scopes: Collection[str], possible: frozenset[Scope]) -> frozenset[str]:
+    wanted = frozenset(scopes)
+    unknown = wanted - {scope.value for scope in possible}
+    if not wanted or unknown:
+        choice = ", ".join(sorted(scope.value for scope in possible))
+        raise NotPossible(f"Choose what the token may do; such a token can have: {choice}.")
+    return wanted
+
+
+def _checked_networks(networks: Collection[str]) -> tuple[str, ...]:
+    found = []
+    for text in networks:
+        try:
+            network = ip_network(text.strip(), strict=False)
+        except ValueError:
+            raise NotPossible(f'"{text}" is not a network; write one such as 10.20.0.0/16.') from None
+        if network.prefixlen == 0:
+            raise NotPossible("A token is not for the whole Internet; name the networks it is used from.")
+        found.append(str(network))
+    if not 0 < len(found) <= MAX_NETWORKS:
+        raise NotPossible("Name the networks the token is used from, 32 at most, such as 10.20.0.0/16.")
+    return tuple(dict.fromkeys(found))
+
+
+def _checked_life(life: timedelta) -> timedelta:
+    if not timedelta(0) < life <= MAX_LIFE:
+        raise NotPossible("A token ends after a year at the latest.")
+    return life
