@@ -87,7 +87,7 @@ class Keyring:
     def derive(self, purpose: bytes) -> tuple[bytes, ...]:
         """Keys of 32 bytes for another purpose, one of each store key, the active one's first.
 
-        HKDF-SHA-256 (RFC 5869): from such a key nobody gets back to the store key or to one of another purpose.
+        HKDF-SHA-256 (RFC 5869): nobody gets from such a key to the store key, or to one of another purpose.
 
         Args:
             purpose: the "info" of HKDF, such as b"spoold/badge/v1".
