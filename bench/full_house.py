@@ -94,7 +94,7 @@ def _fill(server: Spoold, count: int) -> None:
 def _send(server: Spoold, count: int, clients: int) -> tuple[float, float]:
     """Return jobs per second and p99 in ms."""
     request = print_job(f"localhost:{server.port}", server.path, _PICTURE, document_format="image/jpeg")
-    result, _ = run_client(server, request, connections=clients, count=count)
+    result, _ = run_client(server, request, clients=clients, count=count)
     return count / result["seconds"], 1000 * percentile(sorted(result["latencies_s"]), 0.99)
 
 

@@ -1,14 +1,13 @@
-"""The client of the bench: one process that keeps some connections busy with one request made beforehand.
+"""The client of the bench for what is large or encrypted: uploads and TLS handshakes.
 
 Started by `bench.run` as `python -m bench.load` with a JSON object on standard input (see `Load`); prints
-what it measured as JSON. The same program talks to every server, over raw sockets and with as little work
-per answer as can be: it looks for the length and the IPP status, and for nothing else.
+what it measured as JSON. The same program talks to every server, over raw sockets. Small requests are
+counted by `bench/client.c`; one of them at a time is asked through `Client` here.
 """
 
 import base64
 import json
 import re
-import select
 import socket
 import ssl
 import sys
@@ -30,26 +29,21 @@ class Load:
     """What to do.
 
     Attributes:
-        connections: clients, each with one kept connection and one request under way.
+        connections: threads that shake hands.
         request: all octets of one request, HTTP head included.
-        count: requests in all; 0 when `seconds` decides.
-        warm_up: requests on each connection that are not measured.
+        seconds: how long hands are shaken.
         upload_bytes: further octets of the body, sent after `request` (one request, one connection).
         tls: whether to speak TLS from the first octet on (as localhost); whose certificate it is does not
             matter here.
-        handshakes: whether to count new connections with a full TLS handshake in place of answers.
     """
 
     host: str
     port: int
     connections: int
     request: bytes
-    count: int = 0
     seconds: float = 0.0
-    warm_up: int = 0
     upload_bytes: int = 0
     tls: bool = False
-    handshakes: bool = False
 
 
 class ServerFailedError(Exception):
@@ -126,54 +120,10 @@ def _check(data: bytes, answer: bytes) -> None:
 
 
 def run(load: Load) -> dict[str, Any]:
-    """Do it; returns "seconds" in all and the "latencies_s" of each request."""
+    """Upload, or shake hands; returns "seconds" in all and the "latencies_s" of each."""
     if load.upload_bytes:
         return _upload(load)
-    if load.handshakes:
-        return _handshakes(load)
-    clients = [Client(load.host, load.port) for _ in range(load.connections)]
-    for client in clients:
-        for _ in range(load.warm_up):
-            client.ask(load.request)
-    began = time.perf_counter()
-    latencies = _one(clients[0], load, began) if len(clients) == 1 else _many(clients, load, began)
-    return {"seconds": time.perf_counter() - began, "latencies_s": latencies}
-
-
-def _one(client: Client, load: Load, began: float) -> list[float]:
-    latencies: list[float] = []
-    ends = began + load.seconds if load.seconds else float("inf")
-    while time.perf_counter() < ends and (not load.count or len(latencies) < load.count):
-        latencies.append(client.ask(load.request))
-    return latencies
-
-
-def _many(clients: list[Client], load: Load, began: float) -> list[float]:
-    """Keep one request under way on every connection; what is under way at the end is waited for."""
-    latencies: list[float] = []
-    ends = began + load.seconds if load.seconds else float("inf")
-    waiting = {client.socket.fileno(): client for client in clients}
-    with select.epoll() as poll:
-        for number, client in waiting.items():
-            poll.register(number, select.EPOLLIN)
-            client.send(load.request)
-        started, busy = len(clients), len(clients)
-        while busy:
-            ready = poll.poll(ANSWER_TIMEOUT_S)
-            if not ready:
-                raise ServerFailedError(f"no answer within {ANSWER_TIMEOUT_S:g} s")
-            for number, _ in ready:
-                client = waiting[number]
-                if not client.receive():
-                    continue
-                now = time.perf_counter()
-                latencies.append(now - client.sent_at)
-                if now < ends and (not load.count or started < load.count):
-                    client.send(load.request)
-                    started += 1
-                else:
-                    busy -= 1
-    return latencies
+    return _handshakes(load)
 
 
 def _upload(load: Load) -> dict[str, Any]:

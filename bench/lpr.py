@@ -1,10 +1,7 @@
 """LPR jobs a second, side by side with LPRng's lpd: part of `python -m bench.run`, or alone with `--lpr`."""
 
-import base64
-import json
 import re
 import socket
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -13,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+from bench.client import run
 from bench.lprng import Lprng, NotHereError, lprng
 from bench.measures import Row, percentile
 from bench.requests import KIB, pdf
@@ -25,11 +22,19 @@ from tests.integration.daemon import Daemon
 QUEUE = "secure"
 CLIENTS = (1, 8, 64)
 SERVERS = ("spoold", "LPRng lpd")
-CLIENT_TIMEOUT_S = 600.0
 HELD_TIMEOUT_S = 10.0
 WARM_UP = 5
 FIRST_JOBS = 60
 _DOCUMENT = pdf(10 * KIB)
+_CONTROL = b"Hlocalhost\nPbench\nJbench\nldfA###localhost\nUdfA###localhost\nNbench\n"
+# RFC 1179 5.2, 6.2 and 6.3; job numbers have three digits.
+_STEPS = (
+    b"\x02%s\n" % QUEUE.encode(),
+    b"\x02%d cfA###localhost\n" % len(_CONTROL),
+    _CONTROL + b"\0",
+    b"\x03%d dfA###localhost\n" % len(_DOCUMENT),
+    _DOCUMENT + b"\0",
+)
 _SPOOLD = f"""\
 [lpr]
 allow = ["127.0.0.1/32"]
@@ -141,30 +146,12 @@ def _measure(server: SpooldLpr | Lprng, clients: int, jobs: int) -> dict[str, fl
     server.forget()
     settle(server.cpu_s)
     held, before_s = server.held(), server.cpu_s()
-    load = {
-        "port": server.port,
-        "clients": clients,
-        "count": jobs,
-        "queue": QUEUE,
-        "document": base64.b64encode(_DOCUMENT).decode(),
-        "warm_up": WARM_UP,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.lpr_load"],
-        input=json.dumps(load),
-        capture_output=True,
-        text=True,
-        timeout=CLIENT_TIMEOUT_S,
-        check=False,
-    )
-    result: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"error": done.stderr[-2000:]}
-    if "error" in result:
-        raise RuntimeError(f"{server.name}: {result['error']}")
+    seconds, latencies = run("lpr", server.port, _STEPS, clients=clients, count=jobs, warm_up=WARM_UP)
     _check_held(server, held + jobs + WARM_UP)
     rate, late, cpu = _rows(clients)
-    ordered = sorted(result["latencies_s"])
+    ordered = sorted(latencies)
     return {
-        rate.name: len(ordered) / result["seconds"],
+        rate.name: len(ordered) / seconds,
         late.name: 1000 * percentile(ordered, 0.99),
         cpu.name: 1e6 * (server.cpu_s() - before_s) / (len(ordered) + WARM_UP),
     }
