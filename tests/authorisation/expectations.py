@@ -129,6 +129,7 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("GET", "/pin"): WebCase(),
     # Nobody has set a PIN: what a right one does is in tests/integration/test_pins.py.
     ("POST", "/pin"): WebCase(frozenset({409}), form=_no_fields),
+    ("POST", "/language"): WebCase(_MOVED, form=_no_fields),
     ("POST", "/sign-out"): WebCase(_MOVED, form=_no_fields, ends_session=True),
     ("GET", "/"): WebCase(shows=True),
     ("GET", "/jobs/{job_id}"): WebCase(shows=True),

@@ -19,6 +19,7 @@ from protocols.http.server import HttpServer, HttpStatistics
 from protocols.limits import HttpLimits
 from spoold.doors.web.asgi import AsgiApp, handler_of
 from spoold.doors.web.guard import MAX_BODY_BYTES, message_page
+from spoold.doors.web.language import Languages
 from spoold.doors.web.portal import JobDesk, Portal, is_loopback
 from spoold.doors.web.problem import problem
 from spoold.doors.web.rendering import Renderer
@@ -86,7 +87,9 @@ def build_web_app(
         return _no_route(request, error, portal)
 
     app = Starlette(
-        routes=build_routes(portal), middleware=[security], exception_handlers={HTTPException: no_route}
+        routes=build_routes(portal),
+        middleware=[security, Middleware(Languages)],
+        exception_handlers={HTTPException: no_route},
     )
     # "/jobs/" is not "/jobs": an address has one spelling.
     app.router.redirect_slashes = False

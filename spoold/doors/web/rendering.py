@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import DictLoader, Environment, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from spoold.doors.web import words
+from spoold.doors.web import language, words
 from spoold.doors.web.assets import ASSETS
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -26,9 +26,21 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        # Callables that ask which language it is: an overlay for each language would share its globals with
+        # the others, and the last one made would speak for all.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            language.plain_gettext, language.plain_ngettext, newstyle=True
+        )
+        self._environment.filters["said"] = language.said
         self._environment.globals.update(
-            asset=lambda name: ASSETS[name].path, words=words, refresh_s=REFRESH_S
+            asset=lambda name: ASSETS[name].path,
+            words=words,
+            refresh_s=REFRESH_S,
+            speech=language.speech,
+            languages=language.LANGUAGES,
         )
         for name in sources:
             self._environment.get_template(name)

@@ -9,7 +9,7 @@ from spoold.doors.web import api, operations
 from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
-from spoold.doors.web.views import jobs, me, pin, printers, sign_in
+from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
 from spoold.model.access import Action
 
 _OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
@@ -20,6 +20,7 @@ _PAGES = (
     RouteDeclaration("GET", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.show_pin),
     RouteDeclaration("POST", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.release_by_pin),
     RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
+    RouteDeclaration("POST", "/language", Action.SIGN_IN, _OPEN, language.choose_language),
     RouteDeclaration("GET", "/", Action.READ_JOB, _PORTAL, jobs.list_jobs, about_job=True),
     RouteDeclaration("GET", "/jobs/{job_id}", Action.READ_JOB, _PORTAL, jobs.show_job, about_job=True),
     RouteDeclaration(

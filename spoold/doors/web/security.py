@@ -96,6 +96,11 @@ class Security:
             headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
 
 
+def is_plain_path(path: str) -> bool:
+    """Tell whether an address could be one of ours: it has one reading, and names no other host."""
+    return _PATH.fullmatch(path) is not None
+
+
 def host_name(host: str) -> str | None:
     """Return the name or address in a Host field, in lower case; None when it is not a host at all."""
     match = _HOST.fullmatch(host)

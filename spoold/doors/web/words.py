@@ -1,47 +1,49 @@
-"""What the portal calls things: states, times, sizes. Pure."""
+"""What the portal calls things, in the language of the page: states, times, sizes."""
 
 from datetime import datetime
 from types import MappingProxyType
 
+from spoold.doors.web.language import ENGLISH, marked, ngettext, speech
+from spoold.doors.web.language import gettext as _
 from spoold.model.jobstate import AT_PRINTER, FINAL, JobState
 
 _S = JobState
 
 STATE_WORDS: MappingProxyType[JobState, str] = MappingProxyType(
     {
-        _S.RECEIVING: "Arriving",
-        _S.INSPECTING: "Being checked",
-        _S.WAITING_APPROVAL: "Waiting for approval",
-        _S.HELD: "Ready to release",
-        _S.RELEASING: "On its way to the printer",
-        _S.PRINTING: "Printing",
-        _S.UNKNOWN: "Check the printer",
-        _S.COMPLETED: "Printed",
-        _S.CANCELED: "Deleted",
-        _S.EXPIRED: "Expired",
-        _S.ABORTED: "Refused",
-        _S.QUARANTINED: "Damaged",
+        _S.RECEIVING: marked("Arriving"),
+        _S.INSPECTING: marked("Being checked"),
+        _S.WAITING_APPROVAL: marked("Waiting for approval"),
+        _S.HELD: marked("Ready to release"),
+        _S.RELEASING: marked("On its way to the printer"),
+        _S.PRINTING: marked("Printing"),
+        _S.UNKNOWN: marked("Check the printer"),
+        _S.COMPLETED: marked("Printed"),
+        _S.CANCELED: marked("Deleted"),
+        _S.EXPIRED: marked("Expired"),
+        _S.ABORTED: marked("Refused"),
+        _S.QUARANTINED: marked("Damaged"),
     }
 )
 
 EVENT_WORDS: MappingProxyType[str, str] = MappingProxyType(
     {
-        "accepted": "Accepted",
-        "sealed": "Sealed",
-        "permitted": "Held",
-        "needs-approval": "Waiting for approval",
-        "approved": "Approved",
-        "refused": "Refused",
-        "granted": "Released",
-        "not-ready": "Printer not ready",
-        "first-byte": "Printing",
-        "recalled": "Taken back from the printer",
-        "confirmed": "Printed",
-        "no-proof": "Outcome not known",
-        "returned": "Held again",
-        "canceled": "Deleted",
-        "expired": "Expired",
-        "damaged": "Damaged",
+        "accepted": marked("Accepted"),
+        "sealed": marked("Sealed"),
+        "permitted": marked("Held"),
+        "needs-approval": marked("Waiting for approval"),
+        "approved": marked("Approved"),
+        "refused": marked("Refused"),
+        "granted": marked("Released"),
+        "not-ready": marked("Printer not ready"),
+        "first-byte": marked("Printing"),
+        "recalled": marked("Taken back from the printer"),
+        "confirmed": marked("Printed"),
+        "no-proof": marked("Outcome not known"),
+        "returned": marked("Held again"),
+        "canceled": marked("Deleted"),
+        "expired": marked("Expired"),
+        "damaged": marked("Damaged"),
     }
 )
 
@@ -82,34 +84,71 @@ def is_in_doubt(state: JobState) -> bool:
     return state is _S.UNKNOWN
 
 
+def state_words(state: JobState) -> str:
+    """Return what a state is called."""
+    return _(STATE_WORDS[state])
+
+
 def event_words(event: str) -> str:
     """Return what a line of a time line is called."""
-    return EVENT_WORDS.get(event, event.replace("-", " ").capitalize())
+    known = EVENT_WORDS.get(event)
+    return event.replace("-", " ").capitalize() if known is None else _(known)
 
 
 def time_left(seconds: int) -> str:
     """Return a duration in words: "3 h 12 min", "4 min", "less than a minute"."""
     if seconds < 60:
-        return "less than a minute"
+        return _("less than a minute")
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes = rest // 60
     if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{minutes} min"
+        return _("%(days)s d %(hours)s h", days=days, hours=hours) if hours else _("%(days)s d", days=days)
+    if hours and minutes:
+        return _("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+    return _("%(hours)s h", hours=hours) if hours else _("%(minutes)s min", minutes=minutes)
 
 
 def pages(count: int | None) -> str:
     """Return "1 page", "12 pages", or that nobody could count them."""
     if count is None:
-        return "pages not known"
-    return "1 page" if count == 1 else f"{count:,} pages"
+        return _("pages not known")
+    return ngettext("%(shown)s page", "%(shown)s pages", count, shown=number(count))
+
+
+def number(count: int) -> str:
+    """Return a number with its digits in groups."""
+    if (code := speech().code) == ENGLISH:
+        return f"{count:,}"
+    from babel.numbers import format_decimal  # noqa: PLC0415 - Babel, only where it is needed
+
+    return format_decimal(count, locale=code)
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
     """Return the local time of a moment, with the day when it is not today."""
     local = moment.astimezone()
-    today = now.astimezone().date()
-    return f"{local:%H:%M}" if local.date() == today else f"{local.day} {local:%b, %H:%M}"
+    time = f"{local:%H:%M}"
+    if local.date() == now.astimezone().date():
+        return time
+    return f"{day(local)}, {time}"
+
+
+def day(moment: datetime) -> str:
+    """Return the local day of a moment, without the year: "3 Feb"."""
+    local = moment.astimezone()
+    if (code := speech().code) == ENGLISH:
+        return f"{local.day} {local:%b}"
+    from babel.dates import format_skeleton  # noqa: PLC0415 - Babel, only where it is needed
+
+    return format_skeleton("MMMd", local, locale=code)
+
+
+def date(moment: datetime) -> str:
+    """Return the local day of a moment with its year: "3 Feb 2027"."""
+    local = moment.astimezone()
+    if (code := speech().code) == ENGLISH:
+        return f"{local.day} {local:%b %Y}"
+    from babel.dates import format_skeleton  # noqa: PLC0415 - Babel, only where it is needed
+
+    return format_skeleton("yMMMd", local, locale=code)

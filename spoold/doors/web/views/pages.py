@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from spoold.doors.web.navigation import entries_for
 from spoold.doors.web.portal import Portal, Visitor
 
 
@@ -27,6 +28,7 @@ def page(
             "account": "" if principal is None else principal.name,
             "csrf": visitor.csrf,
             "now": portal.clock.now(),
+            "navigation": entries_for(principal, portal),
             **context,
         },
         status=status,

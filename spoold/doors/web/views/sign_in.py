@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spoold.doors.web.guard import COOKIE, page_status, safe_next, session_token
+from spoold.doors.web.navigation import ways_of
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
@@ -23,6 +24,7 @@ async def show_sign_in(request: Request, portal: Portal, visitor: Visitor) -> Re
         name="",
         following=following,
         error="",
+        ways=ways_of(portal, following),
         takes_pins=bool(printers_of(portal)),
     )
 
@@ -44,6 +46,7 @@ async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Respons
             name=name,
             following=following,
             error=error.public,
+            ways=ways_of(portal, following),
             takes_pins=bool(printers_of(portal)),
         )
     if old := session_token(request):
