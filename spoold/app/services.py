@@ -16,7 +16,8 @@ from protocols.lpr.server import LprServer
 from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
 from spoold.app.upkeep import QueueCounts, check_store, keep_health
-from spoold.doors.control import ControlParts, ControlServer
+from spoold.doors.control.parts import ControlParts
+from spoold.doors.control.server import ControlServer
 from spoold.doors.ipp.declarations import SUPPORTED
 from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.door import Door

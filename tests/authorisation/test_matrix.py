@@ -12,7 +12,7 @@ import pytest
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import integer
-from spoold.doors.control import COMMANDS
+from spoold.doors.control.table import COMMANDS
 from spoold.doors.ipp.declarations import OPERATIONS, SUPPORTED, Object
 from spoold.doors.ipp.declarations import Declaration as IppDeclaration
 from spoold.doors.web.guard import RouteDeclaration, Surface

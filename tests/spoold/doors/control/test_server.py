@@ -17,8 +17,11 @@ from uuid import UUID
 import pytest
 import trio
 
-from spoold.doors import control
-from spoold.doors.control import COMMANDS, ControlParts, ControlServer, job_fields
+from spoold.doors.control import server
+from spoold.doors.control.jobs import job_fields
+from spoold.doors.control.parts import ControlParts
+from spoold.doors.control.server import ControlServer
+from spoold.doors.control.table import COMMANDS
 from spoold.identity.authenticator import Identity
 from spoold.identity.local import User
 from spoold.identity.pins import Pin
@@ -228,7 +231,7 @@ async def test_a_silent_client_is_not_waited_for(
     await nursery.start(ControlServer(house_parts, path).serve)
     silent = await trio.open_unix_socket(str(path))
     async with silent:
-        with trio.fail_after(control.REQUEST_TIMEOUT_S + 1):
+        with trio.fail_after(server.REQUEST_TIMEOUT_S + 1):
             assert await silent.receive_some() == b""
     nursery.cancel_scope.cancel()
 

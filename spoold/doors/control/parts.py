@@ -1,0 +1,40 @@
+"""What commands of the control socket are made of."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spoold.identity.authenticator import Identity
+from spoold.model.access import Action
+from spoold.model.principal import Principal
+from spoold.records.verify import ChainReport
+from spoold.release.desk import Desk
+from spoold.runtime.clock import Clock
+from spoold.runtime.limits import DaemonLimits
+
+# Where wrong passwords and PINs of this door are counted.
+LOCAL_PEER = "local"
+Arguments = Mapping[str, Any]
+Answer = Any
+
+
+@dataclass(frozen=True, slots=True)
+class ControlParts:
+    """What commands work with."""
+
+    identity: Identity
+    desk: Desk
+    clock: Clock
+    limits: DaemonLimits
+    verify_audit: Callable[[], Awaitable[ChainReport]]
+    check_store: Callable[[float], Awaitable[dict[str, Any]]]
+    status: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its name, what one must be allowed to do, and who answers."""
+
+    name: str
+    action: Action
+    run: Callable[[ControlParts, Principal, Arguments], Awaitable[Answer]]

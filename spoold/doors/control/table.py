@@ -1,0 +1,16 @@
+"""Every command of the control socket, in one table; the authorisation matrix test walks it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from spoold.doors.control import jobs, people, spooler
+from spoold.doors.control.parts import Command
+from spoold.model.access import Action
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {command.name: command for area in (jobs.COMMANDS, people.COMMANDS, spooler.COMMANDS) for command in area}
+)
+# Decided here; what concerns a job is decided by the desk, which knows whose job it is.
+ABOUT_SPOOLER = frozenset(
+    {Action.READ_PRINTERS, Action.CHANGE_USERS, Action.VERIFY_AUDIT, Action.CHECK_STORE, Action.READ_HEALTH}
+)
