@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spoold.model.errors import ConfigurationError, SpoolError
+from spoold.runtime.socket_path import short_name
 
 CONNECT_TIMEOUT_S = 5.0
 # A release may be waited for; everything else answers at once.
@@ -68,7 +69,8 @@ def state_dir(config_path: str) -> Path:
 def _exchange(path: Path, request: bytes) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(CONNECT_TIMEOUT_S)
-        connection.connect(str(path))
+        with short_name(path) as name:
+            connection.connect(name)
         connection.sendall(request)
         connection.settimeout(ANSWER_TIMEOUT_S)
         with connection.makefile("rb") as answer:

@@ -1,4 +1,4 @@
-"""A short name for a socket in a directory of any length: a UNIX address has room for 107 octets (unix(7))."""
+"""A short name for a socket in a directory of any length: a UNIX address has 107 octets (unix(7))."""
 
 import os
 from collections.abc import Iterator

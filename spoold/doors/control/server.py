@@ -20,6 +20,7 @@ from spoold.model.access import may
 from spoold.model.errors import NotAuthorized, NotFound, SpoolError
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
+from spoold.runtime.socket_path import short_name
 
 log = structlog.get_logger()
 
