@@ -60,7 +60,8 @@ def _unknown_key(path: KeyPath) -> Finding:
 def _finding(path: KeyPath, context: Mapping[str, Any], document: Mapping[str, Any]) -> Finding:
     kind = context.get("kind", "spoold")
     if path and path[-1] == WRONG_KEY:
-        return Finding(path[:-1], NAME_RULE, at="key")
+        words = str(context.get("reason", NAME_RULE)) if kind == "spoold" else NAME_RULE
+        return Finding(path[:-1], words, at="key")
     if kind == "missing":
         return Finding(path, "is missing")
     if kind in {"literal_error", "enum"}:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
+from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
 from spoold.config.print_values import CapabilitySettings, Side
 from spoold.config.section import Section, listed
@@ -174,6 +175,10 @@ class Identity(Section):
 
 class SetAttributes(Section):
     """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
+    kerberos: Kerberos | None = None
+    """Sign-in with Kerberos tickets; off unless set."""
+    oidc: Oidc | None = None
+    """Sign-in to the portal at an OpenID provider; off unless set."""
 
     sides: Side | None = None
     """One or both sides of the sheet."""

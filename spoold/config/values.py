@@ -220,6 +220,33 @@ def parse_key_reference(value: object) -> KeyReference:
     refuse('must be "credential:NAME" or "file:/path"; the key itself never stands in this file')
 
 
+def spelt(pattern: str, what: str) -> tuple[PlainValidator, WithJsonSchema]:
+    """Return what makes a type of a string that has this form; `what` says which, with an example."""
+
+    def parse(value: object) -> str:
+        text = _text(value, what)
+        if not re.fullmatch(pattern, text):
+            refuse(f"must be {what}")
+        return text
+
+    return PlainValidator(parse), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+def parse_https_url(value: object) -> str:
+    """Parse an address such as "https://sso.example.org/realms/school", without query and fragment."""
+    text = _text(value, 'an address such as "https://sso.example.org"')
+    scheme, colon, rest = text.partition(":")
+    if scheme != "https" or not rest.startswith("//"):
+        refuse('must start with "https://"', f"https:{rest}" if colon and scheme == "http" else None)
+    authority, _, _ = rest[2:].partition("/")
+    if "@" in authority:
+        refuse("must not contain a user name or password")
+    if re.search(r"[?#\s\\]|[^\x21-\x7e]", rest):
+        refuse("must have neither query nor fragment nor blank")
+    _host_and_port(authority)
+    return text
+
+
 def parse_printer_uri(value: object) -> PrinterUri:
     """Parse ipps://HOST[:PORT][/PATH], ipp://... or folder:/PATH."""
     if isinstance(value, PrinterUri):
@@ -339,6 +366,15 @@ StoreKey = Annotated[
     PlainValidator(parse_key_reference),
     PlainSerializer(str),
     _string_schema("^(credential:.+|file:/.+)$", "credential:store-key"),
+]
+SecretFile = Annotated[
+    KeyReference,
+    PlainValidator(parse_key_reference),
+    PlainSerializer(str),
+    _string_schema("^(credential:.+|file:/.+)$", "file:/etc/spoold/secret"),
+]
+HttpsUrl = Annotated[
+    str, PlainValidator(parse_https_url), _string_schema("^https://", "https://sso.example.org")
 ]
 Uri = Annotated[
     PrinterUri,

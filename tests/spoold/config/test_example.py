@@ -17,8 +17,8 @@ from spoold.config.sitepolicy import compile_policy
 from spoold.runtime.limits import DaemonLimits
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
-# A line that is commented out, as opposed to a sentence: "#key = value" or "#[[table]]", without a blank.
-COMMENTED = re.compile(r"^#(?=(\w[\w-]* = |\[\[))", re.MULTILINE)
+# A line that is commented out, as opposed to a sentence: "#key = value" or "#[table]", without a blank.
+COMMENTED = re.compile(r"^#(?=(\w[\w-]* = |\[))", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
