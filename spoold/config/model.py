@@ -21,6 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from spoold.config import consistency
 from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
+from spoold.config.oidc import Oidc
 from spoold.config.print_values import CapabilitySettings, Side
 from spoold.config.section import Section, listed
 from spoold.config.values import (
