@@ -172,14 +172,14 @@ class Identity(Section):
 
     order: Annotated[tuple[Literal["local"], ...], Field(min_length=1)] = ("local",)
     """Providers asked in turn; "local" are spoold's own users."""
-
-
-class SetAttributes(Section):
-    """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
     kerberos: Kerberos | None = None
     """Sign-in with Kerberos tickets; off unless set."""
     oidc: Oidc | None = None
     """Sign-in to the portal at an OpenID provider; off unless set."""
+
+
+class SetAttributes(Section):
+    """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
 
     sides: Side | None = None
     """One or both sides of the sheet."""
