@@ -138,7 +138,8 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
-    release = _release(base, printers, renderer, inspector)
+    identity = _identity(base)
+    release = _release(base, identity, printers, renderer, inspector)
     admission = Admission(
         limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes, orders=orders
     )
@@ -157,7 +158,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         store=store,
         words=base.words,
         printers=printers,
-        identity=_identity(base),
+        identity=identity,
         pool=pool,
         inspector=inspector,
         renderer=renderer,
@@ -172,7 +173,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
             site=site,
             people=Accounts(database, clock).of,
         ),
-        desk=Desk(release, site, base.words, printers, _pins(base, release)),
+        desk=Desk(release, site, base.words, printers, _pins(base, identity, release)),
         orders=orders,
         started_at=clock.now(),
         failures=failures,
@@ -203,20 +204,20 @@ def _identity(base: _Base) -> Identity:
     return Identity(database=base.database, clock=base.clock, metrics=base.metrics, users=users)
 
 
-def _pins(base: _Base, release: ReleaseService) -> PinDesk:
+def _pins(base: _Base, identity: Identity, release: ReleaseService) -> PinDesk:
     # A hasher of its own: whoever tries PINs does not keep people from signing in.
     hasher = PasswordHasher(cost=PIN_COST, queue=base.limits.hash_queue)
     return PinDesk(
         service=release,
         site=base.site,
         words=base.words,
-        people=Accounts(base.database, base.clock).of,
+        people=identity.owner_now,
         keeper=PinKeeper(hasher),
     )
 
 
 def _release(
-    base: _Base, printers: PrinterDirectory, renderer: Renderer, inspector: Inspector
+    base: _Base, identity: Identity, printers: PrinterDirectory, renderer: Renderer, inspector: Inspector
 ) -> ReleaseService:
     return ReleaseService(
         ReleaseParts(
@@ -225,7 +226,8 @@ def _release(
             store=base.store,
             words=base.words,
             printers=printers,
-            people=Accounts(base.database, base.clock).of,
+            people=identity.owner_now,
+            confirm=identity.confirmed,
             clock=base.clock,
             metrics=base.metrics,
             renderer=renderer,

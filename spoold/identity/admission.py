@@ -68,6 +68,11 @@ class Admission:
         finding = await self.providers.again(row.id, row.provider)
         return await self._as_recorded(finding.account) if isinstance(finding, Accepted) else None
 
+    async def owner_now(self, user_id: UserId) -> Principal | None:
+        """Return the person of an account for whom nobody proves anything just now; as `account_of`."""
+        account = await self.account_of(user_id)
+        return None if account is None else account.principal(Method.ON_ARRIVAL, self._clock.now())
+
     async def admit(self, account: Account, *, method: Method, peer: str) -> Principal:
         """Take somebody in whose account was looked up, and who was proven by other means than a password.
 

@@ -1,8 +1,9 @@
 """The gate: may this person have this job out at this printer, now? Every no says why and what to do next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NoReturn
 
 import structlog
 import trio
@@ -10,7 +11,8 @@ from sqlalchemy import Connection
 
 from policy.decision import Decision
 from protocols.ipp.values import Attribute
-from spoold.model.access import Action, may
+from spoold.model.access import Action, Standing, may
+from spoold.model.approval import approved_rules
 from spoold.model.errors import (
     NotAuthorized,
     NotFound,
@@ -29,11 +31,13 @@ from spoold.model.site import CurrentSite
 from spoold.model.template import encoded, with_settings
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.health import finishing_trouble
+from spoold.records import approvals
 from spoold.records.queue_orders import QueueOrders
 from spoold.release.asking import HOLD, Asking, Question, readable_template
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
 from spoold.release.template import asks_for_finishing
+from spoold.release.ties import Ties
 
 log = structlog.get_logger()
 
@@ -49,6 +53,12 @@ ON_ARRIVAL_USER = UserId("on-arrival")
 # And of jobs that somebody let go who knew the PIN, and was not otherwise proven.
 PIN_USER = UserId("pin")
 _NO_ACCOUNT = frozenset({ON_ARRIVAL_USER, PIN_USER})
+
+# The person as the provider of the account has it now; raises `NotAuthorized` when it is closed there, and
+# `Unavailable` when the provider cannot be asked: then nothing is released.
+Confirm = Callable[[Principal], Awaitable[Principal]]
+# The account of an id as it is now, None when it is gone or closed.
+FindOwner = Callable[[UserId], Awaitable[Principal | None]]
 
 _WHY_NOT_HELD = {
     JobState.RECEIVING: "The job is still arriving; wait until it is complete.",
@@ -66,6 +76,15 @@ _WHY_NOT_HELD = {
 }
 
 
+_WAITS_NOW = "It waits for approval now; release it again once it is approved."
+
+
+class NeedsApproval(RefusedByPolicy):
+    """A rule wants the job approved before it is released; it waits for that now."""
+
+    kind = "needs-approval"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Decides on releases and writes the grant."""
@@ -74,6 +93,8 @@ class Gate:
     site: CurrentSite
     printers: PrinterDirectory
     grants: GrantBook
+    confirm: Confirm
+    people: FindOwner
     orders: QueueOrders = field(default_factory=QueueOrders)
 
     async def admit(self, principal: Principal, job_id: JobId, printer: str | None) -> Grant:
@@ -89,15 +110,25 @@ class Gate:
             NotAuthorized: the person may see the job but not release it.
             NotPossible: the job is not held, or not at that printer.
             ProofTooOld: the sign-in is too long ago.
+            Unavailable: the directory that knows the person cannot be asked.
             PrinterNotReady: with the reason, and a better printer when there is one.
             RefusedByPolicy: in the words of the rule.
+            NeedsApproval: a rule wants it approved; it waits for that now.
         """
         job = await self.ledger.job(job_id)
-        _check_permission(principal, job)
+        ties = Ties(self.ledger)
+        also = await ties.of(principal, job)
+        _check_permission(principal, job, also)
         _check_held(job)
         self._check_proof(principal.proven_at, user=principal.id)
+        principal = await self.confirm(principal)
+        # The role or the name may have changed with it.
+        _check_permission(principal, job, also)
         chosen = self._printer_for(job, printer)
-        grant = await self._admit(job, chosen, principal, principal.id)
+        if job.owned_by(principal):
+            grant = await self._admit(job, chosen, principal, principal.id)
+        else:
+            grant = await self._admit(job, chosen, await self._owner_of(job), principal.id, principal)
         log.info("released", job=str(job.id), printer=chosen.name, user=principal.id)
         return grant
 
@@ -139,18 +170,57 @@ class Gate:
         actor = ON_ARRIVAL_USER if principal is None else principal.id
         return await self._admit(job, chosen, principal, actor)
 
-    async def _admit(self, job: Job, printer: Printer, principal: Principal | None, actor: UserId) -> Grant:
+    async def _owner_of(self, job: Job) -> Principal:
+        """Return the owner for whom somebody else releases; a closed account lets nothing go."""
+        owner = None if job.owner_id is None else await self.people(job.owner_id)
+        if owner is None:
+            raise NotAuthorized("The account that this job belongs to is closed.", job=str(job.id))
+        return owner
+
+    async def _admit(
+        self,
+        job: Job,
+        printer: Printer,
+        owner: Principal | None,
+        actor: UserId,
+        delegate: Principal | None = None,
+    ) -> Grant:
         self.orders.check_running(job.queue)
         template = readable_template(job)
         ready_at_s = trio.current_time()
         await self._check_printer(job, printer, template)
-        documents = await self.ledger.documents(job.id)
-        question = Question(job, documents, template, printer)
-        decision = Asking(self.site, self.ledger.clock).ask(question, [principal])
+        documents, decided = await self.ledger.evidence(job.id)
+        approved = approved_rules(decided, job, delegate or owner)
+        question = Question(job, documents, template, printer, approved)
+        # A delegate is who stands at the printer and the owner is whose job it is: rules may be about both.
+        people = [owner] if delegate is None else [delegate, owner]
+        decision = Asking(self.site, self.ledger.clock).ask(question, people)
         if decision.verdict == HOLD:
-            words = decision.message or "The rules of this site do not allow it."
-            raise RefusedByPolicy(words, job=str(job.id), rule=decision.rule)
-        return await self._let_go(job, printer, actor, template, decision, ready_at_s=ready_at_s)
+            await self._hold_for_approval(job, decision, actor)
+        return await self._let_go(
+            job, printer, actor, template, decision, delegate=delegate, ready_at_s=ready_at_s
+        )
+
+    async def _hold_for_approval(self, job: Job, decision: Decision, actor: UserId) -> NoReturn:
+        """Have a held job wait for somebody's approval, which only a rule about the release asked for."""
+        words = decision.message or "The rules of this site want this job approved first."
+
+        def want(connection: Connection, moved: Job) -> None:
+            now = self.ledger.clock.now()
+            approvals.want(connection, moved.id, decision.holding, decision.approvers, now)
+
+        try:
+            await self.ledger.move(
+                job.id,
+                JobEvent.NEEDS_APPROVAL,
+                words=words,
+                actor=actor,
+                then=want,
+                check=lambda current: _check_unchanged(current, job),
+            )
+        except IllegalTransition as error:
+            raise NotPossible(_WHY_NOT_HELD[error.state], job=str(job.id)) from None
+        raise NeedsApproval(f"{words} {_WAITS_NOW}", job=str(job.id), rule=decision.rule)
 
     # -- the checks, in order --
 
@@ -230,19 +300,19 @@ class Gate:
         template: Sequence[Attribute],
         decision: Decision,
         *,
+        delegate: Principal | None,
         ready_at_s: float,
     ) -> Grant:
         """Move the job and write the grant, in one transaction."""
         given: list[Grant] = []
 
         def give(connection: Connection, moved: Job) -> None:
+            if delegate is not None:
+                Ties(self.ledger).check(connection, delegate, moved)
             given.append(self.grants.give(connection, moved, actor, printer.name, ready_at_s=ready_at_s))
 
         def unchanged(current: Job) -> None:
-            # Between the first look and now it may have been released, changed hands or come back; or its
-            # owner has changed what the rules were asked about, or was told that it waits.
-            if _looked_at(current) != _looked_at(job):
-                raise NotPossible("The job has just changed; look again.", job=str(job.id))
+            _check_unchanged(current, job)
             self.orders.check_running(job.queue)
 
         changes: dict[str, object] = {}
@@ -250,11 +320,12 @@ class Gate:
             changes["owner_id"] = actor
         if decision.set_attributes:
             changes["template"] = encoded(with_settings(template, decision.set_attributes))
+        by = "" if delegate is None else f" by {delegate.name}, for its owner"
         try:
             await self.ledger.move(
                 job.id,
                 JobEvent.GRANTED,
-                words=f"Released to {called(printer)}.",
+                words=f"Released to {called(printer)}{by}.",
                 actor=actor,
                 then=give,
                 check=unchanged,
@@ -278,13 +349,20 @@ def called(printer: Printer) -> str:
     return f"{printer.name} ({printer.location})" if printer.location else printer.name
 
 
-def _check_permission(principal: Principal, job: Job) -> None:
-    if may(principal, Action.RELEASE, job):
+def _check_permission(principal: Principal, job: Job, also: frozenset[Standing]) -> None:
+    if may(principal, Action.RELEASE, job, also=also):
         return
     if may(principal, Action.READ_JOB, job):
         raise NotAuthorized("Only the owner of a job can release it.", job=str(job.id), user=principal.id)
     # The same words as for a job that does not exist: its id must not become a way to ask.
     raise NotFound("There is no such job.", job=str(job.id), user=principal.id)
+
+
+def _check_unchanged(current: Job, job: Job) -> None:
+    # Between the first look and now it may have been released, changed hands or come back; or its
+    # owner has changed what the rules were asked about, or was told that it waits.
+    if _looked_at(current) != _looked_at(job):
+        raise NotPossible("The job has just changed; look again.", job=str(job.id))
 
 
 def _looked_at(job: Job) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ from spoold.release.attempt import Cause, Control, Trouble
 from spoold.release.conclusion import Conclusions
 from spoold.release.expiry import Expiry
 from spoold.release.forward import Forwarder
-from spoold.release.gate import Gate
+from spoold.release.gate import Confirm, Gate
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
 from spoold.release.recovery import Recovery
@@ -46,6 +46,7 @@ class ReleaseParts:
 
     Args:
         people: the account of an id as it is now, for queues that print on arrival.
+        confirm: somebody with the groups and role of this moment, for every release.
         renderer: draws what printers do not take.
         inspector: counts pages of what is released before it was looked into; None counts nothing.
     """
@@ -56,6 +57,7 @@ class ReleaseParts:
     words: PrivateWords
     printers: PrinterDirectory
     people: Lookup
+    confirm: Confirm
     clock: Clock
     metrics: Metrics
     renderer: Renderer = field(default_factory=Renderer)
@@ -82,7 +84,9 @@ class ReleaseService:
     def __init__(self, parts: ReleaseParts) -> None:
         self.ledger = Ledger(parts.database, parts.store, parts.clock, parts.metrics)
         grants = GrantBook(parts.clock)
-        self.gate = Gate(self.ledger, parts.site, parts.printers, grants, parts.orders)
+        self.gate = Gate(
+            self.ledger, parts.site, parts.printers, grants, parts.confirm, parts.people, parts.orders
+        )
         conclusions = Conclusions(self.ledger)
         renderings = Renderings(self.ledger, parts.printers, parts.renderer, parts.inspector)
         self._forwarder = Forwarder(

@@ -15,6 +15,7 @@ from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from policy.engine import compile_rules
 from policy.rules import RuleSource
+from policy.setting import Setting
 from protocols.ipp.values import Attribute
 from spoold.database import jobs, records
 from spoold.database.engine import Database
@@ -35,6 +36,7 @@ from spoold.printers.base import PrinterAdapter
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.notebook import Notebook
 from spoold.release.desk import Desk
+from spoold.release.gate import Confirm
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
 from spoold.runtime.clock import Clock
@@ -85,11 +87,16 @@ def site_of(queues: Sequence[Queue], printers: Sequence[Printer], rules: Sequenc
         name="print.example.org",
         queues={one.name: one for one in queues},
         printers={one.name: one for one in printers},
-        policy=compile_rules(rules, {}, "UTC"),
+        policy=compile_rules(rules, Setting(), "UTC"),
         mask_names=False,
         max_document_bytes=1 << 30,
         forget_after=timedelta(days=7),
     )
+
+
+async def unchanged(principal: Principal) -> Principal:
+    """What a provider says whose account is as it was."""
+    return principal
 
 
 @dataclass
@@ -106,6 +113,7 @@ class House:
     service: ReleaseService
     desk: Desk
     accounts: dict[UserId, Principal] = field(default_factory=dict)
+    confirm: Confirm = unchanged
 
     def person(self, name: str, *, role: Role = Role.USER, age_s: float = 0) -> Principal:
         """A person known to this house, proven just now."""
@@ -263,6 +271,9 @@ async def open_house(
     async def people(user_id: UserId) -> Principal | None:
         return box[0].accounts.get(user_id)
 
+    async def confirm(principal: Principal) -> Principal:
+        return await box[0].confirm(principal)
+
     first = site_of(named, printers, rules)
     directory = PrinterDirectory(site=current, clock=clock, metrics=metrics, make=make, notebook=notebook)
     service = ReleaseService(
@@ -274,6 +285,7 @@ async def open_house(
             printers=directory,
             renderer=renderer or Renderer(),
             people=people,
+            confirm=confirm,
             clock=clock,
             metrics=metrics,
         )

@@ -17,11 +17,12 @@ from spoold.model.errors import (
     ProofTooOld,
     RefusedByPolicy,
     SpoolError,
+    Unavailable,
 )
 from spoold.model.ids import new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
-from spoold.model.principal import Role
+from spoold.model.principal import Principal, Role
 from spoold.model.printer import Printer
 from spoold.model.queue import Release
 from spoold.model.template import encoded, template_of
@@ -318,3 +319,65 @@ async def test_a_site_that_changes_counts_at_once(tmp_path: Path) -> None:
         only = replace(house.site.queues["secure"], printers=("floor-2",))
         house.change_site(queues={"secure": only})
         assert "floor-2" in await refused(house, job.id, NotPossible)
+
+
+# -- the account as its provider has it at this moment
+
+
+async def test_a_directory_that_cannot_be_asked_releases_nothing(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"))
+
+        async def down(_principal: Principal) -> Principal:
+            raise Unavailable("The directory does not answer. Try again later.")
+
+        house.confirm = down
+        assert "directory" in await refused(house, job.id, Unavailable)
+        assert (await house.job(job)).state is JobState.HELD
+        assert await house.grants(job) == []
+        assert house.memory("lobby").calls == []
+
+
+async def test_who_was_closed_or_renamed_in_the_directory_loses_the_release(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        owned = await house.add_job(house.person("ana"))
+        unclaimed = await house.add_job(None, claimed="ana")
+
+        async def closed(principal: Principal) -> Principal:
+            raise NotAuthorized("Your account is closed. Ask an administrator.", user=principal.id)
+
+        async def renamed(principal: Principal) -> Principal:
+            return replace(principal, name="ana.b")
+
+        house.confirm = closed
+        assert "closed" in await refused(house, owned.id, NotAuthorized)
+        house.confirm = renamed
+        await refused(house, unclaimed.id, NotFound)
+        await house.desk.release(house.person("ana"), owned.id, "lobby")
+
+
+async def test_rules_see_the_groups_of_this_moment(tmp_path: Path) -> None:
+    rule = RuleSource(name="left", when='"left" in user.groups', stage="release", deny="You have left.")
+    async with open_house(tmp_path, rules=(rule,)) as house:
+        job = await house.add_job(house.person("ana"))
+
+        async def left(principal: Principal) -> Principal:
+            return replace(principal, groups=frozenset({"left"}))
+
+        house.confirm = left
+        assert await refused(house, job.id, RefusedByPolicy) == "You have left."
+
+
+async def test_whom_the_job_does_not_concern_the_directory_is_not_asked_about(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        job = await house.add_job(house.person("ana"))
+        asked: list[str] = []
+
+        async def asking(principal: Principal) -> Principal:
+            asked.append(principal.name)
+            return principal
+
+        house.confirm = asking
+        await refused(house, job.id, NotFound, who=house.person("eve"))
+        await refused(house, job.id, ProofTooOld, who=house.person("ana", age_s=PROOF_S + 1))
+        assert asked == []
