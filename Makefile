@@ -14,7 +14,8 @@ demo:            ## Hold and release a page on a virtual printer (KEEP=1 leaves 
 
 test:            ## Run all tests, on real parts
 	@$(PYTHON) .ci/bootstrap.py dev --system
-	@$(VENV)/pytest $(PYTEST)
+	@$(VENV)/pytest $(or $(PYTEST),-n 3 --dist loadfile -m "not alone")
+	@$(if $(PYTEST),,$(VENV)/pytest -m alone)
 
 check:           ## Lint, types, floors, documentation
 	@$(PYTHON) .ci/bootstrap.py dev
@@ -35,6 +36,7 @@ fuzz:            ## One million inputs for each parser
 	@$(VENV)/python -m tests.fuzz.fuzz_lpr --executions 1000000
 	@$(VENV)/python -m tests.fuzz.fuzz_pjl --executions 1000000
 	@$(VENV)/python -m tests.fuzz.fuzz_raster --executions 1000000
+	@$(VENV)/python -m tests.fuzz.fuzz_badge --executions 1000000
 
 power-loss:      ## Cut the power under the store, many times (needs root)
 	@$(PYTHON) .ci/bootstrap.py dev --system

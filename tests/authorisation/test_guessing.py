@@ -12,6 +12,8 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.values import integer, name_
 from tests.authorisation.spooler import Answer, Kind, Spooler, Target, Who
 
+pytestmark = pytest.mark.alone
+
 NUMBERS = {Who.OTHER: 6_000, Who.ANONYMOUS: 4_000}
 IDS = {"GET": 9_000, "POST": 1_000}
 JOBS = 20

@@ -13,22 +13,23 @@ changed digit is another person's number; those are reported as "another's numbe
 between them: it must.
 """
 
-import argparse
 import hashlib
 import hmac
 import random
 import string
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from holdstore.keyring import Keyring
 from protocols.errors import RemoteProtocolError
-from spoold.identity.badge_reading import Alphabet, BadgeFormat, BadgeReader, Check
-from spoold.identity.badges import PinRules, tag_of
+from spoold.identity.badge_reading import BadgeReader
+from spoold.identity.badges import BADGE
+from spoold.keys.tags import Tags
+from spoold.model.badge import Alphabet, BadgeFormat, Check, pin_trouble
+from tests.fuzz.runner import Report, command
 
-KEY = bytes(range(32))
+TAGS = Tags(Keyring.from_bytes(bytes(range(32))).derive)
 PEOPLE = 1_000
 END = "\r"
 
@@ -48,11 +49,10 @@ class House:
     def enrol(self, rng: random.Random) -> None:
         """Give everybody a badge and a PIN of their own choice, as far as the rules let them."""
         self.reader = BadgeReader(self.format)
-        self.owners = {tag_of(KEY, number): person for person, number in enumerate(self.numbers)}
-        rules = PinRules()
+        self.owners = {TAGS.of(BADGE, number): person for person, number in enumerate(self.numbers)}
         while len(self.pins) < len(self.numbers):
             pin = f"{rng.randrange(10**6):06}"
-            if not rules.trouble(pin):
+            if not pin_trouble(pin):
                 self.pins.append(hashlib.sha256(pin.encode()).digest())
 
     def framed(self, person: int) -> str:
@@ -118,7 +118,7 @@ class Damage:
 
     def __init__(self, rng: random.Random) -> None:
         self._random = rng
-        self._ways: tuple[Callable[[str, str], str], ...] = (
+        self._ways = (
             self._truncated,
             self._beheaded,
             self._doubled,
@@ -195,23 +195,6 @@ class Damage:
         return read[:at] + read[at : at + 1] * self._random.choice((2, 3, 64, 512)) + read[at + 1 :]
 
 
-@dataclass
-class Report:
-    """What a run found; `failures` must be empty."""
-
-    executions: int = 0
-    seconds: float = 0.0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        outcomes = ", ".join(f"{name} {count}" for name, count in sorted(self.outcomes.items()))
-        return (
-            f"{self.executions} mutated badge reads in {self.seconds:.1f} s, "
-            f"{len(self.failures)} false accepts; {outcomes}"
-        )
-
-
 def present(house: House, person: int, read: str) -> tuple[str, bool]:
     """Show a read at a station with the PIN of whoever holds the badge; returns what happened.
 
@@ -222,7 +205,7 @@ def present(house: House, person: int, read: str) -> tuple[str, bool]:
         number = house.reader.framed(read)
     except RemoteProtocolError:
         return "refused", False
-    found = house.owners.get(tag_of(KEY, number))
+    found = house.owners.get(TAGS.of(BADGE, number))
     if found is None:
         return "unknown", False
     if number != house.numbers[found]:
@@ -258,18 +241,5 @@ def run(executions: int, seed: int) -> Report:
     return report
 
 
-def main() -> int:
-    """Run from the command line; 1 if anybody was let in who should not be."""
-    parser = argparse.ArgumentParser(description="Mutates reads of badges.")
-    parser.add_argument("--executions", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    report = run(arguments.executions, arguments.seed)
-    for failure in report.failures[:20]:
-        sys.stderr.write(failure + "\n")
-    sys.stdout.write(f"badge: {report}\n")
-    return 1 if report.failures else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("badges", run, sys.argv[1:]))

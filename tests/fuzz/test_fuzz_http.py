@@ -6,6 +6,8 @@ from protocols.http import head, parser
 from protocols.http.body import LengthReader
 from tests.fuzz import fuzz_http
 
+pytestmark = pytest.mark.alone
+
 
 def test_the_parser_survives_a_short_run() -> None:
     report = fuzz_http.run(20_000, seed=20_261_122)

@@ -5,6 +5,8 @@ import pytest
 from protocols.ipp.decoder import decode
 from tests.fuzz.fuzz_ipp import LIMITS, MAX_MS_PER_MIB, corpus, main, run
 
+pytestmark = pytest.mark.alone
+
 EXECUTIONS = 20_000
 
 

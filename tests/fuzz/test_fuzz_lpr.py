@@ -1,6 +1,10 @@
 """A short run of the LPR fuzzer; the long one is started by hand."""
 
+import pytest
+
 from tests.fuzz.fuzz_lpr import run
+
+pytestmark = pytest.mark.alone
 
 
 def test_only_the_protocol_error_escapes() -> None:

@@ -1,6 +1,10 @@
 """A short run of the PJL fuzzer; the long one is started by hand."""
 
+import pytest
+
 from tests.fuzz.fuzz_pjl import run
+
+pytestmark = pytest.mark.alone
 
 
 def test_no_sequence_comes_out_and_only_the_protocol_error_escapes() -> None:

@@ -5,6 +5,8 @@ import pytest
 from protocols.raster import walk
 from tests.fuzz.fuzz_raster import run
 
+pytestmark = pytest.mark.alone
+
 
 def test_only_the_protocol_error_escapes_and_cutting_changes_nothing() -> None:
     report = run(10_000, seed=3)

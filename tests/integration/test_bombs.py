@@ -16,6 +16,8 @@ from tests.integration.daemon import Daemon
 from tests.integration.ipp_asking import printer_name
 from tests.support.ipp_bombs import BOMBS, HEAD, item
 
+pytestmark = pytest.mark.alone
+
 SITE = """
 [printers.sink]
 uri = "folder:{folder}"

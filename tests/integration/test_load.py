@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import trio
 
 from protocols.ipp.encoder import encode
@@ -23,6 +24,8 @@ from protocols.limits import HttpLimits
 from tests.integration.conftest import MakeDaemon
 from tests.integration.daemon import CANARY_DOCUMENT, ROOT, Daemon
 from tests.integration.ipp_asking import answer_of, ask, message, print_job
+
+pytestmark = pytest.mark.alone
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

@@ -17,6 +17,8 @@ from protocols.http.server import HttpServer, Request, Response
 from protocols.limits import HttpLimits
 from tests.support.http_peer import GET, Served, echo, post, serving
 
+pytestmark = pytest.mark.alone
+
 
 async def settle(served: Served, open_connections: int) -> None:
     """Wait until the server has noticed who came and went."""

@@ -76,7 +76,7 @@ def test_a_dead_notify_socket_is_logged_and_survived(tmp_path: Path) -> None:
     ("usec", "pid", "expected"),
     [
         ("30000000", "", 30.0),
-        ("30000000", str(os.getpid()), 30.0),
+        pytest.param("30000000", str(os.getpid()), 30.0, id="this-process"),
         ("30000000", "1", None),
         ("0", "", None),
         ("soon", "", None),
