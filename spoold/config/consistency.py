@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from policy.suggestion import closest
-from spoold.config import lpr_findings, policy_findings, sign_in_findings
+from spoold.config import lpr_findings, policy_findings, sign_in_findings, station_findings
 from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import ListenAddress, parse_listen_address
 
@@ -34,6 +34,7 @@ def findings(raw: Raw) -> Iterator[Finding]:
     yield from _printers(raw)
     yield from _queues(raw)
     yield from policy_findings.findings(raw)
+    yield from station_findings.findings(raw)
     yield from sign_in_findings.findings(raw)
 
 

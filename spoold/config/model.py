@@ -24,6 +24,7 @@ from spoold.config.lpr import Lpr
 from spoold.config.oidc import Oidc
 from spoold.config.print_values import CapabilitySettings, Side
 from spoold.config.section import Section, listed
+from spoold.config.stations import Badges, StationSettings
 from spoold.config.values import (
     AbsolutePath,
     Address,
@@ -153,6 +154,8 @@ class QueueSettings(Section):
     """What the queue says it can do, in place of what its printers say."""
     pins: Literal["accepted", "off"] | None = None
     """PINs from the print dialog; when absent, accepted where clients sign in to print."""
+    badges: StrictBool = True
+    """false: a badge and PIN is not enough at stations to release its jobs; people sign in there."""
     report_held_as: Literal["pending-held", "completed"] = "pending-held"
     """What clients are told of a held job; "completed" for those that cannot take the other."""
 
@@ -264,6 +267,8 @@ class Config(Section):
     hold: Hold = Hold()
     printers: Mapping[Name, Printer] = {}
     queues: Mapping[Name, QueueSettings] = {}
+    badges: Badges | None = None
+    stations: Mapping[Name, StationSettings] = {}
     identity: Identity = Identity()
     rules: tuple[Rule, ...] = ()
     schedules: Mapping[Name, tuple[str, ...]] = {}
@@ -286,6 +291,7 @@ class Config(Section):
             capabilities=CapabilityOverrides(**dict(settings.capabilities or ())),
             advertise=settings.advertise,
             pins=settings.takes_pins,
+            badges=settings.badges,
             shows_held_as_completed=settings.report_held_as == "completed",
         )
 

@@ -52,6 +52,7 @@ class Queue:
         advertise: whether the local network is told of it.
         pins: whether a job may bring a PIN that releases it ("job-password", PWG 5100.11).
         shows_held_as_completed: clients are told that a held job is completed.
+        badges: whether a badge and PIN is enough at a station to release its jobs.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Queue:
     advertise: bool = True
     pins: bool = False
     shows_held_as_completed: bool = False
+    badges: bool = True

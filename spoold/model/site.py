@@ -1,13 +1,15 @@
 """Site: everything the configuration says that may change while the daemon runs, as one frozen object."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from policy.engine import PolicyEngine
+from spoold.model.badge import BadgeRules
 from spoold.model.lpr import LprNetwork
 from spoold.model.printer import Printer
 from spoold.model.queue import Queue
+from spoold.model.station import Station
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Site:
         policy: the compiled rules.
         mask_names: server-wide masking; true overrules every queue.
         max_document_bytes: plaintext bound of one document.
+        badges: how badge numbers look; None where badges are not used.
+        stations: screens beside printers, by name.
         lpr_networks: what is known of LPR senders by their address; the first that fits counts.
     """
 
@@ -31,6 +35,8 @@ class Site:
     max_document_bytes: int
     forget_after: timedelta
     lpr_networks: tuple[LprNetwork, ...] = ()
+    badges: BadgeRules | None = None
+    stations: Mapping[str, Station] = field(default_factory=dict)
 
     def masks(self, queue: str) -> bool:
         """Tell whether titles of jobs in this queue are hidden; a queue that is gone hides them."""

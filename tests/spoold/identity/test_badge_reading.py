@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.errors import RemoteProtocolError
-from spoold.identity.badge_reading import Alphabet, BadgeFormat, BadgeReader, Check, trouble_of
+from spoold.identity.badge_reading import BadgeReader
+from spoold.model.badge import Alphabet, BadgeFormat, Check
 
 TEN = BadgeFormat(frozenset({10}))
 LUHN = BadgeFormat(frozenset({8}), check=Check.LUHN)
@@ -109,30 +110,3 @@ def test_nothing_else_ever_escapes(read: str) -> None:
         except RemoteProtocolError:
             continue
         assert len(number) in known.lengths
-
-
-@pytest.mark.parametrize(
-    ("format_", "words"),
-    [
-        (BadgeFormat(frozenset()), "4 to 32"),
-        (BadgeFormat(frozenset({3})), "4 to 32"),
-        (BadgeFormat(frozenset({33})), "4 to 32"),
-        (BadgeFormat(frozenset({8, 16})), "16 characters and pass for one"),
-        (BadgeFormat(frozenset({6, 8, 14})), "14 characters"),
-        (BadgeFormat(frozenset({8, 18}), prefix=";", suffix="?"), "18 characters"),
-        (BadgeFormat(frozenset({8}), Alphabet.HEX_UPPER, Check.LUHN), "about digits"),
-        (BadgeFormat(frozenset({8}), check=Check.XOR), "about hex"),
-        (BadgeFormat(frozenset({9}), Alphabet.HEX_LOWER, Check.XOR), "whole bytes"),
-        (BadgeFormat(frozenset({8}), facility="4A"), "facility has a character"),
-        (BadgeFormat(frozenset({4}), facility="4000"), "as long as a whole"),
-        (BadgeFormat(frozenset({8}), prefix="1"), "signs such as"),
-        (BadgeFormat(frozenset({8}), prefix=";%+", suffix="??"), "signs such as"),
-        (TEN, ""),
-        (LUHN, ""),
-        (XOR, ""),
-        (STRIPE, ""),
-    ],
-)
-def test_formats_that_cannot_tell_are_reported(format_: BadgeFormat, words: str) -> None:
-    found = trouble_of(format_)
-    assert words in found if words else not found
