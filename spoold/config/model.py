@@ -156,6 +156,8 @@ class QueueSettings(Section):
     """PINs from the print dialog; when absent, accepted where clients sign in to print."""
     badges: StrictBool = True
     """false: a badge and PIN is not enough at stations to release its jobs; people sign in there."""
+    show_names_to_approvers: StrictBool = False
+    """true: whoever is to approve a job sees what its document is called."""
     report_held_as: Literal["pending-held", "completed"] = "pending-held"
     """What clients are told of a held job; "completed" for those that cannot take the other."""
 
@@ -293,6 +295,7 @@ class Config(Section):
             pins=settings.takes_pins,
             badges=settings.badges,
             shows_held_as_completed=settings.report_held_as == "completed",
+            show_names_to_approvers=settings.show_names_to_approvers,
         )
 
     def lpr_refusal(self, *, activated: bool) -> str | None:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from spoold.database.schema import approval_codes, approvals
+from spoold.database.schema import approval_codes, approvals, jobs
 from spoold.database.times import from_us, to_us
 from spoold.model.approval import Approval, Verdict
 from spoold.model.ids import JobId, UserId
+from spoold.model.jobstate import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,13 @@ def approvals_of(connection: Connection, job_id: JobId) -> list[Approval]:
 
 
 def open_approvals(connection: Connection) -> list[Approval]:
-    """Return everything that nobody has decided, the oldest first; also of jobs that have ended meanwhile."""
-    statement = select(approvals).where(approvals.c.verdict.is_(None)).order_by(approvals.c.wanted_us)
+    """Return everything that somebody is to decide now, the oldest first."""
+    statement = (
+        select(approvals)
+        .join(jobs, jobs.c.id == approvals.c.job_id)
+        .where(approvals.c.verdict.is_(None), jobs.c.state == JobState.WAITING_APPROVAL.value)
+        .order_by(approvals.c.wanted_us, approvals.c.id)
+    )
     return [_approval_of(row) for row in connection.execute(statement)]
 
 

@@ -52,6 +52,7 @@ class Queue:
         advertise: whether the local network is told of it.
         pins: whether a job may bring a PIN that releases it ("job-password", PWG 5100.11).
         shows_held_as_completed: clients are told that a held job is completed.
+        show_names_to_approvers: whoever is to approve a job sees what its document is called.
         badges: whether a badge and PIN is enough at a station to release its jobs.
     """
 
@@ -67,4 +68,5 @@ class Queue:
     advertise: bool = True
     pins: bool = False
     shows_held_as_completed: bool = False
+    show_names_to_approvers: bool = False
     badges: bool = True

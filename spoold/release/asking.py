@@ -26,14 +26,14 @@ class Question:
 
     Args:
         template: the job's Job Template attributes, decoded.
-        approved: somebody who may has approved the job.
+        approved: the rules for which somebody who may has approved the job.
     """
 
     job: Job
     documents: Sequence[Document]
     template: Sequence[Attribute]
     printer: Printer
-    approved: bool = False
+    approved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

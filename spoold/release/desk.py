@@ -8,16 +8,17 @@ import trio
 from spoold.database import jobs
 from spoold.database.records import JobEventRow
 from spoold.keys.words import PrivateWords
-from spoold.model.access import Action, may
+from spoold.model.access import Action, Standing, may
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.job import Job
-from spoold.model.jobstate import AT_PRINTER, FINAL, IllegalTransition, JobEvent, JobState
+from spoold.model.jobstate import AT_PRINTER, FINAL, LIVE, IllegalTransition, JobEvent, JobState
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseService
+from spoold.release.ties import NO_TIE, Ties
 from spoold.release.views import JobView, PrinterView, job_view
 
 # More jobs than a person can read; finished ones are forgotten after `site.forget_after`.
@@ -39,7 +40,10 @@ class Desk:
     async def jobs(
         self, principal: Principal, *, states: Collection[JobState] | None = None
     ) -> list[JobView]:
-        """Return the person's own jobs, oldest first; for operators and administrators everybody's."""
+        """Return the person's own jobs, oldest first, and those the person may release for others.
+
+        For operators and administrators everybody's.
+        """
         everybody = may(principal, Action.READ_JOB)
         found = await self.service.ledger.database.read(
             lambda connection: jobs.list_jobs(
@@ -51,7 +55,8 @@ class Desk:
                 limit=MAX_LISTED,
             )
         )
-        return [self._view(job, principal) for job in reversed(found) if may(principal, Action.READ_JOB, job)]
+        own = [self._view(job, principal) for job in reversed(found) if may(principal, Action.READ_JOB, job)]
+        return _merged(own, await self._entrusted(principal, states))
 
     async def job(self, principal: Principal | None, job_id: JobId) -> JobView:
         """Return one job.
@@ -59,7 +64,8 @@ class Desk:
         Raises:
             NotFound: there is none, or not for this person.
         """
-        return self._view(await self._readable(principal, job_id), principal)
+        job, also = await self._readable(principal, job_id)
+        return self._view(job, principal, also)
 
     async def release(self, principal: Principal, job_id: JobId, printer: str | None) -> JobView:
         """Let a job go; returns as soon as it is on its way.
@@ -97,8 +103,8 @@ class Desk:
             NotAuthorized: it may be seen but not canceled.
             NotPossible: it has ended already.
         """
-        job = await self._readable(principal, job_id)
-        if not may(principal, Action.CANCEL, job):
+        job, also = await self._readable(principal, job_id)
+        if not may(principal, Action.CANCEL, job, also=also):
             raise NotAuthorized("Only the owner of a job can cancel it.", job=str(job_id))
         words = "Canceled by its owner." if job.owned_by(principal) else "Canceled by an operator."
         for _ in range(_CANCEL_TRIES):
@@ -125,8 +131,8 @@ class Desk:
             NotFound, NotAuthorized: as `cancel`.
             NotPossible: it has gone on meanwhile.
         """
-        job = await self._readable(principal, job_id)
-        if not may(principal, Action.HOLD, job):
+        job, also = await self._readable(principal, job_id)
+        if not may(principal, Action.HOLD, job, also=also):
             raise NotAuthorized("Only the owner of a job can hold it.", job=str(job_id))
         ledger, words = self.service.ledger, "Held by its owner; waiting to be released."
         if not await ledger.change(job_id, [JobState.HELD], on_arrival=False, reason=words):
@@ -141,8 +147,8 @@ class Desk:
             NotFound, NotAuthorized: as `cancel`.
             NotPossible: the job is not in doubt.
         """
-        job = await self._readable(principal, job_id)
-        if not may(principal, Action.HOLD, job):
+        job, also = await self._readable(principal, job_id)
+        if not may(principal, Action.HOLD, job, also=also):
             raise NotAuthorized("Only the owner of a job can take it back.", job=str(job_id))
         try:
             moved = await self.service.ledger.move(
@@ -179,12 +185,28 @@ class Desk:
         await self._readable(principal, job_id)
         return await self.service.ledger.timeline(job_id)
 
-    async def _readable(self, principal: Principal | None, job_id: JobId) -> Job:
+    async def _readable(self, principal: Principal | None, job_id: JobId) -> tuple[Job, frozenset[Standing]]:
+        """Return a job and what the person is to it besides its owner."""
         job = await self.service.ledger.job(job_id)
-        if not may(principal, Action.READ_JOB, job):
+        also = await Ties(self.service.ledger).of(principal, job)
+        if not may(principal, Action.READ_JOB, job, also=also):
             raise NotFound("There is no such job.", job=str(job_id))
-        return job
+        return job, also
 
-    def _view(self, job: Job, viewer: Principal | None) -> JobView:
+    async def _entrusted(self, principal: Principal, states: Collection[JobState] | None) -> list[JobView]:
+        """Return the live jobs that others let this person release."""
+        found = await Ties(self.service.ledger).entrusted(principal, MAX_LISTED)
+        wanted = LIVE if states is None else LIVE & frozenset(states)
+        return [self._view(job, principal, also) for job, also in found if job.state in wanted]
+
+    def _view(self, job: Job, viewer: Principal | None, also: frozenset[Standing] = NO_TIE) -> JobView:
         now = self.service.ledger.clock.now()
-        return job_view(job, viewer, site=self.site(), words=self.words, now=now)
+        return job_view(job, viewer, site=self.site(), words=self.words, now=now, also=also)
+
+
+def _merged(own: list[JobView], entrusted: list[JobView]) -> list[JobView]:
+    """Return both in order of arrival, each job once: as somebody who may release it."""
+    if not entrusted:
+        return own
+    views = {view.job.id: view for view in (*own, *entrusted)}
+    return sorted(views.values(), key=lambda view: view.job.number)

@@ -24,7 +24,7 @@ from spoold.model.errors import (
 from spoold.model.ids import JobId, UserId, new_token
 from spoold.model.job import Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
-from spoold.model.principal import JobProof, Principal
+from spoold.model.principal import JobProof, Method, Principal
 from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
@@ -125,6 +125,7 @@ class Gate:
         # The role or the name may have changed with it.
         _check_permission(principal, job, also)
         chosen = self._printer_for(job, printer)
+        self._check_station(principal, job, chosen)
         if job.owned_by(principal):
             grant = await self._admit(job, chosen, principal, principal.id)
         else:
@@ -231,6 +232,18 @@ class Gate:
                 "You signed in a while ago. Enter your password again to release the job.",
                 user=user,
                 age_s=round(age_s),
+            )
+
+    def _check_station(self, principal: Principal, job: Job, printer: Printer) -> None:
+        """Refuse what a proof at a release station is not good for: other printers, and queues without badges."""
+        if principal.station is not None:
+            station = self.site().stations.get(principal.station)
+            if station is None or station.printer != printer.name:
+                raise NotPossible("This station releases at its own printer only.", job=str(job.id))
+        if principal.method is Method.BADGE and not self._queue_of(job).badges:
+            raise NotAuthorized(
+                "A badge is not enough for this job. Sign in with your password to release it.",
+                job=str(job.id),
             )
 
     def _queue_of(self, job: Job) -> Queue:

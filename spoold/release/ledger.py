@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from holdstore.errors import HoldStoreError
 from holdstore.store import HoldStore
-from spoold.database import jobs, records
+from spoold.database import approvals, jobs, records
 from spoold.database.engine import Database
+from spoold.model.approval import Approval
 from spoold.model.errors import NotFound
 from spoold.model.ids import JobId, UserId
 from spoold.model.job import Document, Job
@@ -47,6 +48,16 @@ class Ledger:
     async def documents(self, job_id: JobId) -> list[Document]:
         """Return the documents of a job in printing order."""
         return await self.database.read(lambda connection: jobs.documents_of(connection, job_id), short=True)
+
+    async def evidence(self, job_id: JobId) -> tuple[list[Document], list[Approval]]:
+        """Return the documents of a job and what was decided about it."""
+        return await self.database.read(
+            lambda connection: (
+                jobs.documents_of(connection, job_id),
+                approvals.approvals_of(connection, job_id),
+            ),
+            short=True,
+        )
 
     async def jobs(self, states: Iterable[JobState]) -> list[Job]:
         """Return the jobs in these states."""

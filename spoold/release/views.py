@@ -7,7 +7,7 @@ import structlog
 
 from policy.masking import document_title_for, masked_name
 from spoold.keys.words import PrivateWords
-from spoold.model.access import Action, may
+from spoold.model.access import Action, Standing, may
 from spoold.model.errors import Unavailable
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL
@@ -28,6 +28,7 @@ class JobView:
         seconds_left: until the job expires; 0 once it has ended.
         printers: names of the printers where it may be released.
         own: whether the viewer owns the job.
+        also: what the viewer is to it besides: a delegate, an approver.
     """
 
     job: Job
@@ -35,6 +36,7 @@ class JobView:
     seconds_left: int
     printers: tuple[str, ...]
     own: bool
+    also: frozenset[Standing] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +49,33 @@ class PrinterView:
 
 
 def job_view(
-    job: Job, viewer: Principal | None, *, site: Site, words: PrivateWords, now: datetime
+    job: Job,
+    viewer: Principal | None,
+    *,
+    site: Site,
+    words: PrivateWords,
+    now: datetime,
+    also: frozenset[Standing] = frozenset(),
 ) -> JobView:
-    """Return what the viewer may see of a job that it may read."""
+    """Return what the viewer may see of a job that it may read.
+
+    Args:
+        also: what the viewer is to the job besides, as `spoold.model.access.may` takes it.
+    """
     queue = site.queues.get(job.queue)
     left_s = 0 if job.state in FINAL else int((job.expires_at - now).total_seconds())
     return JobView(
         job=job,
-        title=_title(job, viewer, words),
+        title=_title(job, viewer, words, also),
         seconds_left=max(0, left_s),
         printers=() if queue is None else tuple(name for name in queue.printers if name in site.printers),
         own=viewer is not None and job.owned_by(viewer),
+        also=also,
     )
 
 
-def _title(job: Job, viewer: Principal | None, words: PrivateWords) -> str:
-    if not may(viewer, Action.READ_TITLE, job):
+def _title(job: Job, viewer: Principal | None, words: PrivateWords, also: frozenset[Standing]) -> str:
+    if not may(viewer, Action.READ_TITLE, job, also=also):
         return masked_name(job.number)
     try:
         title = words.title(job)
