@@ -29,6 +29,7 @@ class IppRequest:
         job: the job asked for, where the operation has one and the person may know of it.
         job_number: the "job-id" asked for, whether there is such a job or not.
         authority: "host" or "host:port" as the client calls us, for URIs in answers.
+        reply: the token that proves us to a client that showed a Kerberos ticket; empty without one.
     """
 
     http: Request
@@ -39,6 +40,7 @@ class IppRequest:
     authority: str
     job: Job | None = None
     job_number: int | None = None
+    reply: bytes = field(default=b"", repr=False)
 
     @property
     def operation(self) -> Group:

@@ -5,7 +5,7 @@ import functools
 import structlog
 
 from protocols.errors import RemoteProtocolError
-from protocols.http.challenge import basic_challenge, parse_basic
+from protocols.http.challenge import basic_challenge, negotiate_challenge, parse_basic, scheme_of
 from protocols.http.message import Request, Response
 from protocols.ipp.decoder import Decoder
 from protocols.ipp.encoder import encode
@@ -22,6 +22,8 @@ from spoold.doors.ipp.holding import pin_of
 from spoold.doors.ipp.pins import comes_with_pin
 from spoold.doors.ipp.repeats import Moment, Repeats
 from spoold.doors.ipp.targets import Target, target_of
+from spoold.doors.ipp.tickets import by_ticket, with_reply
+from spoold.identity.kerberos import Endpoint
 from spoold.model.access import Action
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooManyAttempts
 from spoold.model.job import Job
@@ -84,7 +86,7 @@ class IppDispatcher:
             return self._challenge(request, decoder.message, error)
         except SpoolError as error:
             return _ipp(self._refusal(decoder.message, error))
-        return await self._run(ipp)
+        return with_reply(await self._run(ipp), ipp.reply)
 
     async def _bind(self, request: Request, message: Message, remainder: bytes) -> IppRequest:
         """Find out who asks and what about; everything but the operation itself."""
@@ -93,7 +95,7 @@ class IppDispatcher:
         queue = self._door.site().queues.get(target.queue)
         if queue is None:
             raise NotFound(f"There is no queue {target.queue!r} here.")
-        principal = await self._authenticate(request, fresh=declaration.fresh)
+        principal, reply = await self._authenticate(request, fresh=declaration.fresh)
         return IppRequest(
             http=request,
             message=message,
@@ -103,6 +105,7 @@ class IppDispatcher:
             authority=_authority(request),
             job=await self._job(declaration, target, principal, message),
             job_number=target.job_number,
+            reply=reply,
         )
 
     async def _job(
@@ -161,8 +164,8 @@ class IppDispatcher:
             return None
         return self._repeats.moment(self._door.site(), ipp.queue)
 
-    async def _authenticate(self, request: Request, *, fresh: bool) -> Principal | None:
-        """Return who the request proves; None when it proves nobody.
+    async def _authenticate(self, request: Request, *, fresh: bool) -> tuple[Principal | None, bytes]:
+        """Return who the request proves, None when it proves nobody, and the token that proves us in turn.
 
         Raises:
             NotAuthenticated: there are credentials, but they are wrong.
@@ -170,16 +173,23 @@ class IppDispatcher:
         """
         header = request.headers.get("authorization")
         if header is None:
-            return None
+            return None, b""
         if not _is_private(request):
             raise NotAuthorized(OPEN_LINE)
+        if self._takes_tickets and scheme_of(header) == "negotiate":
+            return await by_ticket(self._door, request, header)
         try:
             credentials = parse_basic(header)
         except RemoteProtocolError as error:
             raise NotAuthenticated(f"Sign in with user name and password: {error}.") from error
-        return await self._door.identity.authenticate(
+        principal = await self._door.identity.authenticate(
             credentials.user, credentials.password, peer=request.peer_host, fresh=fresh
         )
+        return principal, b""
+
+    @property
+    def _takes_tickets(self) -> bool:
+        return self._door.kerberos is not None and self._door.kerberos.offered_at(Endpoint.IPP)
 
     def _challenge(self, request: Request, message: Message | None, error: SpoolError) -> Response:
         if not _is_private(request):
@@ -190,7 +200,9 @@ class IppDispatcher:
         self._door.metrics.refused(error)
         log.info("ipp-challenge", kind=error.kind, **error.fields)
         headers = [
+            # Basic first: CUPS clients stick to the first scheme they see.
             basic_challenge(REALM),
+            *([negotiate_challenge()] if self._takes_tickets else ()),
             ("Content-Type", "text/plain; charset=utf-8"),
         ]
         return Response(401, headers, f"{error.public}\n".encode())

@@ -11,6 +11,7 @@ from spoold.doors.ipp.kept_lists import KeptLists
 from spoold.doors.ipp.notifications import Subscriptions
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.identity.authenticator import Identity
+from spoold.identity.kerberos import Kerberos
 from spoold.intake.pipeline import Intake
 from spoold.keys.words import PrivateWords
 from spoold.model.access import Action, may
@@ -44,6 +45,7 @@ class Door:
     orders: QueueOrders = field(default_factory=QueueOrders)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     kept_lists: KeptLists = field(default_factory=KeptLists)
+    kerberos: Kerberos | None = None
 
 
 def require(request: IppRequest, action: Action) -> None:
