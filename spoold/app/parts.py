@@ -25,9 +25,11 @@ from spoold.documents.rendering import Renderer
 from spoold.doors.ipp.capabilities import FORMATS
 from spoold.identity.accounts import Accounts
 from spoold.identity.authenticator import Identity
+from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import PIN_COST, PinKeeper
+from spoold.identity.tokens import Tokens
 from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
 from spoold.intake.open_jobs import OpenJobs
@@ -92,6 +94,8 @@ class Parts:
     open_jobs: OpenJobs
     desk: Desk
     orders: QueueOrders
+    guesses: Guesses
+    tokens: Tokens
     started_at: datetime
     listening: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Callable[[str], None]] = field(default_factory=list)
@@ -139,6 +143,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
     identity = _identity(base)
+    guesses = Guesses(database, clock, identity.throttle)
     release = _release(base, identity, printers, renderer, inspector)
     admission = Admission(
         limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes, orders=orders
@@ -175,6 +180,8 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         ),
         desk=Desk(release, site, base.words, printers, _pins(base, identity, release)),
         orders=orders,
+        guesses=guesses,
+        tokens=Tokens(database, clock, guesses),
         started_at=clock.now(),
         failures=failures,
     )

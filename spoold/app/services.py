@@ -170,6 +170,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         health=parts.health,
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
+        tokens=parts.tokens,
     )
     stop = trio.Event()
 
@@ -196,6 +197,7 @@ def _control(parts: Parts) -> Service:
         verify_audit=verify_audit,
         check_store=functools.partial(check_store, parts),
         status=parts.status,
+        tokens=parts.tokens,
     )
     return Service("control", ControlServer(control, parts.state.control_socket).serve)
 

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "demo": ("spoold.cli.demo", "demo", "Hold and release a page on a virtual printer."),
         "key": ("spoold.cli.key_cmd", "key", "Make store keys."),
         "user": ("spoold.cli.people_cmd", "user", "Add, list, close and open accounts."),
+        "token": ("spoold.cli.token_cmd", "token", "Make, list and revoke tokens for programs."),
         "jobs": ("spoold.cli.jobs_cmd", "jobs", "List jobs."),
         "job": ("spoold.cli.jobs_cmd", "job", "Show one job with its time line."),
         "release": ("spoold.cli.jobs_cmd", "release", "Release your job at a printer."),

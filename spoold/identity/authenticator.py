@@ -73,6 +73,11 @@ class Identity(Admission):
         self._cache = cache or ProofCache(clock)
         self._refused = RefusedProofs(clock)
 
+    @property
+    def throttle(self) -> Throttle:
+        """What counts failures: wrong answers to other secrets count for the same places."""
+        return self._throttle
+
     # -- proving
 
     async def authenticate(self, name: str, password: str, *, peer: str, fresh: bool) -> Principal:

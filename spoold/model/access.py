@@ -53,6 +53,8 @@ class Action(enum.StrEnum):
     DELEGATE = "delegate"
     CHANGE_USERS = "change-users"
     READ_ACCOUNT = "read-account"
+    CHANGE_TOKENS = "change-tokens"
+    CHANGE_FACTORS = "change-factors"
     VERIFY_AUDIT = "verify-audit"
     CHECK_STORE = "check-store"
     SIGN_IN = "sign-in"
@@ -109,6 +111,9 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.CHANGE_USERS: _ADMINISTRATOR,
         # What a person has set up alone, and may change alone: everybody, about themselves.
         Action.READ_ACCOUNT: _KNOWN,
+        # What programs of theirs may do, and what else they prove themselves with: about themselves, too.
+        Action.CHANGE_TOKENS: _KNOWN,
+        Action.CHANGE_FACTORS: _KNOWN,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
         Action.CHECK_STORE: _ADMINISTRATOR,
         Action.SIGN_IN: _ALL,

@@ -140,6 +140,10 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("POST", "/jobs/{job_id}/take-back"): WebCase(frozenset({409}), form=_no_fields),
     ("GET", "/printers"): WebCase(),
     ("GET", "/me"): WebCase(),
+    ("GET", "/me/tokens"): WebCase(),
+    # What is asked for is not one: what a right one does is in tests/spoold/doors/web/test_tokens.py.
+    ("POST", "/me/tokens"): WebCase(frozenset({409}), form=_no_fields),
+    ("POST", "/me/tokens/revoke"): WebCase(frozenset({404}), form=_no_fields),
     ("GET", "/api/v1/jobs"): WebCase(shows=True),
     ("GET", "/api/v1/jobs/{job_id}"): WebCase(shows=True),
     ("POST", "/api/v1/jobs/{job_id}/release"): WebCase(
@@ -163,6 +167,7 @@ class ControlCase:
         job: whether it is about one job.
         refused_in_state: whoever may do it hears that the job is in no state for it.
         accounts: rows of accounts that change.
+        records: what is put on record besides.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -171,8 +176,10 @@ class ControlCase:
     becomes: JobState | None = None
     shows: bool = False
     accounts: int = 0
+    records: int = 0
 
 
+_TOKEN = {"label": "Program", "scopes": ["metrics:read"], "networks": ["127.0.0.1"], "life_s": 3600}
 CONTROL: Mapping[str, ControlCase] = {
     "jobs": ControlCase(shows=True),
     "job": ControlCase(job=True, shows=True),
@@ -187,6 +194,9 @@ CONTROL: Mapping[str, ControlCase] = {
     "user-disable": ControlCase({"name": "spare"}, accounts=2),
     "user-enable": ControlCase({"name": "spare"}, accounts=2),
     "user-list": ControlCase(),
+    "token-add": ControlCase(_TOKEN, records=1),
+    "token-list": ControlCase(),
+    "token-revoke": ControlCase(records=1),
     "audit-verify": ControlCase(),
     "store-check": ControlCase({"read_fraction": 1.0}),
     "status": ControlCase(),

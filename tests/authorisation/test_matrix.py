@@ -276,6 +276,8 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
         }
         if case.job:
             arguments["job"] = target.id
+        if name == "token-revoke":
+            arguments["token"] = made_token(spooler)
         user = None if who is None else spooler.people[who].name
         with spooler.watched() as changes:
             answer = spooler.control(name, arguments, user)
@@ -294,6 +296,9 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
         if case.accounts:
             assert changes.accounts == case.accounts
             assert not changes.jobs
+        elif case.records:
+            assert len(changes.audit) == case.records
+            assert not (changes.jobs or changes.accounts or changes.paper)
         else:
             check_changes(spooler, changes, target, case.becomes)
         if name == "jobs":
@@ -310,6 +315,12 @@ def control_expected(spooler: Spooler, name: str, who: Who, target: Target) -> b
     if not CONTROL[name].job:
         return spooler.expects(who, action, None)
     return spooler.expects(who, Action.READ_JOB, target) and spooler.expects(who, action, target)
+
+
+def made_token(spooler: Spooler) -> str:
+    """Return the id of a token that is good."""
+    made = spooler.daemon.command("token-add", **CONTROL["token-add"].arguments)
+    return str(made["id"])
 
 
 def prepare_spare_account(spooler: Spooler, *, closed: bool) -> None:

@@ -13,10 +13,12 @@ from spoold.database import records
 from spoold.database.engine import Database
 from spoold.database.migrations import migrate
 from spoold.identity.authenticator import Identity
+from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.provider import Authenticator
 from spoold.identity.throttle import Throttle
+from spoold.identity.tokens import Tokens
 from spoold.runtime.metrics import Metrics
 from tests.support.clock import FakeClock
 
@@ -59,6 +61,8 @@ class IdentityKit:
     users: LocalUsers
     throttle: Throttle
     identity: Identity
+    guesses: Guesses
+    tokens: Tokens
 
     async def audit(self) -> list[dict[str, Any]]:
         """Return all audit entries."""
@@ -86,4 +90,6 @@ def make_identity(
     identity = Identity(
         database=database, clock=used_clock, metrics=metrics, users=users, order=order, throttle=throttle
     )
-    return IdentityKit(database, used_clock, metrics, hasher, users, throttle, identity)
+    guesses = Guesses(database, used_clock, throttle)
+    tokens = Tokens(database, used_clock, guesses)
+    return IdentityKit(database, used_clock, metrics, hasher, users, throttle, identity, guesses, tokens)

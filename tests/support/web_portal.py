@@ -125,6 +125,7 @@ async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] 
         metrics=kit.metrics,
         health=health,
         allowed_hosts=allowed_hosts,
+        tokens=kit.tokens,
     )
     portal = PortalKit(kit, desk, health, app)
     for name, role in PEOPLE.items():

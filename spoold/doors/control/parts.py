@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spoold.identity.authenticator import Identity
+from spoold.identity.tokens import Tokens
 from spoold.model.access import Action
 from spoold.model.principal import Principal
 from spoold.records.verify import ChainReport
@@ -29,6 +30,7 @@ class ControlParts:
     verify_audit: Callable[[], Awaitable[ChainReport]]
     check_store: Callable[[float], Awaitable[dict[str, Any]]]
     status: Callable[[], dict[str, Any]]
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import jobs, people, spooler
+from spoold.doors.control import jobs, people, spooler, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
-    {command.name: command for area in (jobs.COMMANDS, people.COMMANDS, spooler.COMMANDS) for command in area}
+    {
+        command.name: command
+        for area in (jobs.COMMANDS, people.COMMANDS, tokens.COMMANDS, spooler.COMMANDS)
+        for command in area
+    }
 )
 # Decided here; what concerns a job is decided by the desk, which knows whose job it is.
 ABOUT_SPOOLER = frozenset(

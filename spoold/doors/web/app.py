@@ -26,6 +26,7 @@ from spoold.doors.web.rendering import Renderer
 from spoold.doors.web.routes import build_routes
 from spoold.doors.web.security import Security
 from spoold.identity.authenticator import Identity
+from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
 from spoold.runtime.clock import Clock
 from spoold.runtime.health import Health
@@ -53,6 +54,7 @@ def build_web_app(
     allowed_hosts: Callable[[str], bool] | None = None,
     metrics_allowed: Callable[[str], bool] = is_loopback,
     trusted_certificate: Callable[[], bool] = lambda: False,
+    tokens: Tokens | None = None,
 ) -> Starlette:
     """Return the application.
 
@@ -75,6 +77,7 @@ def build_web_app(
         health=health,
         renderer=Renderer(),
         metrics_allowed=metrics_allowed,
+        tokens=tokens,
     )
     security = Middleware(
         Security,

@@ -21,11 +21,21 @@ from protocols.http.challenge import parse_basic
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import problem_of, retry_header
 from spoold.doors.web.security import cross_site_reason
+from spoold.doors.web.tickets import (
+    principal_by_ticket,
+    shows_ticket,
+    takes_tickets,
+    with_offer,
+    with_reply,
+)
+from spoold.identity.kerberos import Endpoint
 from spoold.identity.sessions import csrf_matches
+from spoold.identity.tokens import Call, is_token
 from spoold.model.access import Action, may
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooLarge
 from spoold.model.ids import JobId
 from spoold.model.principal import Principal
+from spoold.model.scopes import Scope
 from spoold.release.views import JobView
 
 Handler = Callable[[Request, Portal, Visitor], Awaitable[Response]]
@@ -74,6 +84,7 @@ class RouteDeclaration:
             and by the desk for every job it shows or moves.
         fresh: API credentials are verified anew, whatever was proven minutes ago.
         by_pin: who answers a request without credentials, whose only proof is the PIN in its body.
+        scope: what a program's token needs here; None where no token is good.
     """
 
     method: str
@@ -84,6 +95,7 @@ class RouteDeclaration:
     about_job: bool = False
     fresh: bool = False
     by_pin: Handler | None = None
+    scope: Scope | None = None
 
 
 def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request], Awaitable[Response]]:
@@ -95,10 +107,10 @@ def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request]
                 _refuse_cross_site(request, form=False)
                 return await declaration.by_pin(request, portal, Visitor(None, peer_of(request)))
             visitor = await _admit(request, declaration, portal)
-            return await declaration.handler(request, portal, visitor)
+            return with_reply(request, await declaration.handler(request, portal, visitor))
         except SpoolError as error:
             portal.metrics.refused(error)
-            return refusal(request, declaration.surface, portal, error)
+            return with_reply(request, refusal(request, declaration.surface, portal, error))
 
     return endpoint
 
@@ -106,7 +118,7 @@ def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request]
 def refusal(request: Request, surface: Surface, portal: Portal, error: SpoolError) -> Response:
     """Return what a visitor is told of an error."""
     if surface is Surface.API:
-        return problem_of(error)
+        return with_offer(portal, Endpoint.API, problem_of(error))
     if isinstance(error, NotAuthenticated) and surface is Surface.PORTAL:
         if is_refresh(request):
             return Response(status_code=401)
@@ -209,9 +221,10 @@ async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal
             token = session_token(request)
             principal = await portal.identity.principal_of(token, used=not is_refresh(request))
         case Surface.API:
-            principal = await _api_principal(request, portal, peer, fresh=declaration.fresh)
+            principal = await _api_principal(request, declaration, portal, peer)
         case Surface.OPEN:
-            pass
+            if declaration.scope is not None and (presented := _bearer(request)) is not None:
+                principal = await _program(presented, request, declaration, portal, peer)
     if principal is None and declaration.surface is not Surface.OPEN:
         raise NotAuthenticated("Sign in first.")
     job = await _authorize(request, declaration, portal, principal)
@@ -254,17 +267,42 @@ async def _authorize(
     return view
 
 
-async def _api_principal(request: Request, portal: Portal, peer: str, *, fresh: bool) -> Principal | None:
+def _bearer(request: Request) -> str | None:
+    """Return what is presented as a bearer token (RFC 6750 2.1), None when nothing is."""
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else None
+
+
+async def _program(
+    presented: str, request: Request, declaration: RouteDeclaration, portal: Portal, peer: str
+) -> Principal:
+    """Return whom a program acts for; the call is on record before anything else is done."""
+    if portal.tokens is None:
+        raise NotAuthenticated("Tokens are not used here.")
+    job = request.path_params.get("job_id", "")
+    named = job if _JOB_ID.fullmatch(job) else None
+    call = Call(declaration.scope, declaration.action.value, peer, named)
+    return await portal.tokens.principal_of(presented, call)
+
+
+async def _api_principal(
+    request: Request, declaration: RouteDeclaration, portal: Portal, peer: str
+) -> Principal | None:
     authorization = request.headers.get("authorization", "")
-    scheme, _, rest = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return await portal.identity.principal_of(rest.strip())
+    if (presented := _bearer(request)) is not None:
+        if is_token(presented):
+            return await _program(presented, request, declaration, portal, peer)
+        return await portal.identity.principal_of(presented)
     if not authorization:
         return None
     try:
+        if shows_ticket(request) and takes_tickets(portal, Endpoint.API):
+            return await principal_by_ticket(request, portal, Endpoint.API, peer)
         credentials = parse_basic(authorization)
     except RemoteProtocolError as error:
         if error.status_hint == 401:
             return None
         raise BadRequest("The Authorization field cannot be read.") from None
-    return await portal.identity.authenticate(credentials.user, credentials.password, peer=peer, fresh=fresh)
+    return await portal.identity.authenticate(
+        credentials.user, credentials.password, peer=peer, fresh=declaration.fresh
+    )

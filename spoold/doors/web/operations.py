@@ -26,9 +26,10 @@ async def show_health(request: Request, portal: Portal, _visitor: Visitor) -> Re
     return JSONResponse(content, 503 if snapshot.state is HealthState.FAILED else 200)
 
 
-async def show_metrics(request: Request, portal: Portal, _visitor: Visitor) -> Response:
+async def show_metrics(request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Return all metrics in the Prometheus text format."""
-    if not portal.metrics_allowed(peer_of(request)):
+    # Whoever is proven here came with a token for metrics (the route's scope).
+    if visitor.principal is None and not portal.metrics_allowed(peer_of(request)):
         raise NotAuthorized("Metrics are not shown to your address.")
     return Response(portal.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 

@@ -8,8 +8,10 @@ from typing import Protocol
 from spoold.database.records import JobEventRow
 from spoold.doors.web.rendering import Renderer
 from spoold.identity.authenticator import Identity
+from spoold.identity.kerberos import Kerberos
 from spoold.identity.pins import Pin
 from spoold.identity.sessions import csrf_token
+from spoold.identity.tokens import Tokens
 from spoold.model.ids import JobId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -94,6 +96,8 @@ class Portal:
     health: Health
     renderer: Renderer
     metrics_allowed: Callable[[str], bool] = is_loopback
+    kerberos: Kerberos | None = None
+    tokens: Tokens | None = None
 
 
 @dataclass(frozen=True, slots=True)

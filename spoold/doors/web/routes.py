@@ -9,6 +9,7 @@ from spoold.doors.web import api, operations
 from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
+from spoold.doors.web.routes_account import ACCOUNT_ROUTES
 from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
 from spoold.model.access import Action
 
@@ -72,7 +73,7 @@ _FILES = tuple(
     for asset in ASSETS.values()
 )
 
-ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *_PROGRAMS, *_WATCHERS, *_FILES)
+ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *ACCOUNT_ROUTES, *_PROGRAMS, *_WATCHERS, *_FILES)
 
 
 def build_routes(portal: Portal) -> list[Route]:

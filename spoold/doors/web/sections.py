@@ -6,6 +6,7 @@ One entry for each area; the page `/me` lists those that this portal offers.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal
 
 
@@ -26,7 +27,14 @@ class Section:
     offered: Callable[[Portal], bool] = lambda _portal: True
 
 
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        "/me/tokens",
+        marked("API tokens"),
+        marked("What programs show instead of your password."),
+        offered=lambda portal: portal.tokens is not None,
+    ),
+)
 
 
 def sections_of(portal: Portal) -> list[Section]:

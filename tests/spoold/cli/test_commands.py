@@ -272,3 +272,66 @@ def test_a_store_with_findings_ends_with_1(run: Run, findings: list[str], status
 
 def test_more_than_everything_cannot_be_read(run: Run) -> None:
     assert run("store", "check", "--read-data", "101")[0].status == 2
+
+
+# -- tokens
+
+TOKEN: dict[str, Any] = {
+    "id": "0123456789abcdef",
+    "label": "Reception",
+    "user": "ana",
+    "scopes": ["jobs:read", "jobs:release"],
+    "networks": ["10.20.0.0/16"],
+    "expires_at": "2027-01-01T00:00:00+00:00",
+    "used_at": None,
+    "state": "good",
+}
+
+
+def test_a_token_is_printed_alone(run: Run) -> None:
+    words = (
+        "token",
+        "add",
+        "Reception",
+        "--user",
+        "ana",
+        "--scope",
+        "jobs:read",
+        "--network",
+        "10.20.0.0/16",
+    )
+    done, asked = run(*words, "--days", "30", token_add={"token": "spd_x_y", "id": "x"})
+    assert done.out == "spd_x_y\n"
+    wanted = {
+        "label": "Reception",
+        "life_s": 30 * 86_400,
+        "owner": "ana",
+        "scopes": ["jobs:read"],
+        "networks": ["10.20.0.0/16"],
+    }
+    assert asked == [("token-add", wanted)]
+
+
+def test_the_sites_own_token_has_no_user(run: Run) -> None:
+    words = ("token", "add", "Prometheus", "--scope", "metrics:read", "--network", "10.9.0.1")
+    _, asked = run(*words, token_add={"token": "spd_x_y", "id": "x"})
+    assert "owner" not in asked[0][1]
+
+
+def test_tokens_are_a_table(run: Run) -> None:
+    site = TOKEN | {"user": None, "used_at": "2026-11-22T09:00:00+00:00", "state": "expired"}
+    done, _ = run("token", "list", token_list=[TOKEN, site])
+    assert [" ".join(line.split()) for line in done.lines] == [
+        "ID FOR USER SCOPES NETWORKS UNTIL LAST USED",
+        "0123456789abcdef Reception ana jobs:read jobs:release 10.20.0.0/16 2027-01-01 never good",
+        "0123456789abcdef Reception (site) jobs:read jobs:release 10.20.0.0/16 2027-01-01"
+        " 2026-11-22T09:00 expired",
+    ]
+    listed, _ = run("token", "list", "--json", token_list=[TOKEN])
+    assert json.loads(listed.out) == TOKEN
+
+
+def test_a_token_is_revoked_by_its_id(run: Run) -> None:
+    done, asked = run("token", "revoke", "0123456789abcdef", token_revoke={})
+    assert done.status == 0
+    assert asked == [("token-revoke", {"token": "0123456789abcdef"})]

@@ -1,0 +1,31 @@
+"""A proof that is young enough for what needs one: the password once more, or a sign-in of just now."""
+
+from spoold.doors.web.portal import Portal, Visitor
+from spoold.model.errors import ProofTooOld
+from spoold.model.principal import Principal
+from spoold.release.gate import PROOF_S
+
+# Asked for a little before it is too late, so that filling in a form does not outlast the proof.
+CONFIRM_AFTER_S = PROOF_S - 15.0
+_SIGN_IN_AGAIN = "You signed in a while ago. Enter your password again, or sign out and in again."
+
+
+def is_fresh(portal: Portal, visitor: Visitor, *, within_s: float = CONFIRM_AFTER_S) -> bool:
+    """Tell whether the visitor's last proof is young enough."""
+    age_s = (portal.clock.now() - visitor.known.proven_at).total_seconds()
+    return 0 <= age_s <= within_s
+
+
+async def fresh_principal(portal: Portal, visitor: Visitor) -> Principal:
+    """Return the visitor with a fresh proof: the password in the form, else a sign-in of just now.
+
+    Raises:
+        ProofTooOld: neither.
+        NotAuthenticated, TooManyAttempts: the password is wrong, or too many were.
+    """
+    password = visitor.form.get("password", "")
+    if password:
+        return await portal.identity.confirm(visitor.token, password, peer=visitor.peer)
+    if is_fresh(portal, visitor, within_s=PROOF_S):
+        return visitor.known
+    raise ProofTooOld(_SIGN_IN_AGAIN, user=visitor.known.id)
