@@ -298,7 +298,7 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
             assert not changes.jobs
         elif case.records:
             assert len(changes.audit) == case.records
-            assert not (changes.jobs or changes.accounts or changes.paper)
+            assert (changes.jobs, changes.accounts, changes.paper) == (set(), 0, 0)
         else:
             check_changes(spooler, changes, target, case.becomes)
         if name == "jobs":

@@ -327,8 +327,11 @@ def test_tokens_are_a_table(run: Run) -> None:
         "0123456789abcdef Reception (site) jobs:read jobs:release 10.20.0.0/16 2027-01-01"
         " 2026-11-22T09:00 expired",
     ]
-    listed, _ = run("token", "list", "--json", token_list=[TOKEN])
-    assert json.loads(listed.out) == TOKEN
+
+
+def test_tokens_are_json_for_programs(run: Run) -> None:
+    done, _ = run("token", "list", "--json", token_list=[TOKEN])
+    assert json.loads(done.out) == TOKEN
 
 
 def test_a_token_is_revoked_by_its_id(run: Run) -> None:
