@@ -1,6 +1,6 @@
 """Checker: finds every unknown name and wrong type of a condition before it is ever evaluated."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from policy import cel_library
@@ -18,11 +18,20 @@ from policy.expression import (
     parse,
 )
 from policy.facts import FACTS, Fact, Kind
+from policy.setting import Setting
 from policy.suggestion import closest
 
 MACROS = ("all", "exists", "exists_one")
 STRING_METHODS = ("contains", "endsWith", "matches", "startsWith")
-FUNCTIONS = ("open", "size")
+# What functions take, in words and as an example.
+NAMED = {
+    "holiday": ("calendar of holidays", "public"),
+    "inside": ("network", "offices"),
+    "open": ("schedule", "school-hours"),
+}
+FUNCTIONS = (*NAMED, "size")
+# More possible values than this are not read in a message.
+_MAX_WORDS = 16
 LISTS = {Kind.STRINGS: Kind.STRING, Kind.INTS: Kind.INT}
 
 
@@ -41,10 +50,12 @@ class Checked:
 
     Args:
         reads: facts it reads, as ("user", "groups").
+        calls: what it asks functions for, as ("open", "school-hours"); the name is empty without one.
         mistakes: empty when it can be evaluated.
     """
 
     reads: set[tuple[str, str]] = field(default_factory=set)
+    calls: set[tuple[str, str]] = field(default_factory=set)
     mistakes: list[Mistake] = field(default_factory=list)
 
 
@@ -62,15 +73,15 @@ _INT = _Type(Kind.INT)
 _STRING = _Type(Kind.STRING)
 
 
-def check(text: str, schedules: Collection[str]) -> Checked:
-    """Check a condition against the facts and the names of the site's schedules."""
+def check(text: str, setting: Setting) -> Checked:
+    """Check a condition against the facts and the names of the site."""
     checked = Checked()
     try:
         tree = parse(text)
     except ExpressionError as error:
         checked.mistakes.append(Mistake(str(error), error.offset, error.suggestion))
         return checked
-    walk = _Walk(checked, schedules)
+    walk = _Walk(checked, setting)
     walk.expect(tree, Kind.BOOL, "the condition must be true or false")
     if not checked.mistakes:
         try:
@@ -84,9 +95,9 @@ def check(text: str, schedules: Collection[str]) -> Checked:
 class _Walk:
     """Walks a tree once, telling types and collecting mistakes."""
 
-    def __init__(self, checked: Checked, schedules: Collection[str]) -> None:
+    def __init__(self, checked: Checked, setting: Setting) -> None:
         self._checked = checked
-        self._schedules = schedules
+        self._setting = setting
         self._variable: tuple[str, _Type] | None = None
 
     def _mistake(self, node: Node, message: str, suggestion: str | None = None) -> _Type:
@@ -163,13 +174,13 @@ class _Walk:
                 node, f'there is no fact named "{target.name}.{node.name}"', closest(node.name, group)
             )
         self._checked.reads.add((target.name, node.name))
-        return _Type(fact.kind, fact.words)
+        return _Type(fact.kind, fact.words or self._setting.words_of(target.name, node.name))
 
     def _function(self, node: Call) -> _Type:
         if node.name == "size" and self._count(node, 1):
             return self._size(node, node.arguments[0])
-        if node.name == "open" and self._count(node, 1):
-            return self._open(node.arguments[0])
+        if node.name in NAMED and ((node.name == "holiday" and not node.arguments) or self._count(node, 1)):
+            return self._named(node)
         if node.name not in FUNCTIONS:
             self._types(node.arguments)
             hint = closest(node.name, [*FUNCTIONS, *STRING_METHODS])
@@ -192,13 +203,21 @@ class _Walk:
             return self._mistake(node, f'"size" takes a string or a list, but this is {found.kind}')
         return _INT
 
-    def _open(self, argument: Node) -> _Type:
+    def _named(self, node: Call) -> _Type:
+        if not node.arguments:
+            self._checked.calls.add((node.name, ""))
+            return _BOOL
+        argument = node.arguments[0]
+        called, example = NAMED[node.name]
         if not isinstance(argument, Literal) or not isinstance(argument.value, str):
             self._type(argument)
-            self._mistake(_start(argument), 'open() takes the name of a schedule, as in open("school-hours")')
-        elif argument.value not in self._schedules:
-            hint = closest(argument.value, self._schedules)
-            self._mistake(argument, f'there is no schedule named "{argument.value}"', hint)
+            words = f'{node.name}() takes the name of a {called}, as in {node.name}("{example}")'
+            self._mistake(_start(argument), words)
+        elif argument.value not in self._setting.named(node.name):
+            hint = closest(argument.value, self._setting.named(node.name))
+            self._mistake(argument, f'there is no {called} named "{argument.value}"', hint)
+        else:
+            self._checked.calls.add((node.name, argument.value))
         return _BOOL
 
     def _method(self, node: Call, target: Node) -> _Type:
@@ -296,7 +315,8 @@ class _Walk:
 
     def _words(self, node: Node, words: tuple[str, ...]) -> None:
         if words and isinstance(node, Literal) and isinstance(node.value, str) and node.value not in words:
-            known = ", ".join(words)
+            known = ", ".join(word or '""' for word in words[:_MAX_WORDS])
+            known += ", ..." if len(words) > _MAX_WORDS else ""
             self._mistake(
                 node, f'"{node.value}" is none of the possible values: {known}', closest(node.value, words)
             )

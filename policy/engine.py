@@ -1,67 +1,80 @@
 """Engine: rules and schedules compiled once, asked for every job; in doubt the answer is no."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
 
 from policy import cel_library
-from policy.decision import SILENT, AttributeValue, Decision, RuleOutcome, Stage
-from policy.facts import FACTS, Facts, variables
+from policy.asking import Plan, early, effects, failed_words, plan
+from policy.decision import LAST, REFUSALS, SILENT, AttributeValue, Decision, RuleOutcome, Stage
+from policy.explain import Explained, Explanation
+from policy.facts import Facts, variables
+from policy.holidays import parse_calendar
 from policy.rules import CompiledRule, PolicyErrors, PolicyProblem, RuleSource, compile_rule, problems_of
-from policy.schedule import Schedule, ScheduleError, parse_schedule, time_zone
+from policy.schedule import ScheduleError, parse_schedule, time_zone
+from policy.setting import Setting
+from policy.surroundings import Surroundings
 
 # What evaluation raises: overflow and division by zero, an unknown fact, wrong types, other library errors.
 EVALUATION_ERRORS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 MAX_DETAIL_CHARACTERS = 200
-
-FAILED = 'The rule "{rule}" could not be decided{why}, so the job is refused. Please tell the administrator.'
-
-
-@dataclass(frozen=True, slots=True)
-class _StagePlan:
-    """What one stage asks: its rules in file order, and the groups of facts they read."""
-
-    rules: tuple[CompiledRule, ...]
-    groups: tuple[str, ...]
-    uses_document: bool
+_ALLOWED = Decision("allow")
 
 
 class PolicyEngine:
     """Decides; immutable and without side effects, so one engine serves all tasks until it is replaced."""
 
-    def __init__(
-        self, rules: Sequence[CompiledRule], schedules: Mapping[str, Schedule], timezone: tzinfo
-    ) -> None:
+    def __init__(self, rules: Sequence[CompiledRule], setting: Setting, timezone: tzinfo) -> None:
         self._rules = tuple(rules)
-        self._schedules = dict(schedules)
+        self._setting = setting
+        self._schedules = {name: parse_schedule(entries) for name, entries in setting.schedules.items()}
+        self._holidays = {name: parse_calendar(days) for name, days in setting.holidays.items()}
+        self._access = setting.access
         self._timezone = timezone
-        self._plans: Mapping[Stage, _StagePlan] = {
-            "accept": _plan(self._rules, "accept"),
-            "release": _plan(self._rules, "release"),
+        self._plans: Mapping[Stage, Plan] = {
+            "accept": plan(self._rules, "accept"),
+            "release": plan(self._rules, "release"),
         }
-        self._early = _plan([rule for rule in self._rules if not rule.reads_document], "accept")
+        self._early = plan(early(self._rules), "accept")
 
     @property
     def timezone(self) -> tzinfo:
         """The zone in which the site means times of day."""
         return self._timezone
 
+    @property
+    def rules(self) -> tuple[RuleSource, ...]:
+        """The rules as written, in file order."""
+        return tuple(rule.source for rule in self._rules)
+
+    @property
+    def setting(self) -> Setting:
+        """What the rules may name."""
+        return self._setting
+
+    @property
+    def approvers(self) -> Mapping[str, tuple[str, ...]]:
+        """Who may approve, by the name of every rule that holds jobs for approval."""
+        return {rule.name: rule.approvers for rule in self.rules if rule.hold is not None}
+
     def uses_document(self, stage: Stage) -> bool:
         """Return whether any rule of the stage asks what only inspecting the document can tell."""
         return self._plans[stage].uses_document
 
     def asks(self, stage: Stage, *, early: bool = False) -> bool:
-        """Return whether there is any rule for the stage; without one nobody needs to gather facts.
+        """Return whether anything is asked at the stage; else nobody needs to gather facts.
 
         Args:
-            early: only those that ask nothing of the document.
+            early: only what asks nothing of the document.
         """
-        return bool((self._early if early else self._plans[stage]).rules)
+        asked = self._early if early else self._plans[stage]
+        return bool(asked.rules) or self._access.concerns(stage)
 
     def decide(self, stage: Stage, facts: Facts, now: datetime) -> Decision:
-        """Return what the rules say: the first that denies ends it, else holds, settings and terms add up.
+        """Return what the rules say: the first that denies or allows ends it, else what they ask adds up.
+
+        Groups named at the queue and the printer are asked before any rule.
 
         Args:
             stage: "accept" when a job comes in, "release" when its owner asks for it.
@@ -78,46 +91,70 @@ class PolicyEngine:
         """
         return self._decide(self._early, "accept", facts, now)
 
-    def _decide(self, plan: _StagePlan, stage: Stage, facts: Facts, now: datetime) -> Decision:
-        context = self._context(plan.groups, facts, now) if plan.rules else None
+    def _decide(self, asked: Plan, stage: Stage, facts: Facts, now: datetime) -> Decision:
+        refusal = self._access.refusal(stage, facts)
+        if refusal is not None:
+            return Decision("deny", refusal.message, refusal.rule, because=(refusal,))
+        if not asked.rules:
+            return _ALLOWED
+        context = self._context(asked, facts, self.around(now))
         outcomes: list[RuleOutcome] = []
-        for rule in plan.rules:
-            found = _ask(rule, stage, facts, context)
-            outcomes += found
-            if found[0].kind in {"deny", "failed"}:
-                break
-        return _conclude(outcomes)
+        for batch in asked.batches(facts.queue.name):
+            if batch.none_matches(context):
+                continue
+            for rule in batch.rules:
+                found = _ask(rule, stage, facts, context)
+                outcomes += found
+                if found[-1].kind in LAST:
+                    return _conclude(outcomes, facts)
+        return _conclude(outcomes, facts)
 
-    def explain(self, stage: Stage, facts: Facts, now: datetime) -> tuple[Decision, tuple[RuleOutcome, ...]]:
+    def explain(self, stage: Stage, facts: Facts, now: datetime) -> Explanation:
         """Return the decision and what every rule says, also those that do not apply or come too late."""
         decision = self.decide(stage, facts, now)
-        context = self._context(self._plans[stage].groups, facts, now)
-        outcomes: list[RuleOutcome] = []
+        around = self.around(now)
+        context = self._context(self._plans[stage], facts, around)
+        explained: list[Explained] = []
+        over = decision.because[:1] and decision.because[0].kind == "no-access"
         for rule in self._rules:
-            if rule.source.stage not in {None, stage}:
-                outcomes.append(RuleOutcome(rule.source.name, "other-stage"))
+            source = rule.source
+            read = rule.read(facts, around)
+            if source.stage not in {None, stage}:
+                found: tuple[RuleOutcome, ...] = (RuleOutcome(source.name, "other-stage"),)
+            elif not source.is_asked(stage, facts.queue.name):
+                found = (RuleOutcome(source.name, "other-queue"),)
             else:
-                outcomes += _ask(rule, stage, facts, context)
-        return decision, tuple(outcomes)
+                found = _ask(rule, stage, facts, context)
+            explained.append(Explained(source, found, read, late=bool(over)))
+            over = over or found[-1].kind in LAST
+        return Explanation(stage, around.local, decision, tuple(explained))
 
-    def _context(self, groups: Sequence[str], facts: Facts, now: datetime) -> Any:
+    def around(self, now: datetime) -> Surroundings:
+        """Return the site at a moment, which needs its time zone."""
         if now.tzinfo is None:
             raise ValueError("the moment of a decision needs a time zone")
         local = now.astimezone(self._timezone)
-        is_open: Callable[[str], bool] = lambda name: self._schedules[name].is_open(local)  # noqa: E731
-        return cel_library.context(variables(facts, local, groups), {"open": is_open})
+        return Surroundings(local, self._schedules, self._holidays, self._setting.networks)
+
+    def _context(self, asked: Plan, facts: Facts, around: Surroundings) -> Any:
+        functions: dict[str, Any] = {}
+        for name in asked.functions:
+            if name == "open":
+                functions[name] = around.is_open
+            elif name == "holiday":
+                functions[name] = around.is_holiday
+            else:
+                functions[name] = lambda network: around.is_inside(network, facts.client.address)
+        return cel_library.context(variables(facts, around, asked.reads), functions)
 
 
-def compile_rules(
-    rules: Sequence[RuleSource], schedules: Mapping[str, Sequence[str]], timezone: tzinfo | str
-) -> PolicyEngine:
+def compile_rules(rules: Sequence[RuleSource], setting: Setting, timezone: tzinfo | str) -> PolicyEngine:
     """Compile the site's policy; raises PolicyErrors with every mistake in it.
 
     Args:
-        schedules: periods by name of the schedule, as `policy.schedule.parse_period` reads them.
         timezone: an IANA name or a zone, in which schedules and the facts of time are meant.
     """
-    problems = list(problems_of(rules, schedules))
+    problems = list(problems_of(rules, setting))
     zone = timezone
     if isinstance(zone, str):
         try:
@@ -126,26 +163,11 @@ def compile_rules(
             problems.append(PolicyProblem(None, "timezone", str(error)))
     if problems or isinstance(zone, str):
         raise PolicyErrors(problems)
-    return PolicyEngine(
-        [compile_rule(rule, schedules) for rule in rules],
-        {name: parse_schedule(periods) for name, periods in schedules.items()},
-        zone,
-    )
-
-
-def _plan(rules: Sequence[CompiledRule], stage: Stage) -> _StagePlan:
-    asked = tuple(rule for rule in rules if rule.source.stage in {None, stage})
-    return _StagePlan(
-        asked,
-        tuple(sorted({group for rule in asked for group, _ in rule.reads})),
-        any(rule.reads_inspected for rule in asked),
-    )
+    return PolicyEngine([compile_rule(rule, setting) for rule in rules], setting, zone)
 
 
 def _ask(rule: CompiledRule, stage: Stage, facts: Facts, context: Any) -> tuple[RuleOutcome, ...]:
     source = rule.source
-    if source.queues is not None and facts.queue.name not in source.queues:
-        return (RuleOutcome(source.name, "other-queue"),)
     try:
         answer = rule.program.execute(context)
     except EVALUATION_ERRORS as error:
@@ -154,48 +176,29 @@ def _ask(rule: CompiledRule, stage: Stage, facts: Facts, context: Any) -> tuple[
         return (RuleOutcome(source.name, "no-match"),)
     if answer is not True:
         return (_failed(rule, facts, f"the condition is neither true nor false but {type(answer).__name__}"),)
-    return _effects(source, stage, approved=facts.job.approved)
-
-
-def _effects(source: RuleSource, stage: Stage, *, approved: bool) -> tuple[RuleOutcome, ...]:
-    if source.deny is not None:
-        return (RuleOutcome(source.name, "deny", source.deny),)
-    effects: list[RuleOutcome] = []
-    if source.hold is not None:
-        settled = approved and stage == "release"
-        effects.append(RuleOutcome(source.name, "approved" if settled else "hold-for-approval", source.hold))
-    if source.set_attributes:
-        effects.append(RuleOutcome(source.name, "set", set_attributes=source.set_attributes))
-    if source.expires_after_s is not None:
-        effects.append(RuleOutcome(source.name, "shorten", hold_s=source.expires_after_s))
-    return tuple(effects)
+    return effects(source, stage, facts.job.approved)
 
 
 def _failed(rule: CompiledRule, facts: Facts, detail: str) -> RuleOutcome:
-    unknown = sorted(
-        {
-            FACTS[group][name].called
-            for group, name in rule.reads
-            if FACTS[group][name].called and getattr(getattr(facts, group), name) is None
-        }
-    )
-    why = (
-        f" because {' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not known"
-        if unknown
-        else ""
-    )
-    message = FAILED.format(rule=rule.source.name, why=why)
+    message = failed_words(rule, facts)
     return RuleOutcome(rule.source.name, "failed", message, detail=detail[:MAX_DETAIL_CHARACTERS])
 
 
-def _conclude(outcomes: Sequence[RuleOutcome]) -> Decision:
+def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
     because = tuple(outcome for outcome in outcomes if outcome.kind not in SILENT)
-    for outcome in because:
-        if outcome.kind in {"deny", "failed"}:
-            return Decision("deny", outcome.message, outcome.rule, because=because)
+    if not because:
+        return _ALLOWED
+    if because[-1].kind in REFUSALS:
+        return Decision("deny", because[-1].message, because[-1].rule, because=because)
     attributes: dict[str, AttributeValue] = {}
+    redirect: tuple[str, ...] = ()
     for outcome in because:
         attributes.update(outcome.set_attributes)
+        redirect = outcome.printers or redirect
+    limits = [outcome.copies_limit for outcome in because if outcome.copies_limit is not None]
+    copies = attributes.get("copies", facts.job.copies)
+    if limits and isinstance(copies, int) and copies > min(limits):
+        attributes["copies"] = min(limits)
     terms = [outcome.hold_s for outcome in because if outcome.hold_s is not None]
     held = next((outcome for outcome in because if outcome.kind == "hold-for-approval"), None)
     return Decision(
@@ -205,4 +208,6 @@ def _conclude(outcomes: Sequence[RuleOutcome]) -> Decision:
         set_attributes=MappingProxyType(attributes),
         hold_s=min(terms, default=None),
         because=because,
+        redirect=redirect,
+        mask=any(outcome.kind == "mask" for outcome in because),
     )

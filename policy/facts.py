@@ -1,13 +1,15 @@
 """Facts: everything a rule may ask about, and its types; no titles, no document content."""
 
 import enum
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+from policy.schedule import WEEKDAYS
+from policy.surroundings import Surroundings
+
 SIDES = ("one-sided", "two-sided-long-edge", "two-sided-short-edge")
 COLOR_MODES = (
     "auto",
@@ -20,6 +22,24 @@ COLOR_MODES = (
 )
 ROLES = ("user", "operator", "administrator")
 PROTOCOLS = ("ipp", "lpr", "web")
+# How somebody was proven; "none" while nobody is.
+METHODS = (
+    "none",
+    "address",
+    "badge",
+    "basic",
+    "control-socket",
+    "kerberos",
+    "oidc",
+    "on-arrival",
+    "passkey",
+    "password",
+    "print-uri",
+    "session",
+    "token",
+)
+# Value of a fact at the moment of a decision; None when it is not known.
+Value = Callable[["Facts", Surroundings], Any]
 
 
 class Kind(enum.StrEnum):
@@ -37,14 +57,19 @@ class Fact:
     """What a rule may know of one fact.
 
     Args:
+        value: how it is read.
         words: the only values it can have; empty when any is possible.
+        least, most: bounds of a number; None when there is none.
         inspected: known only after the document was opened, and then only if that succeeded.
         arrives: known only once the document has arrived, inspected or not.
         called: what people call it when it is unknown.
     """
 
     kind: Kind
+    value: Value
     words: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
     inspected: bool = False
     arrives: bool = False
     called: str = ""
@@ -52,12 +77,21 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class UserFacts:
-    """Who prints. While nobody is proven, `name` is only claimed, and groups and roles are empty."""
+    """Who prints. While nobody is proven, `name` is only claimed, and groups and roles are empty.
+
+    Args:
+        method: how the person was proven, of `METHODS`.
+        second_factor: a second factor was shown, too.
+        provider: who knows the person: "local", or the name of a directory.
+    """
 
     name: str = ""
     groups: Collection[str] = ()
     roles: Collection[str] = ()
     authenticated: bool = False
+    method: str = "none"
+    second_factor: bool = False
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +101,8 @@ class JobFacts:
     Args:
         impressions: sides of all copies; None while the page count is unknown.
         submitted_at: when the job came in; None while it does.
-        approved: somebody who may has approved the job, so rules no longer hold it for that.
+        approved: names of the rules for which somebody who may has approved the job: those hold it no more.
+        media_type, media_source: kind of paper ("stationery-letterhead") and tray; empty if not asked for.
     """
 
     copies: int = 1
@@ -77,7 +112,9 @@ class JobFacts:
     size_bytes: int = 0
     impressions: int | None = None
     submitted_at: datetime | None = None
-    approved: bool = False
+    approved: Collection[str] = ()
+    media_type: str = ""
+    media_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +143,17 @@ class QueueFacts:
 
 @dataclass(frozen=True, slots=True)
 class PrinterFacts:
-    """Where it is about to come out; known at release only."""
+    """Where it is about to come out; known at release only.
+
+    Args:
+        color: whether it prints in colour; None if it never said.
+        ready: whether it may be sent a document now.
+    """
 
     name: str
     location: str = ""
+    color: bool | None = None
+    ready: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,124 +177,108 @@ class Facts:
 
 
 _PAGES = "the page count of the document"
+_DAY_OF_MONTH, _MONTH, _YEAR = (1, 31), (1, 12), (1970, 9999)
+
+
+def _age_minutes(facts: Facts, around: Surroundings) -> int:
+    submitted_at = facts.job.submitted_at
+    return 0 if submitted_at is None else max(0, int((around.local - submitted_at).total_seconds() // 60))
+
+
+def _text(value: Value, words: tuple[str, ...] = (), **known: Any) -> Fact:
+    return Fact(Kind.STRING, value, words, **known)
+
+
+def _number(value: Value, least: int, most: int | None = None, **known: Any) -> Fact:
+    return Fact(Kind.INT, value, least=least, most=most, **known)
+
+
+def _flag(value: Value, **known: Any) -> Fact:
+    return Fact(Kind.BOOL, value, **known)
+
+
+_INSPECTED: Mapping[str, Any] = MappingProxyType({"inspected": True, "arrives": True})
 
 # The vocabulary of rules: FACTS["user"]["groups"] is what `user.groups` means.
 FACTS: Mapping[str, Mapping[str, Fact]] = MappingProxyType(
     {
         "user": {
-            "name": Fact(Kind.STRING),
-            "groups": Fact(Kind.STRINGS),
-            "roles": Fact(Kind.STRINGS, words=ROLES),
-            "authenticated": Fact(Kind.BOOL),
+            "name": _text(lambda facts, _: facts.user.name),
+            "groups": Fact(Kind.STRINGS, lambda facts, _: list(facts.user.groups)),
+            "roles": Fact(Kind.STRINGS, lambda facts, _: list(facts.user.roles), ROLES),
+            "authenticated": _flag(lambda facts, _: facts.user.authenticated),
+            "method": _text(lambda facts, _: facts.user.method, METHODS),
+            "second_factor": _flag(lambda facts, _: facts.user.second_factor),
+            "provider": _text(lambda facts, _: facts.user.provider),
         },
         "job": {
-            "copies": Fact(Kind.INT),
-            "sides": Fact(Kind.STRING, words=SIDES),
-            "color_mode": Fact(Kind.STRING, words=COLOR_MODES),
-            "media": Fact(Kind.STRING),
-            "size_bytes": Fact(Kind.INT, arrives=True),
-            "impressions": Fact(Kind.INT, inspected=True, arrives=True, called=_PAGES),
-            "age_minutes": Fact(Kind.INT),
-            "approved": Fact(Kind.BOOL),
+            "copies": _number(lambda facts, _: facts.job.copies, 1),
+            "sides": _text(lambda facts, _: facts.job.sides, SIDES),
+            "color_mode": _text(lambda facts, _: facts.job.color_mode, COLOR_MODES),
+            "media": _text(lambda facts, _: facts.job.media),
+            "media_type": _text(lambda facts, _: facts.job.media_type),
+            "media_source": _text(lambda facts, _: facts.job.media_source),
+            "size_bytes": _number(lambda facts, _: facts.job.size_bytes, 0, arrives=True),
+            "impressions": _number(lambda facts, _: facts.job.impressions, 0, called=_PAGES, **_INSPECTED),
+            "age_minutes": _number(_age_minutes, 0),
+            "approved": _flag(lambda facts, _: bool(facts.job.approved)),
         },
         "document": {
-            "format": Fact(Kind.STRING, arrives=True),
-            "count": Fact(Kind.INT, arrives=True),
-            "pages": Fact(Kind.INT, inspected=True, arrives=True, called=_PAGES),
-            "encrypted": Fact(
-                Kind.BOOL, inspected=True, arrives=True, called="whether the document is encrypted"
+            "format": _text(lambda facts, _: facts.document.format, arrives=True),
+            "count": _number(lambda facts, _: facts.document.count, 0, arrives=True),
+            "pages": _number(lambda facts, _: facts.document.pages, 0, called=_PAGES, **_INSPECTED),
+            "encrypted": _flag(
+                lambda facts, _: facts.document.encrypted,
+                called="whether the document is encrypted",
+                **_INSPECTED,
             ),
-            "broken": Fact(Kind.BOOL, inspected=True, arrives=True, called="whether the document is intact"),
-            "known": Fact(Kind.BOOL, inspected=True, arrives=True),
+            "broken": _flag(
+                lambda facts, _: facts.document.broken, called="whether the document is intact", **_INSPECTED
+            ),
+            "known": _flag(lambda facts, _: facts.document.known, **_INSPECTED),
         },
-        "queue": {"name": Fact(Kind.STRING)},
-        "printer": {"name": Fact(Kind.STRING), "location": Fact(Kind.STRING)},
-        "client": {"address": Fact(Kind.STRING), "protocol": Fact(Kind.STRING, words=PROTOCOLS)},
+        "queue": {"name": _text(lambda facts, _: facts.queue.name)},
+        "printer": {
+            "name": _text(lambda facts, _: facts.printer and facts.printer.name),
+            "location": _text(lambda facts, _: facts.printer and facts.printer.location),
+            "color": _flag(
+                lambda facts, _: facts.printer and facts.printer.color,
+                called="whether the printer prints in colour",
+            ),
+            "ready": _flag(lambda facts, _: facts.printer and facts.printer.ready),
+        },
+        "client": {
+            "address": _text(lambda facts, _: facts.client.address),
+            "network": _text(lambda facts, around: around.network_of(facts.client.address)),
+            "protocol": _text(lambda facts, _: facts.client.protocol, PROTOCOLS),
+        },
         "time": {
-            "hour": Fact(Kind.INT),
-            "minute": Fact(Kind.INT),
-            "weekday": Fact(Kind.STRING, words=WEEKDAYS),
-            "day": Fact(Kind.INT),
-            "month": Fact(Kind.INT),
-            "year": Fact(Kind.INT),
-            "date": Fact(Kind.STRING),
+            "hour": _number(lambda _, around: around.local.hour, 0, 23),
+            "minute": _number(lambda _, around: around.local.minute, 0, 59),
+            "weekday": _text(lambda _, around: WEEKDAYS[around.local.weekday()], WEEKDAYS),
+            "day": _number(lambda _, around: around.local.day, *_DAY_OF_MONTH),
+            "month": _number(lambda _, around: around.local.month, *_MONTH),
+            "year": _number(lambda _, around: around.local.year, *_YEAR),
+            "date": _text(lambda _, around: around.local.date().isoformat()),
         },
     }
 )
 
 
-def variables(facts: Facts, local: datetime, groups: Iterable[str]) -> dict[str, dict[str, Any]]:
+def variables(
+    facts: Facts, around: Surroundings, wanted: Iterable[tuple[str, str]]
+) -> dict[str, dict[str, Any]]:
     """Return the facts as the expression language takes them.
 
     What is unknown is left out, so that a rule reading it fails instead of comparing with nothing.
 
     Args:
-        local: the moment of the decision in the site's time zone.
-        groups: which groups of facts are wanted ("user", "job", ...).
+        wanted: the facts that are read, as ("user", "groups").
     """
-    return {group: _VARIABLES[group](facts, local) for group in groups}
-
-
-def _user(facts: Facts, _local: datetime) -> dict[str, Any]:
-    user = facts.user
-    return {
-        "name": user.name,
-        "groups": list(user.groups),
-        "roles": list(user.roles),
-        "authenticated": user.authenticated,
-    }
-
-
-def _job(facts: Facts, local: datetime) -> dict[str, Any]:
-    job = facts.job
-    age_s = (local - job.submitted_at).total_seconds() if job.submitted_at else 0.0
-    known = {
-        "copies": job.copies,
-        "sides": job.sides,
-        "color_mode": job.color_mode,
-        "media": job.media,
-        "size_bytes": job.size_bytes,
-        "age_minutes": max(0, int(age_s // 60)),
-        "approved": job.approved,
-    }
-    return known if job.impressions is None else known | {"impressions": job.impressions}
-
-
-def _document(facts: Facts, _local: datetime) -> dict[str, Any]:
-    document = facts.document
-    found = {"pages": document.pages, "encrypted": document.encrypted, "broken": document.broken}
-    return {
-        "format": document.format,
-        "count": document.count,
-        "known": document.known,
-        **{name: value for name, value in found.items() if value is not None},
-    }
-
-
-def _printer(facts: Facts, _local: datetime) -> dict[str, Any]:
-    if facts.printer is None:
-        return {}
-    return {"name": facts.printer.name, "location": facts.printer.location}
-
-
-def _time(_facts: Facts, local: datetime) -> dict[str, Any]:
-    return {
-        "hour": local.hour,
-        "minute": local.minute,
-        "weekday": WEEKDAYS[local.weekday()],
-        "day": local.day,
-        "month": local.month,
-        "year": local.year,
-        "date": local.date().isoformat(),
-    }
-
-
-_VARIABLES = {
-    "user": _user,
-    "job": _job,
-    "document": _document,
-    "queue": lambda facts, _local: {"name": facts.queue.name},
-    "printer": _printer,
-    "client": lambda facts, _local: {"address": facts.client.address, "protocol": facts.client.protocol},
-    "time": _time,
-}
+    found: dict[str, dict[str, Any]] = {}
+    for group, name in wanted:
+        names = found.setdefault(group, {})
+        value = FACTS[group][name].value(facts, around)
+        if value is not None:
+            names[name] = value
+    return found

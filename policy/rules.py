@@ -1,19 +1,36 @@
 """Rules: one rule as written, what is wrong with it, and its compiled form."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from policy.cel_library import Program, compile_expression
 from policy.checker import check
-from policy.decision import NOTHING_SET, AttributeValue, Stage
-from policy.facts import FACTS
-from policy.schedule import ScheduleError, parse_period
+from policy.decision import NOTHING_SET, PERSON_PREFIX, AttributeValue, OutcomeKind, Stage
+from policy.facts import FACTS, Facts
+from policy.holidays import HolidayError, parse_days
+from policy.schedule import ScheduleError, calendars_of, parse_period
+from policy.setting import Setting
+from policy.suggestion import closest
+from policy.surroundings import Surroundings
 
 # A site with more rules than this wants a directory group; it also bounds what one decision can cost.
 MAX_RULES = 1_000
 
-RuleField = Literal["name", "when", "stage", "deny", "hold", "set", "schedules", "timezone"]
+RuleField = Literal[
+    "name",
+    "when",
+    "stage",
+    "allow",
+    "deny",
+    "hold",
+    "approvers",
+    "set",
+    "redirect",
+    "schedules",
+    "holidays",
+    "timezone",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +45,11 @@ class RuleSource:
         hold: hold the job until it is approved and say this.
         set_attributes: Job Template attributes to set, by IPP name.
         expires_after_s: shorten the hold to this many seconds from when the job came in.
+        allow: ask nothing after this rule.
+        approvers: who may approve what it holds: groups, and people as "user:NAME".
+        copies_limit: the most copies.
+        redirect: printers where the job goes instead, the preferred one first.
+        mask: tell the printer no name of the document.
     """
 
     name: str
@@ -38,6 +60,30 @@ class RuleSource:
     hold: str | None = None
     set_attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: NOTHING_SET)
     expires_after_s: int | None = None
+    allow: bool = False
+    approvers: tuple[str, ...] = ()
+    copies_limit: int | None = None
+    redirect: tuple[str, ...] = ()
+    mask: bool = False
+
+    @property
+    def effects(self) -> tuple[OutcomeKind, ...]:
+        """Everything that the rule can do when its condition holds."""
+        found: dict[OutcomeKind, object] = {
+            "deny": self.deny is not None,
+            "hold-for-approval": self.hold is not None,
+            "set": self.set_attributes,
+            "limit": self.copies_limit is not None,
+            "redirect": self.redirect,
+            "shorten": self.expires_after_s is not None,
+            "mask": self.mask,
+            "allow": self.allow,
+        }
+        return tuple(kind for kind, wanted in found.items() if wanted)
+
+    def is_asked(self, stage: Stage, queue: str) -> bool:
+        """Return whether the rule is asked at a stage for the jobs of a queue."""
+        return self.stage in {None, stage} and (self.queues is None or queue in self.queues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +91,11 @@ class PolicyProblem:
     """One mistake in the rules or schedules.
 
     Args:
-        rule: index of the rule, None for schedules and time zone.
-        field: the key of the rule that is wrong; "schedules" and "timezone" stand for themselves.
-        schedule: name of the schedule and index of its period, when field is "schedules".
+        rule: index of the rule, None for schedules, holidays and time zone.
+        field: the key of the rule that is wrong; those three stand for themselves.
+        schedule: name of the schedule or calendar and index of its entry, for the two.
         offset: place inside the condition, in characters from 0.
+        item: index inside the list that the field is.
     """
 
     rule: int | None
@@ -57,6 +104,7 @@ class PolicyProblem:
     suggestion: str | None = None
     offset: int | None = None
     schedule: tuple[str, int] | None = None
+    item: int | None = None
 
 
 class PolicyErrors(ValueError):  # noqa: N818 - several
@@ -74,11 +122,13 @@ class CompiledRule:
     Args:
         program: the compiled condition.
         reads: facts it reads, as ("user", "groups").
+        calls: what it asks functions for, as ("open", "school-hours").
     """
 
     source: RuleSource
     program: Program
     reads: frozenset[tuple[str, str]]
+    calls: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def reads_inspected(self) -> bool:
@@ -90,18 +140,32 @@ class CompiledRule:
         """Whether it asks anything that is unknown before the document has arrived."""
         return any(FACTS[group][name].arrives for group, name in self.reads)
 
+    def read(self, facts: Facts, around: Surroundings) -> dict[str, Any]:
+        """Return what the condition reads, and its value; None where it is not known."""
+        found = {
+            f"{group}.{name}": FACTS[group][name].value(facts, around) for group, name in sorted(self.reads)
+        }
+        for function, name in sorted(self.calls):
+            called = f'{function}("{name}")' if name else f"{function}()"
+            if function == "open":
+                found[called] = around.is_open(name)
+            elif function == "holiday":
+                found[called] = around.is_holiday(*([name] if name else []))
+            else:
+                found[called] = around.is_inside(name, facts.client.address)
+        return found
 
-def compile_rule(source: RuleSource, schedules: Collection[str]) -> CompiledRule:
+
+def compile_rule(source: RuleSource, setting: Setting) -> CompiledRule:
     """Compile a rule that has no problems."""
+    checked = check(source.when, setting)
     return CompiledRule(
-        source, compile_expression(source.when), frozenset(check(source.when, schedules).reads)
+        source, compile_expression(source.when), frozenset(checked.reads), frozenset(checked.calls)
     )
 
 
-def problems_of(
-    rules: Sequence[RuleSource], schedules: Mapping[str, Sequence[str]]
-) -> Iterator[PolicyProblem]:
-    """Yield every mistake in rules and schedules."""
+def problems_of(rules: Sequence[RuleSource], setting: Setting) -> Iterator[PolicyProblem]:
+    """Yield every mistake in rules, schedules and holidays."""
     if len(rules) > MAX_RULES:
         yield PolicyProblem(MAX_RULES, "name", f"there are more than {MAX_RULES} rules")
     seen: set[str] = set()
@@ -109,32 +173,87 @@ def problems_of(
         if rule.name in seen:
             yield PolicyProblem(index, "name", f'another rule is already named "{rule.name}"')
         seen.add(rule.name)
-        yield from _problems_of_rule(index, rule, schedules)
-    for name, periods in schedules.items():
-        for position, text in enumerate(periods):
-            try:
-                parse_period(text)
-            except ScheduleError as error:
-                yield PolicyProblem(
-                    None, "schedules", str(error), error.suggestion, schedule=(name, position)
-                )
+        yield from _problems_of_effects(index, rule)
+        yield from _problems_of_condition(index, rule, setting)
+        yield from _problems_of_redirect(index, rule, setting)
+    yield from _problems_of_times(setting)
 
 
-def _problems_of_rule(index: int, rule: RuleSource, schedules: Collection[str]) -> Iterator[PolicyProblem]:
-    if rule.deny is None and rule.hold is None and not rule.set_attributes and rule.expires_after_s is None:
-        yield PolicyProblem(index, "name", "has no effect: give it deny, hold, set or expires_after")
-    if rule.deny is not None and (rule.hold is not None or rule.set_attributes or rule.expires_after_s):
+def _problems_of_effects(index: int, rule: RuleSource) -> Iterator[PolicyProblem]:
+    if not rule.effects:
+        words = "has no effect: give it allow, deny, hold, set, redirect, mask or expires_after"
+        yield PolicyProblem(index, "name", words)
+    if rule.deny is not None and len(rule.effects) > 1:
         yield PolicyProblem(index, "deny", "a rule that denies has no other effect")
-    checked = check(rule.when, schedules)
+    elif rule.allow and rule.hold is not None:
+        yield PolicyProblem(index, "allow", "a rule that holds the job does not allow it")
+    if rule.approvers and rule.hold is None:
+        yield PolicyProblem(index, "approvers", "has a meaning only with hold")
+    for item, name in enumerate(rule.approvers):
+        if not name.removeprefix(PERSON_PREFIX).strip():
+            yield PolicyProblem(
+                index, "approvers", f'names a group, or a person as "{PERSON_PREFIX}NAME"', item=item
+            )
+    copies = rule.set_attributes.get("copies")
+    if isinstance(copies, int) and rule.copies_limit is not None:
+        yield PolicyProblem(index, "set", "sets copies, or bounds them by copies_limit, not both")
+
+
+def _problems_of_condition(index: int, rule: RuleSource, setting: Setting) -> Iterator[PolicyProblem]:
+    checked = check(rule.when, setting)
     for mistake in checked.mistakes:
         yield PolicyProblem(index, "when", mistake.message, mistake.suggestion, mistake.offset)
     if rule.stage != "release" and any(group == "printer" for group, _ in checked.reads):
-        yield PolicyProblem(
-            index,
-            "when",
-            'the printer is known at release only: add stage = "release"',
-            offset=_find(rule.when, "printer"),
-        )
+        words = 'the printer is known at release only: add stage = "release"'
+        yield PolicyProblem(index, "when", words, offset=_find(rule.when, "printer"))
+
+
+def _problems_of_redirect(index: int, rule: RuleSource, setting: Setting) -> Iterator[PolicyProblem]:
+    if rule.redirect and rule.stage != "release":
+        yield PolicyProblem(index, "redirect", 'the printer is known at release only: add stage = "release"')
+    if setting.queues is None:
+        return
+    concerned = [setting.queues[name] for name in rule.queues or setting.queues if name in setting.queues]
+    reached = {printer for printers in concerned for printer in printers}
+    for item, name in enumerate(rule.redirect):
+        if name in rule.redirect[:item]:
+            yield PolicyProblem(index, "redirect", f'"{name}" is listed twice', item=item)
+        elif name not in reached:
+            words = f'none of the queues that this rule is for has a printer named "{name}"'
+            yield PolicyProblem(index, "redirect", words, closest(name, reached), item=item)
+
+
+def _problems_of_times(setting: Setting) -> Iterator[PolicyProblem]:
+    for name, entries in setting.schedules.items():
+        for position, text in enumerate(entries):
+            place = (name, position)
+            try:
+                named = calendars_of(text)
+                if named is None:
+                    parse_period(text)
+            except ScheduleError as error:
+                yield PolicyProblem(None, "schedules", str(error), error.suggestion, schedule=place)
+                continue
+            for calendar in sorted(named or ()):
+                if calendar not in setting.holidays:
+                    words = f'there is no calendar of holidays named "{calendar}"'
+                    hint = closest(calendar, setting.holidays)
+                    yield PolicyProblem(None, "schedules", words, hint, schedule=place)
+        if entries and all(_is_exception(text) for text in entries):
+            yield PolicyProblem(None, "schedules", "is never open: it has no period", schedule=(name, 0))
+    for name, entries in setting.holidays.items():
+        for position, text in enumerate(entries):
+            try:
+                parse_days(text)
+            except HolidayError as error:
+                yield PolicyProblem(None, "holidays", str(error), error.suggestion, schedule=(name, position))
+
+
+def _is_exception(text: str) -> bool:
+    try:
+        return calendars_of(text) is not None
+    except ScheduleError:
+        return False
 
 
 def _find(text: str, word: str) -> int | None:

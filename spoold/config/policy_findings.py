@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policy.rules import PolicyProblem, RuleSource, problems_of
+from policy.setting import Setting
 from policy.suggestion import closest
 from spoold.config.problems import Finding, KeyPath
 
@@ -19,7 +20,7 @@ def findings(raw: Mapping[str, Any]) -> Iterator[Finding]:
         if isinstance(periods, list)
     }
     sources = [_draft(index, rule) for index, rule in enumerate(rules)]
-    for problem in problems_of(sources, schedules):
+    for problem in problems_of(sources, Setting(schedules)):
         yield Finding(_path(problem), problem.message, problem.suggestion, offset=problem.offset)
     queues = raw.get("queues")
     known = list(queues) if isinstance(queues, Mapping) else []

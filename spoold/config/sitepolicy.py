@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from policy.engine import PolicyEngine, compile_rules
 from policy.rules import RuleSource
 from policy.schedule import ScheduleError, time_zone
+from policy.setting import Setting
 from spoold.config.model import Config, Rule
 
 LOCAL_TIME = Path("/etc/localtime")
@@ -16,7 +17,12 @@ ZONES = "zoneinfo/"
 
 def compile_policy(config: Config) -> PolicyEngine:
     """Return the site's policy, ready to be asked; a loaded configuration always compiles."""
-    return compile_rules([_source(rule) for rule in config.rules], config.schedules, site_time_zone(config))
+    return compile_rules([_source(rule) for rule in config.rules], setting_of(config), site_time_zone(config))
+
+
+def setting_of(config: Config) -> Setting:
+    """Return what the site's rules may name."""
+    return Setting(schedules=config.schedules)
 
 
 def site_time_zone(config: Config, local_time: Path = LOCAL_TIME) -> tzinfo:

@@ -31,6 +31,9 @@ class Acceptance:
         template: Job Template attributes with what the policy set, as an encoded job group.
         expires_at: when the job is shredded if nobody releases it.
         rule: the rule that decided, None when none stood in the way.
+        holding: the rules that hold the job for approval.
+        approvers: who may approve, for each of them; as `policy.decision.Decision.approvers`.
+        mask: the printer is not told the document's name.
     """
 
     event: JobEvent
@@ -38,6 +41,9 @@ class Acceptance:
     template: bytes
     expires_at: datetime
     rule: str | None
+    holding: tuple[str, ...] = ()
+    approvers: tuple[tuple[str, ...], ...] = ()
+    mask: bool = False
 
 
 def decide(
@@ -61,6 +67,9 @@ def decide(
         template=encoded(with_settings(submission.template, decision.set_attributes)),
         expires_at=now + _hold(submission, decision),
         rule=decision.rule,
+        holding=decision.holding,
+        approvers=decision.approvers,
+        mask=decision.mask,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from policy.facts import ClientFacts, DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
 from protocols.ipp.message import Attribute
-from protocols.ipp.values import text_of
+from protocols.ipp.values import Collection, text_of
 from spoold.model.job import Document
 from spoold.model.principal import Principal, Role
 from spoold.model.printer import Printer
@@ -28,14 +28,19 @@ def facts_for(
     protocol: str,
     submitted_at: datetime | None = None,
     printer: Printer | None = None,
-    approved: bool = False,
+    approved: frozenset[str] = frozenset(),
+    color: bool | None = None,
+    ready: bool | None = None,
 ) -> Facts:
     """Return the facts of one decision.
 
     Args:
         template: Job Template attributes as they will be printed.
         submitted_at: None while the job is being accepted.
+        approved: the rules for which somebody has approved the job.
         printer: None at acceptance.
+        color: whether the printer prints in colour; None if it never said.
+        ready: whether the printer may be sent a document now.
     """
     found = _document_facts(documents)
     return Facts(
@@ -44,14 +49,22 @@ def facts_for(
         job=_job_facts(tuple(template), documents, found.pages, submitted_at, approved),
         document=found,
         client=ClientFacts(peer, "lpr" if protocol == "lpr" else "ipp"),
-        printer=None if printer is None else PrinterFacts(printer.name, printer.location),
+        printer=None if printer is None else PrinterFacts(printer.name, printer.location, color, ready),
     )
 
 
 def _user_facts(principal: Principal | None, claimed_name: str) -> UserFacts:
     if principal is None:
         return UserFacts(name=claimed_name)
-    return UserFacts(principal.name, sorted(principal.groups), _ROLES[principal.role], authenticated=True)
+    return UserFacts(
+        principal.name,
+        sorted(principal.groups),
+        _ROLES[principal.role],
+        authenticated=True,
+        method=principal.method.value,
+        second_factor=principal.second_at is not None,
+        provider=principal.provider,
+    )
 
 
 def _job_facts(
@@ -59,20 +72,29 @@ def _job_facts(
     documents: Sequence[Document],
     pages: int | None,
     submitted_at: datetime | None,
-    approved: bool,
+    approved: frozenset[str],
 ) -> JobFacts:
     values = {attribute.name: attribute.values[0] for attribute in template}
+    column = values["media-col"].data if "media-col" in values else None
+    paper = (
+        {member.name: member.values[0] for member in column.members} if isinstance(column, Collection) else {}
+    )
     copies = values["copies"].data if "copies" in values else 1
     copies = copies if isinstance(copies, int) else 1
 
     def word(name: str, default: str) -> str:
         return (text_of(values[name]) if name in values else None) or default
 
+    def of_paper(name: str) -> str:
+        return (text_of(paper[name]) if name in paper else None) or ""
+
     return JobFacts(
         copies=copies,
         sides=word("sides", "one-sided"),
         color_mode=word("print-color-mode", "auto"),
-        media=word("media", ""),
+        media=word("media", "") or of_paper("media-size-name"),
+        media_type=of_paper("media-type"),
+        media_source=of_paper("media-source"),
         size_bytes=sum(document.size_bytes for document in documents),
         impressions=None if pages is None else pages * copies,
         submitted_at=submitted_at,

@@ -1,6 +1,8 @@
 """Mistakes in conditions are found before evaluation: without one, it is true or false."""
 
 from datetime import UTC, datetime
+from ipaddress import ip_network
+from typing import Any
 
 import cel
 import pytest
@@ -20,20 +22,31 @@ from policy.facts import (
     UserFacts,
     variables,
 )
+from policy.setting import Setting
+from policy.surroundings import Surroundings
 
-SCHEDULES = {"school-hours": ["Mon-Fri 08:00-17:00"]}
+SITE = Setting(
+    {"school-hours": ["Mon-Fri 08:00-17:00"]},
+    {"public": ["12-25"]},
+    {"offices": [ip_network("10.20.0.0/16")]},
+)
 FACTS_KNOWN = Facts(
     queue=QueueFacts("secure"),
     user=UserFacts("anna", ("pupils", "chess"), ("user",), authenticated=True),
     job=JobFacts(copies=2, impressions=6),
     document=DocumentFacts("application/pdf", 1, 3, encrypted=False, broken=False, known=True),
     client=ClientFacts("192.0.2.1", "ipp"),
-    printer=PrinterFacts("lobby", "Lobby"),
+    printer=PrinterFacts("lobby", "Lobby", color=True, ready=True),
 )
 
 
+def everything() -> dict[str, dict[str, Any]]:
+    around = Surroundings(datetime(2026, 3, 2, 9, tzinfo=UTC), networks=SITE.networks)
+    return variables(FACTS_KNOWN, around, [(group, name) for group in FACTS for name in FACTS[group]])
+
+
 def mistakes(text: str) -> list[tuple[str, int, str | None]]:
-    return [(found.message, found.offset, found.suggestion) for found in check(text, SCHEDULES).mistakes]
+    return [(found.message, found.offset, found.suggestion) for found in check(text, SITE).mistakes]
 
 
 @pytest.mark.parametrize(
@@ -49,14 +62,19 @@ def mistakes(text: str) -> list[tuple[str, int, str | None]]:
         '(job.color_mode == "color" ? 5 : 50) < job.impressions',
         '"administrator" in user.roles || user.name + "@x" == "a@x"',
         "true // everybody",
+        'inside("offices") && !holiday() || holiday("public") && client.network in ["offices", ""]',
+        'user.second_factor && user.method == "badge" && user.provider != "local"',
+        "printer.color && !printer.ready",
         "[1, 2].exists_one(n, n == job.copies % 3)",
         "-job.copies < 0 && !!user.authenticated",
     ],
 )
 def test_good_conditions_have_no_mistakes_and_evaluate(text: str) -> None:
     assert mistakes(text) == []
-    local = datetime(2026, 3, 2, 9, tzinfo=UTC)
-    context = cel.Context(variables(FACTS_KNOWN, local, FACTS), {"open": lambda _name: True})
+    context = cel.Context(
+        everything(),
+        {"open": lambda _name: True, "inside": lambda _name: True, "holiday": lambda *_name: True},
+    )
     assert isinstance(cel.compile(text).execute(context), bool)
 
 
@@ -72,6 +90,12 @@ def test_good_conditions_have_no_mistakes_and_evaluate(text: str) -> None:
         ('open("school-huors")', "no schedule named", 5, "school-hours"),
         ("open(user.name)", "takes the name of a schedule", 5, None),
         ("open()", "takes 1 argument", 0, None),
+        ('inside("ofices")', "no network named", 7, "offices"),
+        ("inside()", "takes 1 argument", 0, None),
+        ('holiday("publik")', "no calendar of holidays named", 8, "public"),
+        ('holiday("public", "x")', "takes 1 argument", 0, None),
+        ("inside(client.address)", "takes the name of a network", 7, None),
+        ('client.network == "office"', "none of the possible values", 18, "offices"),
         ("opne('school-hours')", 'no function named "opne"', 0, "open"),
         ("user.name.startWith('a')", 'no function named "startWith"', 10, "startsWith"),
         ("user.name.startsWith(1)", "takes a string, but this is a number", 21, None),
@@ -125,8 +149,14 @@ def test_mistakes_hidden_by_a_short_circuit_are_found() -> None:
 
 
 def test_reads_are_the_facts_named() -> None:
-    checked = check('"a" in user.groups && document.known', SCHEDULES)
+    checked = check('"a" in user.groups && document.known', SITE)
     assert checked.reads == {("user", "groups"), ("document", "known")}
+
+
+def test_calls_are_the_names_that_functions_are_asked_for() -> None:
+    checked = check('open("school-hours") || holiday() || holiday("public") || inside("offices")', SITE)
+    wanted = {("open", "school-hours"), ("holiday", ""), ("holiday", "public"), ("inside", "offices")}
+    assert checked.calls == wanted
 
 
 def test_the_vocabulary_names_every_fact() -> None:
@@ -222,8 +252,10 @@ def test_what_the_checker_lets_pass_evaluates_to_true_or_false(text: str) -> Non
     """Only arithmetic can still fail (overflow, division by zero), which nobody can see beforehand."""
     if mistakes(text):
         return
-    local = datetime(2026, 3, 2, 9, tzinfo=UTC)
-    context = cel.Context(variables(FACTS_KNOWN, local, FACTS), {"open": lambda _name: True})
+    context = cel.Context(
+        everything(),
+        {"open": lambda _name: True, "inside": lambda _name: True, "holiday": lambda *_name: True},
+    )
     try:
         answer = cel.compile(text).execute(context)
     except ArithmeticError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from policy.decision import Decision, RuleOutcome, Stage
 from policy.engine import PolicyEngine, compile_rules
-from policy.facts import DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
+from policy.facts import ClientFacts, DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
 from policy.rules import CompiledRule, RuleSource
+from policy.setting import Setting
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PUPIL = Facts(queue=QueueFacts("secure"), user=UserFacts("anna", ("pupils",), ("user",), authenticated=True))
@@ -19,7 +21,7 @@ SCHOOL = {"school-hours": ["Mon-Fri 08:00-17:00"]}
 
 
 def engine(*rules: RuleSource, timezone: str = "UTC") -> PolicyEngine:
-    return compile_rules(rules, SCHOOL, timezone)
+    return compile_rules(rules, Setting(SCHOOL), timezone)
 
 
 def decide(
@@ -81,7 +83,7 @@ def test_a_hold_for_approval_names_the_first_rule_that_asks() -> None:
 
 
 def test_an_approved_job_is_not_held_again_at_release_but_still_denied() -> None:
-    approved = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=True))
+    approved = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=["a"]))
     ask = rule("a", hold="ask")
     assert decide([ask], approved, "release").verdict == "allow"
     assert decide([ask], PUPIL, "release").verdict == "hold-for-approval"
@@ -89,7 +91,7 @@ def test_an_approved_job_is_not_held_again_at_release_but_still_denied() -> None
 
 
 def test_a_job_cannot_come_in_approved() -> None:
-    approved = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=True))
+    approved = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=["a"]))
     assert decide([rule("a", hold="ask")], approved, "accept").verdict == "hold-for-approval"
 
 
@@ -172,7 +174,7 @@ def test_a_program_that_answers_neither_true_nor_false_denies() -> None:
         def execute(self, _context: object) -> str:
             return "yes"
 
-    odd = PolicyEngine([CompiledRule(rule("a", deny="A"), Answer(), frozenset())], {}, UTC)
+    odd = PolicyEngine([CompiledRule(rule("a", deny="A"), Answer(), frozenset())], Setting(), UTC)
     decision = odd.decide("accept", PUPIL, NOW)
     assert decision.failed
     assert decision.because[0].detail == "the condition is neither true nor false but str"
@@ -208,15 +210,112 @@ def test_an_explanation_shows_every_rule() -> None:
         rule("elsewhere", queues=("colour",), deny="C"),
         rule("later", stage="release", deny="D"),
     ]
-    decision, outcomes = engine(*rules).explain("accept", PUPIL, NOW)
-    assert decision.rule == "deny"
-    assert [(outcome.rule, outcome.kind) for outcome in outcomes] == [
-        ("no", "no-match"),
-        ("deny", "deny"),
-        ("late", "set"),
-        ("elsewhere", "other-queue"),
-        ("later", "other-stage"),
+    found = engine(*rules).explain("accept", PUPIL, NOW)
+    assert found.decision.rule == "deny"
+    assert [(one.rule.name, one.outcomes[0].kind, one.late) for one in found.rules] == [
+        ("no", "no-match", False),
+        ("deny", "deny", False),
+        ("late", "set", True),
+        ("elsewhere", "other-queue", True),
+        ("later", "other-stage", True),
     ]
+
+
+def test_an_explanation_shows_what_each_rule_read() -> None:
+    closed = rule("hours", '"pupils" in user.groups && !open("school-hours")', deny="A")
+    pages = rule("pages", "document.known && document.pages > 3", deny="B")
+    found = engine(closed, pages).explain("accept", PUPIL, NOW)
+    assert found.rules[0].read == {"user.groups": ["pupils"], 'open("school-hours")': True}
+    assert found.rules[1].read == {"document.known": False, "document.pages": None}
+
+
+def test_a_rule_that_allows_ends_it() -> None:
+    rules = [
+        rule("first", set_attributes={"copies": 1}),
+        rule("staff", '"staff" in user.groups', allow=True, expires_after_s=60),
+        rule("rest", deny="Not for you."),
+    ]
+    staff = Facts(queue=QueueFacts("secure"), user=UserFacts("mia", ("staff",), authenticated=True))
+    decision = decide(rules, staff)
+    assert (decision.verdict, decision.hold_s, dict(decision.set_attributes)) == ("allow", 60, {"copies": 1})
+    assert [outcome.kind for outcome in decision.because] == ["set", "shorten", "allow"]
+    assert decide(rules).rule == "rest"
+
+
+def test_a_rule_that_allows_does_not_undo_what_holds_the_job_already() -> None:
+    decision = decide([rule("ask", hold="Ask."), rule("all", allow=True), rule("no", deny="No.")])
+    assert (decision.verdict, decision.rule) == ("hold-for-approval", "ask")
+
+
+def test_what_a_rule_may_allow_later_is_not_refused_early() -> None:
+    known = engine(
+        rule("short", "document.known && document.pages <= 2", allow=True), rule("no", deny="Two pages only.")
+    )
+    nothing_yet = Facts(queue=QueueFacts("secure"), document=DocumentFacts(count=0))
+    assert known.decide_early(nothing_yet, NOW).verdict == "allow"
+    # A rule that is asked at release only keeps nobody waiting.
+    later = engine(rule("r", "document.pages > 1", stage="release", allow=True), rule("no", deny="No."))
+    assert later.decide_early(nothing_yet, NOW).verdict == "deny"
+
+
+@pytest.mark.parametrize(
+    ("asked", "effects", "copies"),
+    [
+        (5, [{"copies_limit": 3}], 3),
+        (2, [{"copies_limit": 3}], None),
+        (5, [{"copies_limit": 3}, {"copies_limit": 2}], 2),
+        (1, [{"set_attributes": {"copies": 9}}, {"copies_limit": 3}], 3),
+        (9, [{"set_attributes": {"copies": 2}}, {"copies_limit": 3}], 2),
+    ],
+)
+def test_copies_are_bounded(asked: int, effects: list[dict[str, Any]], copies: int | None) -> None:
+    rules = [rule(str(number), **one) for number, one in enumerate(effects)]
+    decision = decide(rules, Facts(queue=QueueFacts("secure"), job=JobFacts(copies=asked)))
+    assert decision.set_attributes.get("copies") == copies
+
+
+def test_who_may_approve_is_told_for_each_rule_that_holds() -> None:
+    rules = [rule("a", hold="A", approvers=("teachers", "user:mia")), rule("b", hold="B")]
+    decision = decide(rules)
+    assert decision.holding == ("a", "b")
+    assert decision.approvers == (("teachers", "user:mia"), ())
+    assert engine(*rules).approvers == {"a": ("teachers", "user:mia"), "b": ()}
+
+
+def test_an_approval_for_one_rule_is_none_for_another() -> None:
+    rules = [rule("a", hold="A"), rule("b", hold="B")]
+    half = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=["a"]))
+    decision = decide(rules, half, "release")
+    assert (decision.verdict, decision.holding) == ("hold-for-approval", ("b",))
+    assert [outcome.kind for outcome in decision.because] == ["approved", "hold-for-approval"]
+
+
+def test_the_last_rule_that_redirects_counts() -> None:
+    rules = [
+        rule("a", stage="release", redirect=("x", "y")),
+        rule("b", stage="release", redirect=("z",)),
+        rule("c", stage="release", mask=True),
+    ]
+    decision = decide(rules, stage="release")
+    assert (decision.redirect, decision.mask) == (("z",), True)
+
+
+def test_an_approved_job_is_a_fact() -> None:
+    approved = Facts(queue=QueueFacts("secure"), job=JobFacts(approved=["a"]))
+    assert decide([rule("a", "job.approved", deny="D")], approved).verdict == "deny"
+    assert decide([rule("a", "job.approved", deny="D")]).verdict == "allow"
+
+
+def test_networks_and_holidays_are_known() -> None:
+    setting = Setting(
+        {"office": ["Mon-Fri 08:00-17:00"]}, {"public": ["03-02"]}, {"lab": [ip_network("10.0.0.0/8")]}
+    )
+    inside = rule("inside", 'inside("lab")', set_attributes={"copies": 1})
+    closed = rule("closed", '!open("office") && holiday("public") && holiday()', expires_after_s=60)
+    asked = compile_rules([inside, closed], setting, "UTC")
+    lab = Facts(queue=QueueFacts("secure"), client=ClientFacts("10.1.2.3"))
+    assert [one.kind for one in asked.decide("accept", lab, NOW).because] == ["set", "shorten"]
+    assert [one.kind for one in asked.decide("accept", PUPIL, NOW).because] == ["shorten"]
 
 
 EFFECTS = st.sampled_from(
@@ -234,7 +333,7 @@ WHENS = st.sampled_from(["true", "false", "document.pages > 1"])
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(WHENS, EFFECTS), max_size=8), st.sampled_from(["accept", "release"]))
+@given(st.lists(st.tuples(WHENS, EFFECTS), max_size=20), st.sampled_from(["accept", "release"]))
 def test_a_job_is_allowed_only_if_no_rule_denies_fails_or_holds(
     drawn: list[tuple[str, dict[str, Any]]], stage: Stage
 ) -> None:

@@ -42,6 +42,17 @@ from policy.explain import explain, sentence, sentences
             RuleOutcome("short", "shorten", hold_s=61),
             'Held for 61 seconds at most, as the rule "short" asks.',
         ),
+        (RuleOutcome("few", "limit", copies_limit=3), 'Printed in 3 copies at most, as the rule "few" asks.'),
+        (
+            RuleOutcome("cheap", "redirect", printers=("a", "b")),
+            'Printed at a or b, as the rule "cheap" asks.',
+        ),
+        (
+            RuleOutcome("quiet", "mask"),
+            'The printer is not told the document\'s name, as the rule "quiet" asks.',
+        ),
+        (RuleOutcome("all", "allow"), 'The rule "all" allows it, and no other is asked.'),
+        (RuleOutcome("[queues.x] groups", "no-access", "Not you."), "Not you."),
         (RuleOutcome("odd", "failed", "It failed."), "It failed."),
         (RuleOutcome("no", "no-match"), 'The rule "no" does not apply.'),
         (RuleOutcome("no", "other-stage"), 'The rule "no" is not asked at this point.'),

@@ -5,12 +5,13 @@ import pytest
 from policy.engine import compile_rules
 from policy.expression import MAX_CHARACTERS
 from policy.rules import MAX_RULES, PolicyErrors, PolicyProblem, RuleSource, compile_rule, problems_of
+from policy.setting import Setting
 
-NO_SCHEDULES: dict[str, list[str]] = {}
+NOTHING = Setting()
 
 
 def found(*rules: RuleSource) -> list[PolicyProblem]:
-    return list(problems_of(rules, NO_SCHEDULES))
+    return list(problems_of(rules, NOTHING))
 
 
 def test_a_good_rule_has_no_problems() -> None:
@@ -24,7 +25,7 @@ def test_every_mistake_is_in_one_error() -> None:
         RuleSource("b", "true"),
     ]
     with pytest.raises(PolicyErrors) as caught:
-        compile_rules(rules, {"early": ["Mon 08:00", "Tue"]}, "Mars/Olympus")
+        compile_rules(rules, Setting({"early": ["Mon 08:00", "Tue"]}), "Mars/Olympus")
     assert [(p.rule, p.field, p.suggestion) for p in caught.value.problems] == [
         (0, "when", "document.pages"),
         (1, "name", None),
@@ -45,6 +46,13 @@ def test_every_mistake_is_in_one_error() -> None:
         (RuleSource("a", "true", deny="x", expires_after_s=60), "deny", "no other effect"),
         (RuleSource("a", "printer.name == 'x'", deny="x"), "when", 'add stage = "release"'),
         (RuleSource("a", "printer.name == 'x'", stage="accept", deny="x"), "when", 'add stage = "release"'),
+        (RuleSource("a", "true", deny="x", allow=True), "deny", "no other effect"),
+        (RuleSource("a", "true", deny="x", mask=True), "deny", "no other effect"),
+        (RuleSource("a", "true", hold="x", allow=True), "allow", "does not allow"),
+        (RuleSource("a", "true", mask=True, approvers=("x",)), "approvers", "only with hold"),
+        (RuleSource("a", "true", hold="x", approvers=("user:",)), "approvers", "names a group"),
+        (RuleSource("a", "true", set_attributes={"copies": 2}, copies_limit=1), "set", "not both"),
+        (RuleSource("a", "true", redirect=("p",)), "redirect", 'add stage = "release"'),
         (RuleSource("a", "job.copies", deny="x"), "when", "must be true or false"),
         (RuleSource("a", " " * MAX_CHARACTERS + "true", deny="x"), "when", "longer than"),
     ],
@@ -53,6 +61,56 @@ def test_a_rule_that_makes_no_sense_is_a_problem(rule: RuleSource, field: str, m
     (problem,) = found(rule)
     assert (problem.rule, problem.field) == (0, field)
     assert message in problem.message
+
+
+SITE = Setting(queues={"secure": ["lobby", "studio"], "exams": ["vault"]})
+
+
+@pytest.mark.parametrize(
+    ("rule", "item", "suggestion"),
+    [
+        (RuleSource("a", "true", "release", redirect=("lobby", "vault")), None, None),
+        (RuleSource("a", "true", "release", redirect=("lobby", "valt")), 1, "vault"),
+        (RuleSource("a", "true", "release", ("exams",), redirect=("lobby",)), 0, None),
+        (RuleSource("a", "true", "release", redirect=("lobby", "lobby")), 1, None),
+    ],
+)
+def test_a_redirection_leads_to_printers_of_the_queue(
+    rule: RuleSource, item: int | None, suggestion: str | None
+) -> None:
+    problems = list(problems_of([rule], SITE))
+    assert [(one.field, one.item, one.suggestion) for one in problems] == (
+        [] if item is None else [("redirect", item, suggestion)]
+    )
+
+
+def test_mistakes_in_schedules_and_holidays() -> None:
+    setting = Setting(
+        {"a": ["Mon", "except publik"], "b": ["except public"], "c": ["Mon", "except"]},
+        {"public": ["12-25", "12-32"]},
+    )
+    found = [(one.field, one.schedule, one.suggestion) for one in problems_of([], setting)]
+    assert found == [
+        ("schedules", ("a", 1), "public"),
+        ("schedules", ("b", 0), None),
+        ("schedules", ("c", 1), None),
+        ("holidays", ("public", 1), None),
+    ]
+
+
+def test_a_rule_knows_everything_it_can_do() -> None:
+    everything = RuleSource(
+        "a",
+        "true",
+        hold="x",
+        set_attributes={"sides": "one-sided"},
+        expires_after_s=1,
+        copies_limit=1,
+        redirect=("p",),
+        mask=True,
+    )
+    assert everything.effects == ("hold-for-approval", "set", "limit", "redirect", "shorten", "mask")
+    assert RuleSource("a", "true", allow=True).effects == ("allow",)
 
 
 def test_a_rule_about_the_printer_is_good_at_release() -> None:
@@ -77,4 +135,4 @@ def test_the_number_of_rules_is_bounded() -> None:
     ],
 )
 def test_rules_know_whether_they_need_an_inspection(when: str, inspected: bool) -> None:
-    assert compile_rule(RuleSource("a", when, deny="x"), ()).reads_inspected is inspected
+    assert compile_rule(RuleSource("a", when, deny="x"), NOTHING).reads_inspected is inspected

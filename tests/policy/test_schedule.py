@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy.facts import WEEKDAYS
-from policy.schedule import MINUTES_PER_DAY, Period, ScheduleError, parse_period, parse_schedule, time_zone
+from policy.holidays import parse_calendar
+from policy.schedule import (
+    MINUTES_PER_DAY,
+    WEEKDAYS,
+    Period,
+    Schedule,
+    ScheduleError,
+    parse_period,
+    parse_schedule,
+    time_zone,
+)
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = 7 * MINUTES_PER_DAY
@@ -16,6 +25,10 @@ WEEK = 7 * MINUTES_PER_DAY
 
 def clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def is_open(period: Period, local: datetime) -> bool:
+    return Schedule((period,)).is_open(local)
 
 
 def at(day: str, time: str) -> datetime:
@@ -41,9 +54,9 @@ def at(day: str, time: str) -> datetime:
 def test_a_period_is_open_when_it_says(text: str, inside: list[str], outside: list[str]) -> None:
     period = parse_period(text)
     for moment in inside:
-        assert period.contains(at(*moment.split())), moment
+        assert is_open(period, at(*moment.split())), moment
     for moment in outside:
-        assert not period.contains(at(*moment.split())), moment
+        assert not is_open(period, at(*moment.split())), moment
 
 
 @st.composite
@@ -80,7 +93,7 @@ def test_a_period_covers_the_minutes_between_its_ends(
     period = parse_period(text)
     for minute in minutes:
         moment = MONDAY + timedelta(minutes=minute, seconds=59)
-        assert period.contains(moment) == (minute in covered), f"{text} at {moment}"
+        assert is_open(period, moment) == (minute in covered), f"{text} at {moment}"
 
 
 @settings(deadline=None)
@@ -133,8 +146,77 @@ def test_daylight_saving_follows_the_wall_clock() -> None:
     period = parse_period("Sun 02:30-03:30")
     paris = ZoneInfo("Europe/Paris")
     # 29 March 2026: at 01:00 UTC the clocks go from 02:00 to 03:00, so 02:30 never is and 03:15 is.
-    assert not period.contains(datetime(2026, 3, 29, 0, 45, tzinfo=UTC).astimezone(paris))
-    assert period.contains(datetime(2026, 3, 29, 1, 15, tzinfo=UTC).astimezone(paris))
+    assert not is_open(period, datetime(2026, 3, 29, 0, 45, tzinfo=UTC).astimezone(paris))
+    assert is_open(period, datetime(2026, 3, 29, 1, 15, tzinfo=UTC).astimezone(paris))
+
+
+def test_the_hour_that_comes_twice_is_open_twice() -> None:
+    # 25 October 2026: at 01:00 UTC the clocks go from 03:00 back to 02:00.
+    period = parse_period("Sun 02:30-03:00")
+    paris = ZoneInfo("Europe/Paris")
+    utc = [datetime(2026, 10, 25, hour, 45, tzinfo=UTC).astimezone(paris) for hour in (0, 1, 2)]
+    assert [is_open(period, moment) for moment in utc] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        # The night in which the clocks go forward ends at 04:00 UTC, the one in which they go back at 05:00.
+        (datetime(2026, 3, 29, 3, 59, tzinfo=UTC), True),
+        (datetime(2026, 3, 29, 4, 0, tzinfo=UTC), False),
+        (datetime(2026, 10, 25, 4, 59, tzinfo=UTC), True),
+        (datetime(2026, 10, 25, 5, 0, tzinfo=UTC), False),
+    ],
+)
+def test_a_night_ends_by_the_wall_clock_when_the_clocks_change(moment: datetime, *, expected: bool) -> None:
+    night = parse_period("Sat 22:00-06:00")
+    assert is_open(night, moment.astimezone(ZoneInfo("Europe/Paris"))) is expected
+
+
+HOLIDAYS = {
+    "public": parse_calendar(["2026-12-25"]),
+    "school": parse_calendar(["2026-12-21 to 2027-01-01"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("entries", "moment", "is_open"),
+    [
+        # 25 December 2026 is a Friday.
+        (["Mon-Fri 08:00-17:00"], "2026-12-25 10:00", False),
+        (["Mon-Fri 08:00-17:00"], "2026-12-18 10:00", True),
+        (["Mon-Fri 08:00-17:00"], "2026-12-22 10:00", False),
+        (["Mon-Fri 08:00-17:00", "except public"], "2026-12-22 10:00", True),
+        (["Mon-Fri 08:00-17:00", "except public"], "2026-12-25 10:00", False),
+        (["Mon-Fri 08:00-17:00", "except public,school"], "2026-12-22 10:00", False),
+        (["Mon-Fri 08:00-17:00", "except public", "except school"], "2026-12-22 10:00", False),
+        (["Mon-Fri 08:00-17:00", "except nothing"], "2026-12-25 10:00", True),
+        (["Mon-Fri 08:00-17:00", "Hol 10:00-12:00"], "2026-12-25 11:00", True),
+        (["Mon-Fri 08:00-17:00", "Hol 10:00-12:00"], "2026-12-25 13:00", False),
+        (["Sat,Sun,Hol"], "2026-12-25 13:00", True),
+        (["08:00-17:00"], "2026-12-25 13:00", False),
+        # What begins on a day belongs to that day.
+        (["Thu 22:00-06:00", "except public"], "2026-12-25 05:00", True),
+        (["Fri 22:00-06:00", "except public"], "2026-12-26 05:00", False),
+        (["Hol 22:00-06:00", "except public"], "2026-12-26 05:00", True),
+    ],
+)
+def test_holidays_close_a_schedule_unless_it_says_otherwise(
+    entries: list[str], moment: str, *, is_open: bool
+) -> None:
+    local = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert parse_schedule(entries).is_open(local, HOLIDAYS) is is_open
+
+
+@pytest.mark.parametrize("entry", ["except", "except ,", "except nothing,public"])
+def test_an_exception_names_calendars(entry: str) -> None:
+    with pytest.raises(ScheduleError, match="names the calendars"):
+        parse_schedule([entry])
+
+
+def test_holidays_are_no_days_of_a_range() -> None:
+    with pytest.raises(ScheduleError, match="Mon-Fri,Hol"):
+        parse_period("Fri-Hol")
 
 
 def test_time_zones_are_known_by_name() -> None:

@@ -11,6 +11,7 @@ from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from policy.engine import compile_rules
 from policy.rules import RuleSource
+from policy.setting import Setting
 from protocols.ipp.message import Attribute
 from spoold.documents.inspection import Inspection
 from spoold.documents.inspector import Inspector
@@ -102,7 +103,7 @@ class IntakeHouse:
             name="localhost",
             queues=MappingProxyType({"q": self.queue}),
             printers=MappingProxyType({}),
-            policy=compile_rules(self.rules, {}, "UTC"),
+            policy=compile_rules(self.rules, Setting(), "UTC"),
             mask_names=False,
             max_document_bytes=self.max_document_bytes,
             forget_after=timedelta(days=7),

@@ -9,6 +9,7 @@ import httpx2
 from starlette.applications import Starlette
 
 from policy.engine import compile_rules
+from policy.setting import Setting
 from spoold.doors.web.app import build_web_app
 from spoold.doors.web.guard import COOKIE
 from spoold.model.ids import JobId, UserId
@@ -39,7 +40,7 @@ SITE = Site(
         "lobby": Printer("lobby", "ipp://lobby.example.org/ipp/print", "Lobby, ground floor"),
         "floor-2": Printer("floor-2", "ipp://floor-2.example.org/ipp/print", "Second floor, by the stairs"),
     },
-    policy=compile_rules((), {}, "UTC"),
+    policy=compile_rules((), Setting(), "UTC"),
     mask_names=False,
     max_document_bytes=1 << 30,
     forget_after=timedelta(days=7),

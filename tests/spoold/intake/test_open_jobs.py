@@ -9,6 +9,7 @@ import trio
 
 from policy.engine import compile_rules
 from policy.rules import RuleSource
+from policy.setting import Setting
 from protocols.ipp.values import integer
 from spoold.database import jobs
 from spoold.intake import open_jobs
@@ -150,7 +151,7 @@ async def test_a_rule_s_no_counts_after_a_crash_too() -> None:
     house = IntakeHouse()
     refused, kept = await sealed_by_a_crash(house, copies=6), await sealed_by_a_crash(house, copies=5)
     rule = RuleSource("few", "job.copies > 5", deny="Not more than five copies.")
-    house.site = replace(house.site, policy=compile_rules([rule], {}, "UTC"))
+    house.site = replace(house.site, policy=compile_rules([rule], Setting(), "UTC"))
     await watcher(house).recover()
     ended = await row(house, refused)
     assert (ended.state, ended.reason) == (JobState.ABORTED, "Not more than five copies.")
@@ -163,7 +164,7 @@ async def test_rules_ask_about_the_owner_as_the_account_is_now() -> None:
     rule = RuleSource("known people", '!("staff" in user.groups)', deny="Only staff may print here.")
     house = IntakeHouse()
     job = await sealed_by_a_crash(house)
-    house.site = replace(house.site, policy=compile_rules([rule], {}, "UTC"))
+    house.site = replace(house.site, policy=compile_rules([rule], Setting(), "UTC"))
     staff = replace(person("ana"), groups=frozenset({"staff"}))
     await watcher(house, staff).recover()
     assert (await row(house, job)).state is JobState.HELD
