@@ -4,7 +4,7 @@ import enum
 from types import MappingProxyType
 
 from spoold.model.job import Claim, Job
-from spoold.model.principal import Principal, Role
+from spoold.model.principal import Method, Principal, Role
 
 
 class Standing(enum.StrEnum):
@@ -53,6 +53,8 @@ class Action(enum.StrEnum):
     DELEGATE = "delegate"
     CHANGE_USERS = "change-users"
     READ_ACCOUNT = "read-account"
+    CHANGE_PRINT_URIS = "change-print-uris"
+    CLAIM = "claim"
     CHANGE_TOKENS = "change-tokens"
     CHANGE_FACTORS = "change-factors"
     VERIFY_AUDIT = "verify-audit"
@@ -111,6 +113,9 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.CHANGE_USERS: _ADMINISTRATOR,
         # What a person has set up alone, and may change alone: everybody, about themselves.
         Action.READ_ACCOUNT: _KNOWN,
+        Action.CHANGE_PRINT_URIS: _KNOWN,
+        # Which jobs, the queue says ("claim"); spoold.release.claims asks it for each of them.
+        Action.CLAIM: _KNOWN,
         # What programs of theirs may do, and what else they prove themselves with: about themselves, too.
         Action.CHANGE_TOKENS: _KNOWN,
         Action.CHANGE_FACTORS: _KNOWN,
@@ -129,6 +134,22 @@ _BY_ROLE = MappingProxyType(
 
 # Where the address is proof enough only as long as nobody was proven to own the job.
 _UNCLAIMED_ONLY = frozenset({Action.CANCEL_INCOMING, Action.SEND_DOCUMENT, Action.REMOVE_UNCLAIMED})
+# What a print URI is good for, whoever owns it: sending jobs, seeing how they are doing, taking them back.
+# It stands in the settings of a computer that others use as well, so it lets nothing out and changes nothing,
+# and what documents are called stays between their owner and the portal.
+_BY_PRINT_URI = frozenset(
+    {
+        Action.READ_QUEUE,
+        Action.SUBMIT,
+        Action.SUBSCRIBE,
+        Action.READ_STATE,
+        Action.READ_JOB,
+        Action.SEND_DOCUMENT,
+        Action.CANCEL,
+        Action.CANCEL_INCOMING,
+        Action.CANCEL_MINE,
+    }
+)
 # Nobody approves what they may have printed themselves, whatever else they are.
 _NOT_FOR_ONESELF = frozenset({Action.APPROVE})
 _ONESELF = _OWNER | _DELEGATE
@@ -166,6 +187,8 @@ def may(
     also: frozenset[Standing] = frozenset(),
 ) -> bool:
     """Tell whether the principal may do this (to this job)."""
+    if principal is not None and principal.method is Method.PRINT_URI and action not in _BY_PRINT_URI:
+        return False
     found = standings(principal, job, peer=peer, also=also)
     if action in _UNCLAIMED_ONLY and job is not None and job.owner_id is not None:
         found -= _SENDER

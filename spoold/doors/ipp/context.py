@@ -30,6 +30,8 @@ class IppRequest:
         job_number: the "job-id" asked for, whether there is such a job or not.
         authority: "host" or "host:port" as the client calls us, for URIs in answers.
         reply: the token that proves us to a client that showed a Kerberos ticket; empty without one.
+        token: of the personal print URI that was asked; empty without one.
+        print_uri: the id of that print URI.
     """
 
     http: Request
@@ -41,6 +43,8 @@ class IppRequest:
     job: Job | None = None
     job_number: int | None = None
     reply: bytes = field(default=b"", repr=False)
+    token: str = field(default="", repr=False)
+    print_uri: str = ""
 
     @property
     def operation(self) -> Group:
@@ -63,8 +67,10 @@ class IppRequest:
         return self.operation.string("requesting-user-name") or ""
 
     def queue_uri(self, name: str | None = None, *, scheme: str | None = None) -> str:
-        """Return the URI of a queue as this client reaches it."""
-        return f"{scheme or self.protocol}://{self.authority}/ipp/print/{name or self.queue.name}"
+        """Return the URI of a queue as this client reaches it: its personal one, where it uses one."""
+        asked = name or self.queue.name
+        personal = f"/u/{self.token}" if self.token and asked == self.queue.name else ""
+        return f"{scheme or self.protocol}://{self.authority}/ipp/print/{asked}{personal}"
 
     def job_uri(self, job: Job) -> str:
         """Return the URI of a job as this client reaches it."""

@@ -24,6 +24,7 @@ from spoold.doors.ipp.repeats import Moment, Repeats
 from spoold.doors.ipp.targets import Target, target_of
 from spoold.doors.ipp.tickets import by_ticket, with_reply
 from spoold.identity.kerberos import Endpoint
+from spoold.identity.print_uris import NO_SUCH_PRINTER, Opened
 from spoold.model.access import Action
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooManyAttempts
 from spoold.model.job import Job
@@ -41,6 +42,7 @@ _KEPT_ADDRESSES = 1024
 # Hints of the HTTP layer are three digits in decimal and have no meaning as IPP status codes.
 FIRST_IPP_ERROR = 0x0400
 OPEN_LINE = "Passwords are only taken over ipps://; change the printer's address."
+OPEN_LINE_URI = "This print address is only good over ipps://; change the printer's address."
 
 
 class IppDispatcher:
@@ -93,9 +95,14 @@ class IppDispatcher:
         target = target_of(request, message, TABLE)
         declaration = TABLE[message.code]
         queue = self._door.site().queues.get(target.queue)
+        opened = await self._open(request, target, declaration)
         if queue is None:
             raise NotFound(f"There is no queue {target.queue!r} here.")
-        principal, reply = await self._authenticate(request, fresh=declaration.fresh)
+        principal: Principal | None
+        if opened is not None:
+            principal, reply = opened.principal, b""
+        else:
+            principal, reply = await self._authenticate(request, fresh=declaration.fresh)
         return IppRequest(
             http=request,
             message=message,
@@ -106,6 +113,28 @@ class IppDispatcher:
             job=await self._job(declaration, target, principal, message),
             job_number=target.job_number,
             reply=reply,
+            token=target.token,
+            print_uri="" if opened is None else opened.uri_id,
+        )
+
+    async def _open(self, request: Request, target: Target, declaration: Declaration) -> Opened | None:
+        """Return whom the personal print URI of a request stands for; None when it names none.
+
+        It is proof enough, and the only one that counts on its address: nobody is asked for a password.
+
+        Raises:
+            NotAuthorized: it came over an open line.
+            NotFound: it is not good, whatever is wrong with it.
+        """
+        if not target.token:
+            return None
+        if not _is_private(request):
+            raise NotAuthorized(OPEN_LINE_URI)
+        if self._door.print_uris is None:
+            raise NotFound(NO_SUCH_PRINTER)
+        submits = declaration.action is Action.SUBMIT
+        return await self._door.print_uris.open(
+            target.token, target.queue, peer=request.peer_host, submits=submits
         )
 
     async def _job(
@@ -161,6 +190,9 @@ class IppDispatcher:
         Whoever sends a password gets an answer of their own: it may have been changed meanwhile.
         """
         if self._repeats is None or not declaration.repeatable or "authorization" in ipp.http.headers:
+            return None
+        if ipp.token:
+            # It may be revoked at any moment, and its answers are one person's.
             return None
         return self._repeats.moment(self._door.site(), ipp.queue)
 

@@ -12,12 +12,13 @@ from spoold.doors.ipp.notifications import Subscriptions
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
+from spoold.identity.print_uris import PrintUris
 from spoold.intake.pipeline import Intake
 from spoold.keys.words import PrivateWords
 from spoold.model.access import Action, may
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound
 from spoold.model.job import Job
-from spoold.model.principal import Principal
+from spoold.model.principal import Method, Principal
 from spoold.model.site import CurrentSite
 from spoold.records.queue_orders import QueueOrders
 from spoold.release.desk import Desk
@@ -26,6 +27,7 @@ from spoold.runtime.limits import DaemonLimits
 from spoold.runtime.metrics import Metrics
 
 SIGN_IN_FIRST = "Sign in with your user name and password first."
+PRINTS_ONLY = "This print address is for printing only; sign in to the portal to do that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Door:
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     kept_lists: KeptLists = field(default_factory=KeptLists)
     kerberos: Kerberos | None = None
+    print_uris: PrintUris | None = None
 
 
 def require(request: IppRequest, action: Action) -> None:
@@ -62,6 +65,8 @@ def require(request: IppRequest, action: Action) -> None:
         raise NotAuthenticated(SIGN_IN_FIRST)
     if request.job is not None and not _knows(request, request.job):
         raise NotFound("There is no such job.", job=str(request.job.id))
+    if request.principal.method is Method.PRINT_URI:
+        raise NotAuthorized(PRINTS_ONLY, action=action)
     about = "Only the owner of this job may do that." if request.job else "Your account may not do that."
     raise NotAuthorized(about, action=action)
 

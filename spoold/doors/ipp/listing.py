@@ -105,10 +105,10 @@ class _Question:
     def key(self, request: IppRequest, view: Viewing) -> Hashable | None:
         """Return what the answer depends on besides the records; None: it is not to be kept.
 
-        Names are opened for one answer and kept nowhere.
+        Names are opened for one answer and kept nowhere, and so are addresses with a token in them.
         """
         principal = request.principal
-        if self.opens_titles:
+        if self.opens_titles or request.token:
             return None
         who = None if principal is None else (principal.id, principal.name, principal.role)
         moment = view.up_time_s if self.picture.is_momentary else 0

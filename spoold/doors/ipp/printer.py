@@ -105,6 +105,8 @@ class _Place(NamedTuple):
     language: str
     dns_sd_name: str
     epoch: int
+    # Through a personal print URI, whose own attributes are not kept: they have its token in them.
+    personal: bool = False
 
 
 class _Moment(NamedTuple):
@@ -229,6 +231,7 @@ class QueueAttributes:
         asked = request.operation.strings("requested-attributes")
         language = language_of(request.operation.string("attributes-natural-language"))
         place = self._place(request.queue, request.authority, language, tls=request.http.tls)
+        place = place._replace(personal=bool(request.token))
         changes = self._look(request.queue, now)
         moment = _Moment(
             *self._state(request.queue),
@@ -237,9 +240,10 @@ class QueueAttributes:
             changes.state_at,
             changes.described_at,
         )
+        own = self._encode_personal(asked, request) if place.personal else b""
         if sum(map(len, asked)) > MAX_KEPT_QUESTION_CHARS:
-            return self._encode_lasting(asked, place) + self._encode_momentary(asked, moment)
-        return self._lasting(asked, place) + self._momentary(asked, moment)
+            return self._encode_lasting(asked, place) + own + self._encode_momentary(asked, moment)
+        return self._lasting(asked, place) + own + self._momentary(asked, moment)
 
     def look(self, queues: Iterable[Queue], now: datetime) -> None:
         """Notice what has changed, so that the times of change are right although nobody has asked."""
@@ -299,13 +303,9 @@ class QueueAttributes:
     def _named(self, place: _Place) -> Iterable[Attribute]:
         """What has the queue's names and the addresses at which this client reaches it."""
         queue = place.queue
-        proof = "basic" if queue.authentication is Authentication.REQUIRED else "requesting-user-name"
         root = f"http{'s' if place.tls else ''}://{place.authority}/"
-        own = f"{place.authority}/ipp/print/{queue.name}"
         return (
-            uri("printer-uri-supported", f"ipps://{own}", f"ipp://{own}"),
-            keyword("uri-security-supported", "tls", "none"),
-            keyword("uri-authentication-supported", proof, proof),
+            *(() if place.personal else self._addresses(place)),
             name_("printer-name", queue.name),
             name_("printer-dns-sd-name", clip(place.dns_sd_name, MAX_LABEL_OCTETS)),
             text("printer-info", clip(queue.description or queue.name, MAX_TEXT_OCTETS)),
@@ -313,7 +313,6 @@ class QueueAttributes:
             text("printer-organization", ""),
             text("printer-organizational-unit", ""),
             uri("printer-geo-location", "geo:0,0"),
-            uri("printer-uuid", self.uuid_of(queue).urn),
             uri("printer-more-info", root),
             uri("printer-supply-info-uri", f"{root}supplies/{queue.name}"),
             uri("printer-privacy-policy-uri", f"{root}privacy"),
@@ -321,6 +320,35 @@ class QueueAttributes:
             uri("printer-strings-uri", f"{root}strings/{place.language}.strings"),
             natural_language("printer-strings-languages-supported", *LANGUAGES),
         )
+
+    def _addresses(self, place: _Place) -> Iterable[Attribute]:
+        """Where a queue is printed to, and what is asked for there."""
+        queue = place.queue
+        proof = "basic" if queue.authentication is Authentication.REQUIRED else "requesting-user-name"
+        own = f"{place.authority}/ipp/print/{queue.name}"
+        return (
+            uri("printer-uri-supported", f"ipps://{own}", f"ipp://{own}"),
+            keyword("uri-security-supported", "tls", "none"),
+            keyword("uri-authentication-supported", proof, proof),
+            uri("printer-uuid", self.uuid_of(queue).urn),
+        )
+
+    def _encode_personal(self, asked: tuple[str, ...], request: IppRequest) -> bytes:
+        """Encode the same of a personal print URI; made for one answer and kept nowhere.
+
+        It is a printer of its own: clients that know the queue as well must not take one for the other.
+        """
+        ways = ("tls",) if request.http.tls else ("tls", "none")
+        schemes = {"tls": "ipps", "none": "ipp"}
+        own = uuid.uuid5(self.uuid_of(request.queue), request.print_uri)
+        attributes = (
+            uri("printer-uri-supported", *(request.queue_uri(scheme=schemes[way]) for way in ways)),
+            keyword("uri-security-supported", *ways),
+            # Nothing more is asked for; "none" would say that everybody is anonymous (RFC 8011 5.4.2).
+            keyword("uri-authentication-supported", *("requesting-user-name" for _ in ways)),
+            uri("printer-uuid", own.urn),
+        )
+        return encode_attributes(printer_selection(asked).of(attributes))
 
     def _location(self, queue: Queue) -> str:
         """Where the printers of a queue stand, as long as that is one place."""

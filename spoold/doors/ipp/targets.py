@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from protocols.errors import RemoteProtocolError
@@ -11,7 +11,12 @@ from protocols.ipp.message import Group, Message
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 
-_PREFIXES = ("/ipp/print/", "/printers/")
+_OWN_PREFIX = "/ipp/print/"
+_PREFIXES = (_OWN_PREFIX, "/printers/")
+# Between a queue and the token of a personal print URI; a job's number is never this.
+_PERSONAL = "u/"
+# Ours have 32; what is longer is nobody's, and not worth a hash.
+MAX_TOKEN_CHARS = 64
 # As many queues as a large site has, by a few names each; a longer URI is read each time.
 MAX_KEPT_URIS = 1024
 MAX_KEPT_URI_CHARS = 256
@@ -20,10 +25,15 @@ _SCHEMES = frozenset({"ipp", "ipps", "http", "https"})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The queue a request names, and the job if it names one."""
+    """The queue a request names, and the job if it names one.
+
+    Args:
+        token: of a personal print URI, whether it is one of ours or not; empty without one.
+    """
 
     queue: str
     job_number: int | None = None
+    token: str = field(default="", repr=False)
 
 
 def target_of(request: Request, message: Message, operations: Container[int]) -> Target:
@@ -45,11 +55,10 @@ def target_of(request: Request, message: Message, operations: Container[int]) ->
         target = _parse(job_uri)
     elif printer_uri is not None:
         asked = _parse(printer_uri)
-        target = Target(asked.queue, operation.integer("job-id"))
+        target = Target(asked.queue, operation.integer("job-id"), asked.token)
     else:
         raise _refused("printer-uri or job-uri is missing")
-    _check_path(request, target)
-    return target
+    return _with_path(request, target)
 
 
 def _operation_group(message: Message) -> Group:
@@ -72,7 +81,9 @@ def _operation_group(message: Message) -> Group:
 
 
 def _parse(uri: str) -> Target:
-    return _known(uri) if len(uri) <= MAX_KEPT_URI_CHARS else _read(uri)
+    # What may have a token in it is not kept.
+    is_kept = len(uri) <= MAX_KEPT_URI_CHARS and f"/{_PERSONAL}" not in uri
+    return _known(uri) if is_kept else _read(uri)
 
 
 def _read(uri: str) -> Target:
@@ -92,23 +103,41 @@ _known = functools.lru_cache(MAX_KEPT_URIS)(_read)
 def parse_path(path: str) -> Target:
     """Return what a path names: /ipp/print/QUEUE, /ipp/print/QUEUE/JOB, or CUPS's /printers/QUEUE.
 
+    A personal print URI has its token behind the queue, and a job's number behind that:
+    /ipp/print/QUEUE/u/TOKEN, /ipp/print/QUEUE/u/TOKEN/JOB.
+
     Raises:
         RemoteProtocolError: not found.
     """
     for prefix in _PREFIXES:
         if path.startswith(prefix):
             queue, _, rest = path.removeprefix(prefix).partition("/")
+            token = ""
+            if prefix == _OWN_PREFIX and rest.startswith(_PERSONAL):
+                token, _, rest = rest.removeprefix(_PERSONAL).partition("/")
+                if not _may_be_token(token):
+                    break
             if queue and (not rest or (rest.isascii() and rest.isdigit() and len(rest) <= 10)):
-                return Target(unquote(queue), int(rest) if rest else None)
+                return Target(unquote(queue), int(rest) if rest else None, token)
     raise _refused("there is no such printer here", Status.CLIENT_ERROR_NOT_FOUND)
 
 
-def _check_path(request: Request, target: Target) -> None:
-    """Refuse a request whose HTTP path speaks of another queue than its attributes."""
+def _may_be_token(text: str) -> bool:
+    return text.isascii() and text.isalnum() and len(text) <= MAX_TOKEN_CHARS
+
+
+def _with_path(request: Request, target: Target) -> Target:
+    """Return the target, with the token of the request's HTTP path if its attributes name none.
+
+    Raises:
+        RemoteProtocolError: the path speaks of another queue, or of another person, than the attributes.
+    """
     if request.path in ("/", "/ipp/print", "/ipp"):
-        return
-    if parse_path(request.path).queue != target.queue:
+        return target
+    path = parse_path(request.path)
+    if path.queue != target.queue or (path.token and target.token and path.token != target.token):
         raise _refused("the request's path and its attributes name different printers")
+    return target if target.token or not path.token else replace(target, token=path.token)
 
 
 def _refused(words: str, status: Status = Status.CLIENT_ERROR_BAD_REQUEST) -> RemoteProtocolError:
