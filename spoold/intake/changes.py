@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import Connection
 
 from protocols.ipp.message import Attribute
-from spoold.database import jobs
+from spoold.database import approvals, jobs
 from spoold.database.engine import Database
 from spoold.intake.decide import decide
 from spoold.intake.submission import Submission
@@ -113,6 +113,9 @@ class JobChanges:
         if current != job:
             raise NotPossible(_MEANWHILE, job=str(job.id))
         jobs.update_job(connection, job.id, [JobState.HELD], changed_at=now, **changes)
+        if change.settings or change.removed:
+            # What was approved is not what would be printed now.
+            approvals.forget_approvals(connection, job.id)
         words = f"Changed by its owner: {', '.join(change.names)}."
         transitions.note(connection, job.id, event="changed", words=words, now=now)
         audit.append(

@@ -8,13 +8,14 @@ from sqlalchemy import Connection
 
 from protocols.ipp.message import Attribute
 from spoold.database import jobs
+from spoold.intake.decide import Acceptance
 from spoold.intake.submission import Submission
 from spoold.model.errors import NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
 from spoold.model.template import encoded, template_of
-from spoold.records import transitions
+from spoold.records import approvals, transitions
 
 
 def new_job(
@@ -48,6 +49,12 @@ def new_job(
         expires_at=known.pop("expires_at", now + submission.queue.expires_after),
         **known,
     )
+
+
+def hold_for_approval(connection: Connection, job_id: JobId, acceptance: Acceptance, now: datetime) -> None:
+    """Write down whose approval a job waits for that rules hold; nothing for any other."""
+    if acceptance.event is JobEvent.NEEDS_APPROVAL:
+        approvals.want(connection, job_id, acceptance.holding, acceptance.approvers, now)
 
 
 def seal_job(connection: Connection, job_id: JobId, actor: str, now: datetime) -> Job:

@@ -1,10 +1,12 @@
 """A release service with everything below it, and people and jobs to try it on."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import trio
@@ -17,11 +19,15 @@ from policy.engine import compile_rules
 from policy.rules import RuleSource
 from policy.setting import Setting
 from protocols.ipp.values import Attribute
-from spoold.database import jobs, records
+from spoold.database import jobs, people, records
 from spoold.database.engine import Database
+from spoold.database.people import UserRow
 from spoold.documents.rendering import Renderer
+from spoold.identity.guesses import Guesses
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import Pin, PinKeeper
+from spoold.identity.throttle import Throttle
+from spoold.keys.tags import Tags
 from spoold.keys.words import PIN, TITLE, PrivateWords
 from spoold.model.holding import BY_PIN, RELEASE_ACTION
 from spoold.model.ids import UserId, canonical_name, new_job_id
@@ -35,6 +41,11 @@ from spoold.model.template import encoded, template_of, with_settings
 from spoold.printers.base import PrinterAdapter
 from spoold.printers.directory import PrinterDirectory
 from spoold.printers.notebook import Notebook
+from spoold.records import approvals
+from spoold.release.approvals import ApprovalDesk
+from spoold.release.codes import CodeDesk
+from spoold.release.decisions import Decisions
+from spoold.release.delegations import DelegationDesk
 from spoold.release.desk import Desk
 from spoold.release.gate import Confirm
 from spoold.release.pins import PinDesk
@@ -112,14 +123,39 @@ class House:
     directory: PrinterDirectory
     service: ReleaseService
     desk: Desk
+    decisions: Decisions
     accounts: dict[UserId, Principal] = field(default_factory=dict)
     confirm: Confirm = unchanged
 
-    def person(self, name: str, *, role: Role = Role.USER, age_s: float = 0) -> Principal:
+    def person(self, name: str, *groups: str, role: Role = Role.USER, age_s: float = 0) -> Principal:
         """A person known to this house, proven just now."""
         found = person(name, role=role, clock=self.clock, age_s=age_s)
+        if groups:
+            found = replace(found, groups=frozenset(groups))
         self.accounts[found.id] = found
         return found
+
+    async def account(self, name: str, *groups: str, role: Role = Role.USER) -> Principal:
+        """Such a person with a row among the accounts, to which others may refer."""
+        found = self.person(name, *groups, role=role)
+        row = UserRow(found.id, found.name, "", found.groups, role, False, 0, self.clock.now())
+        await self.database.write(lambda connection: people.insert_user(connection, row))
+        return found
+
+    async def wants(self, job: Job, *approvers: str, rules: Sequence[str] = ("long",)) -> Job:
+        """Have a job wait for whom a rule names."""
+
+        def write(connection: Connection) -> None:
+            jobs.update_job(connection, job.id, list(JobState), state=JobState.WAITING_APPROVAL.value)
+            approvals.want(connection, job.id, rules, [approvers for _ in rules], self.clock.now())
+
+        await self.database.write(write)
+        return await self.job(job)
+
+    async def audit(self) -> list[dict[str, Any]]:
+        """Every entry of the audit chain."""
+        rows = await self.database.read(records.audit_rows)
+        return [json.loads(row.entry) for row in rows]
 
     def memory(self, name: str) -> MemoryPrinter:
         """One of the printers in memory."""
@@ -268,7 +304,7 @@ async def open_house(
     def current() -> Site:
         return box[0].site if box else first
 
-    async def people(user_id: UserId) -> Principal | None:
+    async def people_now(user_id: UserId) -> Principal | None:
         return box[0].accounts.get(user_id)
 
     async def confirm(principal: Principal) -> Principal:
@@ -284,7 +320,7 @@ async def open_house(
             words=words,
             printers=directory,
             renderer=renderer or Renderer(),
-            people=people,
+            people=people_now,
             confirm=confirm,
             clock=clock,
             metrics=metrics,
@@ -294,11 +330,22 @@ async def open_house(
         service=service,
         site=current,
         words=words,
-        people=people,
+        people=people_now,
         keeper=PinKeeper(InlineHasher()),
     )
     desk = Desk(service=service, site=current, words=words, printer_directory=directory, pins=pins)
-    house = House(first, kept, store, words, clock, metrics, directory, service, desk)
+
+    async def find(name: str) -> Principal | None:
+        return next((one for one in box[0].accounts.values() if one.name == name), None)
+
+    approval_desk = ApprovalDesk(service, current, words)
+    guesses = Guesses(kept, clock, Throttle(clock))
+    decisions = Decisions(
+        approval_desk,
+        CodeDesk(approval_desk, Tags(keyring.derive), guesses),
+        DelegationDesk(service, find),
+    )
+    house = House(first, kept, store, words, clock, metrics, directory, service, desk, decisions)
     box.append(house)
     try:
         async with trio.open_nursery() as nursery:

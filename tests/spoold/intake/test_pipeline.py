@@ -9,6 +9,7 @@ import trio
 from policy.rules import RuleSource
 from protocols.ipp.values import integer, keyword
 from spoold.database import jobs
+from spoold.database.approvals import approvals_of
 from spoold.intake.admission import MAX_NOTES_PER_ADDRESS
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
@@ -300,6 +301,23 @@ async def test_a_rule_can_hold_for_approval() -> None:
     submission = house.submission(template=(keyword("print-color-mode", "color"),))
     job = await house.intake.submit(submission, incoming(SMALL))
     assert (job.state, job.reason) == (JobState.WAITING_APPROVAL, "Colour needs an approval.")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_whom_rules_name_is_written_with_the_job(at_once: bool) -> None:
+    """However its documents come; every rule that holds is there, with its own people."""
+    colour = RuleSource("Colour", 'job.color_mode == "color"', hold="Ask.", approvers=("heads", "user:una"))
+    always = RuleSource("Always", "true", hold="Ask as well.")
+    house = IntakeHouse(rules=[colour, always])
+    submission = house.submission(person("ana"), template=(keyword("print-color-mode", "color"),))
+    if at_once:
+        job = await house.intake.submit(submission, incoming(SMALL))
+    else:
+        opened = await house.intake.create_job(submission)
+        job = await house.intake.add_document(opened, submission, incoming(SMALL), last=True)
+    (wanted,) = await house.database.read(lambda connection: approvals_of(connection, job.id))
+    assert (wanted.rules, wanted.approvers) == (("Colour", "Always"), (("heads", "user:una"), ()))
+    assert wanted.is_open
 
 
 async def test_a_rule_sets_attributes_and_shortens_the_hold() -> None:

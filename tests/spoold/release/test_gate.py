@@ -27,7 +27,7 @@ from spoold.model.printer import Printer
 from spoold.model.queue import Release
 from spoold.model.template import encoded, template_of
 from spoold.records.queue_orders import Order
-from spoold.release.gate import PROOF_S
+from spoold.release.gate import PROOF_S, NeedsApproval
 from tests.support.identities import open_database
 from tests.support.memory_printer import for_ever
 from tests.support.release_house import House, attributes_by_name, open_house, queue
@@ -176,7 +176,8 @@ async def test_what_the_policy_wants_approved_is_not_released(tmp_path: Path) ->
     rules = [RuleSource("Ask first", "true", stage="release", hold="Ask Bert.")]
     async with open_house(tmp_path, rules=rules) as house:
         job = await house.add_job(house.person("ana"))
-        assert "Ask Bert." in await refused(house, job.id, RefusedByPolicy)
+        assert "Ask Bert." in await refused(house, job.id, NeedsApproval)
+        assert house.memory("lobby").paper == []
 
 
 async def test_what_the_policy_sets_reaches_the_printer(tmp_path: Path, autojump_clock: MockClock) -> None:
