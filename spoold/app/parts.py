@@ -14,6 +14,7 @@ from holdstore.errors import HoldStoreError
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from spoold.app.certificates import ServerTls, prepare_tls
+from spoold.app.sign_in import make_kerberos
 from spoold.app.site import build_site
 from spoold.app.state import StateDirectory
 from spoold.config.model import Config
@@ -26,6 +27,7 @@ from spoold.doors.ipp.capabilities import FORMATS
 from spoold.identity.accounts import Accounts
 from spoold.identity.authenticator import Identity
 from spoold.identity.guesses import Guesses
+from spoold.identity.kerberos import Kerberos
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import PIN_COST, PinKeeper
@@ -97,6 +99,7 @@ class Parts:
     guesses: Guesses
     tokens: Tokens
     started_at: datetime
+    kerberos: Kerberos | None = None
     listening: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Callable[[str], None]] = field(default_factory=list)
     on_reload: list[Callable[[], None]] = field(default_factory=list)
@@ -183,6 +186,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         guesses=guesses,
         tokens=Tokens(database, clock, guesses),
         started_at=clock.now(),
+        kerberos=make_kerberos(config, state, identity, database=database, clock=clock, metrics=metrics),
         failures=failures,
     )
 

@@ -114,6 +114,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
         limits=parts.limits,
         attributes=attributes,
         orders=parts.orders,
+        kerberos=parts.kerberos,
     )
     repeats = Repeats(parts.site, attributes.moment, parts.clock, parts.metrics)
     server = HttpServer(
@@ -170,6 +171,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         health=parts.health,
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
+        kerberos=parts.kerberos,
         tokens=parts.tokens,
     )
     stop = trio.Event()

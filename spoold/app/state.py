@@ -39,6 +39,11 @@ class StateDirectory:
         return self.root / "tls"
 
     @property
+    def replay_cache(self) -> Path:
+        """Kerberos tokens that were seen."""
+        return self.root / "kerberos.rcache"
+
+    @property
     def capabilities(self) -> Path:
         """What printers said last that they can do."""
         return self.root / "capabilities"

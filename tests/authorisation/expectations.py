@@ -126,6 +126,8 @@ _MOVED = frozenset({303})
 WEB: Mapping[tuple[str, str], WebCase] = {
     ("GET", "/sign-in"): WebCase(frozenset({200, 303})),
     ("POST", "/sign-in"): WebCase(_MOVED, form=_sign_in_form),
+    # Kerberos is not configured: who gets in with it is in tests/integration/test_kerberos.py.
+    ("GET", "/sign-in/kerberos"): WebCase(frozenset({404})),
     ("GET", "/pin"): WebCase(),
     # Nobody has set a PIN: what a right one does is in tests/integration/test_pins.py.
     ("POST", "/pin"): WebCase(frozenset({409}), form=_no_fields),

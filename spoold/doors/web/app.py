@@ -26,6 +26,7 @@ from spoold.doors.web.rendering import Renderer
 from spoold.doors.web.routes import build_routes
 from spoold.doors.web.security import Security
 from spoold.identity.authenticator import Identity
+from spoold.identity.kerberos import Kerberos
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
 from spoold.runtime.clock import Clock
@@ -54,6 +55,7 @@ def build_web_app(
     allowed_hosts: Callable[[str], bool] | None = None,
     metrics_allowed: Callable[[str], bool] = is_loopback,
     trusted_certificate: Callable[[], bool] = lambda: False,
+    kerberos: Kerberos | None = None,
     tokens: Tokens | None = None,
 ) -> Starlette:
     """Return the application.
@@ -77,6 +79,7 @@ def build_web_app(
         health=health,
         renderer=Renderer(),
         metrics_allowed=metrics_allowed,
+        kerberos=kerberos,
         tokens=tokens,
     )
     security = Middleware(

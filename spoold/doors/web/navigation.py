@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal
+from spoold.doors.web.ways import kerberos_links
 from spoold.model.principal import Principal
 
 
@@ -49,7 +50,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("jobs", "/", marked("My jobs")),
     Entry("printers", "/printers", marked("Printers")),
 )
-SIGN_IN_WAYS: tuple[Way, ...] = ()
+SIGN_IN_WAYS: tuple[Way, ...] = (Way(kerberos_links),)
 
 
 def entries_for(principal: Principal | None, portal: Portal) -> list[Entry]:

@@ -10,6 +10,7 @@ from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.routes_account import ACCOUNT_ROUTES
+from spoold.doors.web.routes_sign_in import SIGN_IN_ROUTES
 from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
 from spoold.model.access import Action
 
@@ -73,7 +74,7 @@ _FILES = tuple(
     for asset in ASSETS.values()
 )
 
-ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *ACCOUNT_ROUTES, *_PROGRAMS, *_WATCHERS, *_FILES)
+ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *ACCOUNT_ROUTES, *SIGN_IN_ROUTES, *_PROGRAMS, *_WATCHERS, *_FILES)
 
 
 def build_routes(portal: Portal) -> list[Route]:

@@ -10,6 +10,7 @@ from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.pin import printers_of
 from spoold.model.errors import SpoolError
+from spoold.model.principal import Principal
 
 
 async def show_sign_in(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -49,11 +50,14 @@ async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Respons
             ways=ways_of(portal, following),
             takes_pins=bool(printers_of(portal)),
         )
-    if old := session_token(request):
-        await portal.identity.sign_out(old)
     response = RedirectResponse(following, 303)
-    _set_cookie(response, token)
+    await _change_session(request, portal, token, response)
     return response
+
+
+async def begin_session(request: Request, portal: Portal, principal: Principal, response: Response) -> None:
+    """Start a session for somebody who was proven by other means; the browser's old one ends."""
+    await _change_session(request, portal, await portal.identity.open_session(principal), response)
 
 
 async def sign_out(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -64,6 +68,12 @@ async def sign_out(_request: Request, portal: Portal, visitor: Visitor) -> Respo
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     _set_cookie(response, "", lifetime="; Max-Age=0")
     return response
+
+
+async def _change_session(request: Request, portal: Portal, token: str, response: Response) -> None:
+    if old := session_token(request):
+        await portal.identity.sign_out(old)
+    _set_cookie(response, token)
 
 
 def _set_cookie(response: Response, token: str, lifetime: str = "") -> None:
