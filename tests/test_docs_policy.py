@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from policy.checker import MACROS, STRING_METHODS, vocabulary
+from policy.checker import MACROS, NAMED, STRING_METHODS, vocabulary
 from policy.facts import ClientFacts, DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
 from spoold.config.loader import load
-from spoold.config.model import Rule, SetAttributes
+from spoold.config.rules import Rule, SetAttributes
 from spoold.config.sitepolicy import compile_policy
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "policy.md").read_text()
@@ -29,36 +29,52 @@ printers = ["studio"]
 """
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SECURE, PERSONNEL = QueueFacts("secure"), QueueFacts("personnel")
+SECURE, PERSONNEL, EXAMS = QueueFacts("secure"), QueueFacts("personnel"), QueueFacts("exams")
 STUDIO = PrinterFacts("studio")
 CASES: list[tuple[int, str, Facts, datetime, str]] = [
     (0, "accept", Facts(SECURE, UserFacts("leo", ["pupils"], authenticated=True)), SUNDAY, "deny"),
     (0, "accept", Facts(SECURE, UserFacts("leo", ["pupils"], authenticated=True)), MONDAY, "allow"),
-    (1, "accept", Facts(SECURE, UserFacts("leo", ["class-9a"], authenticated=True)), SUNDAY, "deny"),
-    (1, "accept", Facts(SECURE, UserFacts("mia", ["staff"], authenticated=True)), SUNDAY, "allow"),
-    (2, "accept", Facts(SECURE, document=DocumentFacts(pages=300, known=True)), MONDAY, "deny"),
-    (2, "accept", Facts(SECURE, document=DocumentFacts(pages=100, known=True)), MONDAY, "allow"),
-    (2, "accept", Facts(SECURE, job=JobFacts(size_bytes=60 << 20)), MONDAY, "deny"),
+    (4, "accept", Facts(SECURE, UserFacts("leo", ["class-9a"], authenticated=True)), SUNDAY, "deny"),
+    (4, "accept", Facts(SECURE, UserFacts("mia", ["staff"], authenticated=True)), SUNDAY, "allow"),
+    (5, "accept", Facts(SECURE, document=DocumentFacts(pages=300, known=True)), MONDAY, "deny"),
+    (5, "accept", Facts(SECURE, document=DocumentFacts(pages=100, known=True)), MONDAY, "allow"),
+    (5, "accept", Facts(SECURE, job=JobFacts(size_bytes=60 << 20)), MONDAY, "deny"),
     (
-        3,
+        6,
         "release",
         Facts(SECURE, UserFacts("mia", ["staff"], authenticated=True), printer=STUDIO),
         MONDAY,
         "set",
     ),
     (
-        3,
+        6,
         "release",
         Facts(SECURE, UserFacts("jo", ["layout"], authenticated=True), printer=STUDIO),
         MONDAY,
         "allow",
     ),
-    (4, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.6.1")), MONDAY, "deny"),
-    (4, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.4.1", "lpr")), MONDAY, "deny"),
-    (4, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.4.1")), MONDAY, "shorten"),
-    (5, "release", Facts(SECURE, UserFacts("mia", ["staff"]), printer=STUDIO), MONDAY, "deny"),
-    (5, "release", Facts(SECURE, UserFacts("mia", ["staff"]), printer=STUDIO), SUNDAY, "allow"),
-    (5, "release", Facts(SECURE, UserFacts("jo", ["design"]), printer=STUDIO), MONDAY, "allow"),
+    (7, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.6.1")), MONDAY, "deny"),
+    (7, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.4.1", "lpr")), MONDAY, "deny"),
+    (7, "accept", Facts(PERSONNEL, client=ClientFacts("10.20.4.1")), MONDAY, "shorten"),
+    (8, "release", Facts(SECURE, UserFacts("mia", ["staff"]), printer=STUDIO), MONDAY, "deny"),
+    (8, "release", Facts(SECURE, UserFacts("mia", ["staff"]), printer=STUDIO), SUNDAY, "allow"),
+    (8, "release", Facts(SECURE, UserFacts("jo", ["design"]), printer=STUDIO), MONDAY, "allow"),
+    (1, "accept", Facts(SECURE, UserFacts("mia", ["office"], authenticated=True)), MONDAY, "allow"),
+    (2, "accept", Facts(EXAMS, UserFacts("mia", ["office"], authenticated=True)), MONDAY, "no-access"),
+    (2, "accept", Facts(EXAMS, UserFacts("jo", ["teachers"], authenticated=True)), MONDAY, "allow"),
+    (
+        2,
+        "release",
+        Facts(
+            EXAMS,
+            UserFacts("jo", ["teachers"], authenticated=True),
+            JobFacts(media_type="stationery-letterhead"),
+            printer=PrinterFacts("copyroom"),
+        ),
+        MONDAY,
+        "no-access",
+    ),
+    (3, "accept", Facts(SECURE), MONDAY, "allow"),
 ]
 
 
@@ -88,12 +104,14 @@ def test_the_keys_and_functions_of_rules_are_on_the_page() -> None:
         assert f"`{word}`" in page, word
     for function in (*MACROS, *STRING_METHODS):
         assert f".{function}(" in page, function
+    for function in NAMED:
+        assert f'`{function}("NAME")`' in page, function
 
 
 def test_there_are_five_worked_examples() -> None:
-    """The one at the top and the five that the page promises; each is tried below."""
-    assert len(EXAMPLES) == 6
-    assert {case[0] for case in CASES} == set(range(6))
+    """The four on the way and the five that the page promises; each is tried below."""
+    assert len(EXAMPLES) == 9
+    assert {case[0] for case in CASES} == set(range(9))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[4]}")

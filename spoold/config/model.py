@@ -22,7 +22,8 @@ from spoold.config import consistency
 from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
 from spoold.config.oidc import Oidc
-from spoold.config.print_values import CapabilitySettings, Side
+from spoold.config.print_values import CapabilitySettings
+from spoold.config.rules import Entries, Groups, NamedNetwork, Rule
 from spoold.config.section import Section, listed
 from spoold.config.stations import Badges, StationSettings
 from spoold.config.values import (
@@ -31,7 +32,6 @@ from spoold.config.values import (
     Certificate,
     Duration,
     HostName,
-    Message,
     MimeType,
     Name,
     Network,
@@ -129,6 +129,10 @@ class Printer(Section):
     """SHA-256 of the printer's public key, as "sha256:" and hex digits; then no authority is asked."""
     block_on: tuple[Reason, ...] = ()
     """Further printer-state-reasons that stand in the way of a release, such as "toner-low"."""
+    groups: Groups | None = None
+    """Only members of these groups may release jobs here; everybody when absent."""
+    restricted_media: Mapping[Name, Groups] = {}
+    """Paper, by its type, tray or size, that only members of the groups named with it may print on."""
 
 
 class QueueSettings(Section):
@@ -138,6 +142,8 @@ class QueueSettings(Section):
     """Where its jobs may be released; the first is preferred."""
     description: Annotated[str, Field(max_length=127)] = ""
     """What people read when they add the queue."""
+    groups: Groups | None = None
+    """Only members of these groups may print here; everybody when absent."""
     mask_names: StrictBool = True
     """Nobody but the owner sees a document's name, and the printer is told "Job NUMBER"."""
     authentication: Authentication = Authentication.REQUIRED
@@ -181,41 +187,6 @@ class Identity(Section):
     """Sign-in with Kerberos tickets; off unless set."""
     oidc: Oidc | None = None
     """Sign-in to the portal at an OpenID provider; off unless set."""
-
-
-class SetAttributes(Section):
-    """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
-
-    sides: Side | None = None
-    """One or both sides of the sheet."""
-    print_color_mode: Annotated[
-        Literal["auto", "auto-monochrome", "bi-level", "color", "monochrome"] | None,
-        Field(alias="print-color-mode"),
-    ] = None
-    """Colour or not."""
-    copies: Annotated[StrictInt, Field(ge=1, le=999)] | None = None
-    """Number of copies."""
-
-
-class Rule(Section):
-    """One rule of the site's policy, asked when a job is accepted and again when it is released."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-    """What the rule is called in refusals and records."""
-    when: str
-    """A condition in CEL over the facts of user, job, document, queue, printer, client and time."""
-    stage: Literal["accept", "release"] | None = None
-    """Asked only when a job is accepted, or only when it is released; at both when absent."""
-    queues: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    """Only for jobs of these queues; for all when absent."""
-    deny: Message | None = None
-    """Refuse the job and say this."""
-    hold: Message | None = None
-    """Hold the job until it is approved, and say this."""
-    set_attributes: Annotated[SetAttributes | None, Field(alias="set")] = None
-    """Change how it is printed."""
-    expires_after: Duration | None = None
-    """Shorten how long the job is held, counted from when it came in."""
 
 
 class Limits(Section):
@@ -273,7 +244,9 @@ class Config(Section):
     stations: Mapping[Name, StationSettings] = {}
     identity: Identity = Identity()
     rules: tuple[Rule, ...] = ()
-    schedules: Mapping[Name, tuple[str, ...]] = {}
+    schedules: Mapping[Name, Entries] = {}
+    holidays: Mapping[Name, Entries] = {}
+    networks: Mapping[Name, NamedNetwork] = {}
     limits: Limits = Limits()
     log: Log = Log()
     metrics: Metrics = Metrics()

@@ -1,38 +1,83 @@
 """Mistakes in rules and schedules, found on the plain document by the policy's own checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
+
+from pydantic_core import PydanticCustomError
 
 from policy.rules import PolicyProblem, RuleSource, problems_of
 from policy.setting import Setting
 from policy.suggestion import closest
 from spoold.config.problems import Finding, KeyPath
+from spoold.config.values import parse_network
+
+Raw = Mapping[str, Any]
 
 
-def findings(raw: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield every mistake in rules and schedules; parts of the wrong type are passed over."""
+def findings(raw: Raw) -> Iterator[Finding]:
+    """Yield every mistake in rules, schedules and holidays; parts of the wrong type are passed over."""
     rules = raw.get("rules")
     rules = [rule if isinstance(rule, Mapping) else {} for rule in rules] if isinstance(rules, list) else []
-    schedules = raw.get("schedules")
-    schedules = {
-        name: [period if isinstance(period, str) else "Mon" for period in periods]
-        for name, periods in (schedules.items() if isinstance(schedules, Mapping) else ())
-        if isinstance(periods, list)
-    }
     sources = [_draft(index, rule) for index, rule in enumerate(rules)]
-    for problem in problems_of(sources, Setting(schedules)):
+    for problem in problems_of(sources, _setting(raw)):
         yield Finding(_path(problem), problem.message, problem.suggestion, offset=problem.offset)
-    queues = raw.get("queues")
-    known = list(queues) if isinstance(queues, Mapping) else []
+    known = list(_table(raw, "queues"))
     for index, rule in enumerate(rules):
-        named = rule.get("queues")
-        for position, name in enumerate(named if isinstance(named, list) else ()):
-            if isinstance(name, str) and name not in known:
+        for position, name in enumerate(_strings(rule.get("queues"))):
+            if name and name not in known:
                 path = ("rules", index, "queues", position)
                 yield Finding(path, f'there is no queue named "{name}"', closest(name, known))
 
 
-def _draft(index: int, rule: Mapping[str, Any]) -> RuleSource:
+def known_words(locations: Iterable[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the values that facts can have at a site only, besides the names of queues and printers."""
+    return {("printer", "location"): tuple(dict.fromkeys(locations))}
+
+
+def _setting(raw: Raw) -> Setting:
+    """Return what rules may name, as far as it can be read."""
+    queues = {
+        name: _strings(queue.get("printers") if isinstance(queue, Mapping) else None)
+        for name, queue in _table(raw, "queues").items()
+    }
+    printers = [one for one in _table(raw, "printers").values() if isinstance(one, Mapping)]
+    locations = [one.get("location", "") for one in printers]
+    return Setting(
+        schedules={name: _strings(one, "Mon") for name, one in _lists(raw, "schedules")},
+        holidays={name: _strings(one, "01-01") for name, one in _lists(raw, "holidays")},
+        networks={name: _networks(one) for name, one in _table(raw, "networks").items()},
+        queues=queues or None,
+        words=known_words(one for one in locations if isinstance(one, str)),
+    )
+
+
+def _table(raw: Raw, key: str) -> Raw:
+    found = raw.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _lists(raw: Raw, key: str) -> Iterator[tuple[str, object]]:
+    return ((name, one) for name, one in _table(raw, key).items() if isinstance(one, list))
+
+
+def _strings(value: object, stand_in: str = "") -> tuple[str, ...]:
+    items = value if isinstance(value, list) else ()
+    return tuple(item if isinstance(item, str) else stand_in for item in items)
+
+
+def _networks(value: object) -> tuple[IPv4Network | IPv6Network, ...]:
+    found: list[IPv4Network | IPv6Network] = []
+    for text in _strings(value):
+        try:
+            found.append(parse_network(text))
+        except PydanticCustomError:
+            # Said with the value itself.
+            continue
+    return tuple(found)
+
+
+def _draft(index: int, rule: Raw) -> RuleSource:
     """Return a rule with harmless stand-ins for what is missing or of the wrong type."""
 
     def text(key: str, stand_in: str) -> str:
@@ -40,18 +85,29 @@ def _draft(index: int, rule: Mapping[str, Any]) -> RuleSource:
         return value if isinstance(value, str) else stand_in
 
     stage = rule.get("stage")
+    settings = rule.get("set")
+    settings = dict(settings) if isinstance(settings, Mapping) else {"set": 1} if "set" in rule else {}
+    limit = settings.pop("copies_limit", None)
     return RuleSource(
         name=text("name", f"\0{index}"),
         when=text("when", "true"),
         stage=stage if stage in ("accept", "release") else None,
+        queues=_strings(rule.get("queues")) or None,
         deny=text("deny", "") if "deny" in rule else None,
         hold=text("hold", "") if "hold" in rule else None,
-        set_attributes={"set": 1} if rule.get("set") else {},
+        set_attributes=settings,
         expires_after_s=1 if "expires_after" in rule else None,
+        allow=bool(rule.get("allow")),
+        approvers=_strings(rule.get("approvers"), "?"),
+        copies_limit=limit if isinstance(limit, int) else None if limit is None else 1,
+        redirect=_strings(rule.get("redirect")),
+        mask=bool(rule.get("mask")),
     )
 
 
 def _path(problem: PolicyProblem) -> KeyPath:
     if problem.schedule:
-        return ("schedules", *problem.schedule)
+        return (problem.field, *problem.schedule)
+    if problem.item is not None:
+        return ("rules", problem.rule or 0, problem.field, problem.item)
     return ("rules", problem.rule or 0, problem.field)

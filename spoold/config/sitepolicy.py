@@ -5,11 +5,14 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from policy.access import Access
 from policy.engine import PolicyEngine, compile_rules
 from policy.rules import RuleSource
 from policy.schedule import ScheduleError, time_zone
 from policy.setting import Setting
-from spoold.config.model import Config, Rule
+from spoold.config.model import Config
+from spoold.config.policy_findings import known_words
+from spoold.config.rules import Rule
 
 LOCAL_TIME = Path("/etc/localtime")
 ZONES = "zoneinfo/"
@@ -22,7 +25,23 @@ def compile_policy(config: Config) -> PolicyEngine:
 
 def setting_of(config: Config) -> Setting:
     """Return what the site's rules may name."""
-    return Setting(schedules=config.schedules)
+    return Setting(
+        schedules=config.schedules,
+        holidays=config.holidays,
+        networks=config.networks,
+        access=access_of(config),
+        queues={name: queue.printers for name, queue in config.queues.items()},
+        words=known_words([printer.location for printer in config.printers.values()]),
+    )
+
+
+def access_of(config: Config) -> Access:
+    """Return who may use queues, printers and paper."""
+    return Access(
+        queues={name: one.groups for name, one in config.queues.items() if one.groups is not None},
+        printers={name: one.groups for name, one in config.printers.items() if one.groups is not None},
+        media={name: one.restricted_media for name, one in config.printers.items() if one.restricted_media},
+    )
 
 
 def site_time_zone(config: Config, local_time: Path = LOCAL_TIME) -> tzinfo:
@@ -49,6 +68,8 @@ def site_time_zone(config: Config, local_time: Path = LOCAL_TIME) -> tzinfo:
 
 
 def _source(rule: Rule) -> RuleSource:
+    attributes = rule.set_attributes
+    plain = attributes.model_dump(by_alias=True, exclude_none=True) if attributes else {}
     return RuleSource(
         name=rule.name,
         when=rule.when,
@@ -56,8 +77,11 @@ def _source(rule: Rule) -> RuleSource:
         queues=rule.queues,
         deny=rule.deny,
         hold=rule.hold,
-        set_attributes=(
-            rule.set_attributes.model_dump(by_alias=True, exclude_none=True) if rule.set_attributes else {}
-        ),
+        set_attributes={name: value for name, value in plain.items() if name != "copies_limit"},
         expires_after_s=int(rule.expires_after.total_seconds()) if rule.expires_after else None,
+        allow=rule.allow,
+        approvers=rule.approvers or (),
+        copies_limit=attributes.copies_limit if attributes else None,
+        redirect=rule.redirect or (),
+        mask=rule.mask,
     )

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from policy.checker import vocabulary
 from spoold.config.loader import load
-from spoold.config.model import Config, Printer, QueueSettings, Rule
+from spoold.config.model import Config, Printer, QueueSettings
+from spoold.config.rules import Rule
 from spoold.config.schema import json_schema
 from spoold.config.sitepolicy import compile_policy
 from spoold.runtime.limits import DaemonLimits
@@ -74,7 +75,7 @@ def test_every_commented_key_is_valid(everything: dict[str, Any]) -> None:
     everything = everything | {"tls": everything["tls"] | {"certificate": "/etc/spoold/tls/certificate.pem"}}
     lobby = {key: value for key, value in everything["printers"]["lobby"].items() if key != "ca"}
     config = Config.model_validate(everything | {"printers": {"lobby": lobby}})
-    assert len(config.rules) == 3
+    assert len(config.rules) == 4
     assert compile_policy(config).uses_document("accept")
 
 
@@ -98,7 +99,8 @@ def test_the_defaults_shown_are_the_real_ones(everything: dict[str, Any]) -> Non
         assert everything["queues"]["secure"][key] == value
         compared += 1
     assert compared > 15
-    assert defaults(Printer) == defaults(Rule) == {}
+    assert defaults(Printer) == {}
+    assert defaults(Rule) == {"allow": False, "mask": False}
 
 
 def test_the_limits_shown_are_the_daemon_s_own(everything: dict[str, Any]) -> None:

@@ -52,3 +52,34 @@ def test_an_effect_of_the_wrong_type_is_still_an_effect(effect: dict[str, Any]) 
 )
 def test_parts_of_the_wrong_type_are_passed_over(document: dict[str, Any], paths: list[KeyPath]) -> None:
     assert [path for path, _, _ in found(document)] == paths
+
+
+def test_names_that_are_not_configured_are_found_where_they_stand() -> None:
+    document = {
+        "printers": {"lobby": {"location": "Lobby"}, "studio": {}},
+        "queues": {"q": {"printers": ["lobby", "studio"]}},
+        "networks": {"offices": ["10.0.0.0/8", "nonsense"]},
+        "holidays": {"public": ["12-25", "12-52"]},
+        "schedules": {"s": ["Mon", "except pubic"]},
+        "rules": [
+            {
+                "name": "a",
+                "stage": "release",
+                "when": 'printer.name == "loby" || queue.name == "p" || printer.location == "Loby"',
+                "redirect": ["lobby", "studo"],
+            },
+            {"name": "b", "when": 'inside("office") || holiday("publc")', "mask": True},
+            {"name": "c", "when": "true", "deny": "x", "approvers": ["y"]},
+        ],
+    }
+    assert found(document) == [
+        (("rules", 0, "when"), "lobby", 16),
+        (("rules", 0, "when"), None, 40),
+        (("rules", 0, "when"), "Lobby", 67),
+        (("rules", 0, "redirect", 1), "studio", None),
+        (("rules", 1, "when"), "offices", 7),
+        (("rules", 1, "when"), "public", 28),
+        (("rules", 2, "approvers"), None, None),
+        (("schedules", "s", 1), "public", None),
+        (("holidays", "public", 1), None, None),
+    ]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from policy.facts import Facts, QueueFacts, UserFacts
+from policy.facts import ClientFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
 from spoold.config.model import Config
 from spoold.config.sitepolicy import compile_policy, site_time_zone
 
@@ -60,6 +60,49 @@ def test_everything_a_rule_says_reaches_the_decision() -> None:
     }
     assert engine.decide("release", PUPIL, MORNING).verdict == "allow"
     assert engine.decide("accept", Facts(queue=QueueFacts("other")), MORNING).verdict == "allow"
+
+
+def test_the_whole_model_of_decisions_can_be_written() -> None:
+    rules = [
+        {
+            "name": "few",
+            "when": 'inside("offices") && !holiday() && user.method == "badge"',
+            "stage": "release",
+            "set": {"copies_limit": 2},
+            "mask": True,
+            "redirect": ["lobby"],
+            "allow": True,
+        },
+        {"name": "ask", "when": "true", "hold": "Ask.", "approvers": ["teachers", "user:mia"]},
+    ]
+    engine = compile_policy(
+        config(
+            rules=rules,
+            networks={"offices": ["10.0.0.0/8"]},
+            holidays={"public": ["12-25"]},
+            printers={
+                "lobby": {
+                    "uri": "ipps://192.0.2.21/ipp/print",
+                    "groups": ["staff"],
+                    "restricted_media": {"tray-2": ["office"]},
+                }
+            },
+            queues={"secure": {"printers": ["lobby"], "groups": ["staff", "pupils"]}},
+        )
+    )
+    badge = UserFacts("mia", ("staff",), authenticated=True, method="badge")
+    here = ClientFacts("10.1.2.3")
+    facts = Facts(QueueFacts("secure"), badge, JobFacts(copies=9), client=here, printer=PrinterFacts("lobby"))
+    decision = engine.decide("release", facts, MORNING)
+    assert (decision.verdict, decision.redirect, decision.mask) == ("allow", ("lobby",), True)
+    assert dict(decision.set_attributes) == {"copies": 2}
+    held = engine.decide("accept", facts, MORNING)
+    assert (held.holding, held.approvers) == (("ask",), (("teachers", "user:mia"),))
+    assert engine.setting.access.outcomes() == (
+        "[queues.secure] groups",
+        "[printers.lobby] groups",
+        "[printers.lobby] restricted_media.tray-2",
+    )
 
 
 def test_a_named_zone_is_that_zone() -> None:
