@@ -146,6 +146,7 @@ def _queue(path: KeyPath, queue: Raw, printers: Raw) -> Iterator[Finding]:
             )
         elif any(name == earlier for position, earlier in names if position < index):
             yield Finding((*path, "printers", index), f'"{name}" is listed twice')
+    yield from _claim(path, queue)
     if queue.get("release") != "on-arrival":
         return
     if queue.get("authentication") == "at-release":
@@ -155,3 +156,16 @@ def _queue(path: KeyPath, queue: Raw, printers: Raw) -> Iterator[Finding]:
         )
     if len(names) > 1:
         yield Finding((*path, "release"), '"on-arrival" needs exactly one printer: nobody is there to choose')
+
+
+def _claim(path: KeyPath, queue: Raw) -> Iterator[Finding]:
+    """Find rules about claiming that can never apply."""
+    is_opened = queue.get("claim") in ("same-address", "open")
+    if is_opened and queue.get("authentication") != "at-release":
+        yield Finding(
+            (*path, "claim"),
+            'has a meaning only with authentication = "at-release": else every job has an owner',
+            at="key",
+        )
+    if queue.get("claim_known_names") is True and not is_opened:
+        yield Finding((*path, "claim_known_names"), 'needs claim = "same-address" or "open"', at="key")

@@ -44,7 +44,7 @@ from spoold.config.values import (
     parse_listen_address,
     refuse,
 )
-from spoold.model.queue import Authentication, CapabilityOverrides, Queue, Release
+from spoold.model.queue import Authentication, CapabilityOverrides, ClaimRule, Queue, Release
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -164,6 +164,10 @@ class QueueSettings(Section):
     """false: a badge and PIN is not enough at stations to release its jobs; people sign in there."""
     show_names_to_approvers: StrictBool = False
     """true: whoever is to approve a job sees what its document is called."""
+    claim: ClaimRule = ClaimRule.BY_NAME
+    """Who may claim a job that came without proof, besides the person of the name it was sent under."""
+    claim_known_names: StrictBool = False
+    """true: also a job that was sent under the name of somebody else's account."""
     report_held_as: Literal["pending-held", "completed"] = "pending-held"
     """What clients are told of a held job; "completed" for those that cannot take the other."""
 
@@ -267,6 +271,8 @@ class Config(Section):
             advertise=settings.advertise,
             pins=settings.takes_pins,
             badges=settings.badges,
+            claim=settings.claim,
+            claim_known_names=settings.claim_known_names,
             shows_held_as_completed=settings.report_held_as == "completed",
             show_names_to_approvers=settings.show_names_to_approvers,
         )

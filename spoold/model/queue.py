@@ -21,6 +21,14 @@ class Release(enum.StrEnum):
     ON_ARRIVAL = "on-arrival"
 
 
+class ClaimRule(enum.StrEnum):
+    """Whose a held job may become that came without proof, besides the person it was sent by name for."""
+
+    BY_NAME = "by-name"
+    SAME_ADDRESS = "same-address"
+    OPEN = "open"
+
+
 @dataclass(frozen=True, slots=True)
 class CapabilityOverrides:
     """What a queue says it can do in place of what its printers say; None leaves what they say.
@@ -54,6 +62,8 @@ class Queue:
         shows_held_as_completed: clients are told that a held job is completed.
         show_names_to_approvers: whoever is to approve a job sees what its document is called.
         badges: whether a badge and PIN is enough at a station to release its jobs.
+        claim: who may claim an unclaimed job; by name always.
+        claim_known_names: also where the name it was sent under is the name of somebody else's account.
     """
 
     name: str
@@ -70,3 +80,5 @@ class Queue:
     shows_held_as_completed: bool = False
     show_names_to_approvers: bool = False
     badges: bool = True
+    claim: ClaimRule = ClaimRule.BY_NAME
+    claim_known_names: bool = False

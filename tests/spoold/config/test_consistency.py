@@ -97,6 +97,24 @@ def test_lpr_needs_a_list_that_names_somebody() -> None:
             },
             ("queues", "q", "release"),
         ),
+        ({"queues": {"q": {"printers": ["lobby"], "claim": "open"}}}, ("queues", "q", "claim")),
+        (
+            {"queues": {"q": {"printers": ["lobby"], "claim": "same-address", "authentication": "required"}}},
+            ("queues", "q", "claim"),
+        ),
+        (
+            {
+                "queues": {
+                    "q": {
+                        "printers": ["lobby"],
+                        "claim": "by-name",
+                        "claim_known_names": True,
+                        "authentication": "at-release",
+                    }
+                }
+            },
+            ("queues", "q", "claim_known_names"),
+        ),
         ({"queues": {}}, ("queues",)),
         ({"rules": [{"name": "a", "when": "true", "deny": "x", "queues": ["p"]}]}, ("rules", 0, "queues", 0)),
         ({"rules": [{"name": "a", "when": "true"}]}, ("rules", 0, "name")),
