@@ -23,6 +23,8 @@ class Standing(enum.StrEnum):
     READER = "reader"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
+    # The enrolled device of a release station, whoever stands before it.
+    STATION = "station"
 
 
 class Action(enum.StrEnum):
@@ -40,6 +42,12 @@ class Action(enum.StrEnum):
     SEND_DOCUMENT = "send-document"
     RELEASE = "release"
     RELEASE_BY_PIN = "release-by-pin"
+    ENROL_STATION = "enrol-station"
+    USE_STATION = "use-station"
+    READ_BADGES = "read-badges"
+    CHANGE_BADGES = "change-badges"
+    CHANGE_STATIONS = "change-stations"
+    MARK_PRINTERS = "mark-printers"
     CANCEL = "cancel"
     CANCEL_INCOMING = "cancel-incoming"
     CANCEL_MINE = "cancel-mine"
@@ -53,10 +61,10 @@ class Action(enum.StrEnum):
     DELEGATE = "delegate"
     CHANGE_USERS = "change-users"
     READ_ACCOUNT = "read-account"
-    CHANGE_PRINT_URIS = "change-print-uris"
-    CLAIM = "claim"
     CHANGE_TOKENS = "change-tokens"
     CHANGE_FACTORS = "change-factors"
+    CHANGE_PRINT_URIS = "change-print-uris"
+    CLAIM = "claim"
     VERIFY_AUDIT = "verify-audit"
     CHECK_STORE = "check-store"
     SIGN_IN = "sign-in"
@@ -65,7 +73,7 @@ class Action(enum.StrEnum):
 
 
 _ALL = frozenset(Standing)
-_KNOWN = _ALL - {Standing.ANONYMOUS, Standing.SENDER}
+_KNOWN = _ALL - {Standing.ANONYMOUS, Standing.SENDER, Standing.STATION}
 _SENDER = frozenset({Standing.SENDER})
 _OWNER = frozenset({Standing.OWNER})
 _DELEGATE = frozenset({Standing.DELEGATE})
@@ -92,6 +100,15 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.RELEASE: _OWNER | _DELEGATE,
         # Everybody may try: the job's PIN is the proof, and is counted where it is wrong.
         Action.RELEASE_BY_PIN: _ALL,
+        # Whoever has the link and is in the station's network; the link is good once.
+        Action.ENROL_STATION: _ALL,
+        Action.USE_STATION: frozenset({Standing.STATION}),
+        # Programs by the scope of their token; people type their badge at a station.
+        Action.READ_BADGES: _KNOWN,
+        Action.CHANGE_BADGES: _KNOWN,
+        Action.CHANGE_STATIONS: _ADMINISTRATOR,
+        # A sheet with the code that opens a printer's page on a phone.
+        Action.MARK_PRINTERS: _STAFF,
         Action.CANCEL: _OWNER | _STAFF,
         # Everybody known, because it is about their own jobs and nobody else's.
         Action.CANCEL_MINE: _KNOWN,
@@ -113,12 +130,12 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.CHANGE_USERS: _ADMINISTRATOR,
         # What a person has set up alone, and may change alone: everybody, about themselves.
         Action.READ_ACCOUNT: _KNOWN,
-        Action.CHANGE_PRINT_URIS: _KNOWN,
-        # Which jobs, the queue says ("claim"); spoold.release.claims asks it for each of them.
-        Action.CLAIM: _KNOWN,
         # What programs of theirs may do, and what else they prove themselves with: about themselves, too.
         Action.CHANGE_TOKENS: _KNOWN,
         Action.CHANGE_FACTORS: _KNOWN,
+        Action.CHANGE_PRINT_URIS: _KNOWN,
+        # Which jobs, the queue says ("claim"); spoold.release.claims asks it for each of them.
+        Action.CLAIM: _KNOWN,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
         Action.CHECK_STORE: _ADMINISTRATOR,
         Action.SIGN_IN: _ALL,
@@ -176,6 +193,11 @@ def standings(
     if job is not None and principal is not None:
         found |= also
     return frozenset(found)
+
+
+def station_may(action: Action) -> bool:
+    """Tell whether the enrolled device of a release station may do this, with nobody signed in there."""
+    return Standing.STATION in ALLOWED[action]
 
 
 def may(

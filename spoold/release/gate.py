@@ -235,7 +235,7 @@ class Gate:
             )
 
     def _check_station(self, principal: Principal, job: Job, printer: Printer) -> None:
-        """Refuse what a proof at a release station is not good for: other printers, and queues without badges."""
+        """Refuse what a proof at a release station is not good for: other printers, queues without badges."""
         if principal.station is not None:
             station = self.site().stations.get(principal.station)
             if station is None or station.printer != printer.name:
