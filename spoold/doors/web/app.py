@@ -27,8 +27,10 @@ from spoold.doors.web.routes import build_routes
 from spoold.doors.web.security import Security
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
+from spoold.identity.marks import PrinterMarks
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
+from spoold.release.stations import StationDesk
 from spoold.runtime.clock import Clock
 from spoold.runtime.health import Health
 from spoold.runtime.metrics import Metrics
@@ -55,8 +57,10 @@ def build_web_app(
     allowed_hosts: Callable[[str], bool] | None = None,
     metrics_allowed: Callable[[str], bool] = is_loopback,
     trusted_certificate: Callable[[], bool] = lambda: False,
-    kerberos: Kerberos | None = None,
     tokens: Tokens | None = None,
+    stations: StationDesk | None = None,
+    marks: PrinterMarks | None = None,
+    kerberos: Kerberos | None = None,
 ) -> Starlette:
     """Return the application.
 
@@ -79,8 +83,10 @@ def build_web_app(
         health=health,
         renderer=Renderer(),
         metrics_allowed=metrics_allowed,
-        kerberos=kerberos,
         tokens=tokens,
+        stations=stations,
+        marks=marks,
+        kerberos=kerberos,
     )
     security = Middleware(
         Security,

@@ -31,16 +31,19 @@ from spoold.doors.web.tickets import (
 from spoold.identity.kerberos import Endpoint
 from spoold.identity.sessions import csrf_matches
 from spoold.identity.tokens import Call, is_token
-from spoold.model.access import Action, may
+from spoold.model.access import Action, may, station_may
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooLarge
 from spoold.model.ids import JobId
 from spoold.model.principal import Principal
 from spoold.model.scopes import Scope
+from spoold.model.station import Station
 from spoold.release.views import JobView
 
 Handler = Callable[[Request, Portal, Visitor], Awaitable[Response]]
 
 COOKIE = "__Host-spoold"
+# The device of a release station; nothing that a person carries away.
+STATION_COOKIE = "__Host-spoold-station"
 FORM_TYPE = "application/x-www-form-urlencoded"
 # A name, a password of 1,024 bytes in percent-encoding, a token: 4 KiB; the rest is room.
 MAX_BODY_BYTES = 16 * 1024
@@ -48,7 +51,10 @@ MAX_FORM_FIELDS = 16
 # The canonical form and no other: one job, one address.
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Where a sign-in may lead back to.
-_NEXT = re.compile(rf"/(?:printers|me(?:/[a-z-]+)?|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?")
+_NEXT = re.compile(
+    rf"/(?:printers|p/[a-z0-9._-]{{1,63}}/[A-Za-z0-9_-]{{22}}|me(?:/[a-z-]+)?"
+    rf"|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?"
+)
 # One text for a job that is not there and for one that is somebody else's.
 NO_SUCH_JOB = "There is no such job."
 
@@ -72,6 +78,7 @@ class Surface(StrEnum):
     OPEN = "open"  # everybody, unknown
     PORTAL = "portal"  # people, by their session cookie
     API = "api"  # programs, by Basic or Bearer
+    STATION = "station"  # the screen of a release station, by the cookie of its device
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +154,14 @@ def peer_of(request: Request) -> str:
 
 def session_token(request: Request) -> str:
     """Return the session token in the cookie; empty when there is none, or more than one to choose from."""
+    return _cookie(request, COOKIE)
+
+
+def _cookie(request: Request, wanted: str) -> str:
     found = []
     for pair in ";".join(request.headers.getlist("cookie")).split(";"):
         name, _, value = pair.strip().partition("=")
-        if name == COOKIE:
+        if name == wanted:
             found.append(value)
     return found[0] if len(found) == 1 else ""
 
@@ -215,8 +226,11 @@ async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal
     if declaration.method != "GET" or declaration.surface is Surface.API:
         _refuse_cross_site(request, form=is_form)
     peer = peer_of(request)
-    token, principal = "", None
+    token, principal, station = "", None, None
     match declaration.surface:
+        case Surface.STATION:
+            token = _cookie(request, STATION_COOKIE)
+            station = await _station(declaration, portal, token, peer)
         case Surface.PORTAL:
             token = session_token(request)
             principal = await portal.identity.principal_of(token, used=not is_refresh(request))
@@ -225,13 +239,20 @@ async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal
         case Surface.OPEN:
             if declaration.scope is not None and (presented := _bearer(request)) is not None:
                 principal = await _program(presented, request, declaration, portal, peer)
-    if principal is None and declaration.surface is not Surface.OPEN:
+    if principal is None and declaration.surface not in {Surface.OPEN, Surface.STATION}:
         raise NotAuthenticated("Sign in first.")
-    job = await _authorize(request, declaration, portal, principal)
+    job = None if station else await _authorize(request, declaration, portal, principal)
     form = await read_form(request) if is_form else {}
-    if is_form and declaration.surface is Surface.PORTAL and not csrf_matches(token, form.get("csrf", "")):
+    if is_form and token and not csrf_matches(token, form.get("csrf", "")):
         raise CrossSite("This page was too old to do that. Go back, reload it and try again.", reason="csrf")
-    return Visitor(principal, peer, token, job, form)
+    return Visitor(principal, peer, token, job, form, station)
+
+
+async def _station(declaration: RouteDeclaration, portal: Portal, token: str, peer: str) -> Station:
+    """Return the station whose device sends this; nobody need be signed in there."""
+    if portal.stations is None or not station_may(declaration.action):
+        raise NotAuthorized("Release stations are not used here.")
+    return await portal.stations.devices.at(token, peer=peer)
 
 
 def _refuse_cross_site(request: Request, *, form: bool) -> None:

@@ -9,6 +9,7 @@ from spoold.database.records import JobEventRow
 from spoold.doors.web.rendering import Renderer
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
+from spoold.identity.marks import PrinterMarks
 from spoold.identity.pins import Pin
 from spoold.identity.sessions import csrf_token
 from spoold.identity.tokens import Tokens
@@ -17,7 +18,9 @@ from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
+from spoold.model.station import Station
 from spoold.release.pins import Wanted
+from spoold.release.stations import StationDesk
 from spoold.release.views import JobView, PrinterView
 from spoold.runtime.clock import Clock
 from spoold.runtime.health import Health
@@ -96,6 +99,8 @@ class Portal:
     health: Health
     renderer: Renderer
     metrics_allowed: Callable[[str], bool] = is_loopback
+    stations: StationDesk | None = None
+    marks: PrinterMarks | None = None
     kerberos: Kerberos | None = None
     tokens: Tokens | None = None
 
@@ -110,6 +115,7 @@ class Visitor:
         peer: numeric address.
         job: the job the route is about, as this visitor may see it.
         form: the fields of a posted form.
+        station: the release station whose device sent it; None elsewhere.
     """
 
     principal: Principal | None
@@ -117,6 +123,7 @@ class Visitor:
     token: str = field(default="", repr=False)
     job: JobView | None = None
     form: dict[str, str] = field(default_factory=dict, repr=False)
+    station: Station | None = None
 
     @property
     def csrf(self) -> str:
@@ -129,6 +136,13 @@ class Visitor:
         if self.principal is None:
             raise LookupError("the route's declaration lets nobody in without a principal")
         return self.principal
+
+    @property
+    def at(self) -> Station:
+        """The station of a route that is for one."""
+        if self.station is None:
+            raise LookupError("the route's declaration is not for a station")
+        return self.station
 
     @property
     def about(self) -> JobView:

@@ -11,8 +11,10 @@ from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.routes_account import ACCOUNT_ROUTES
 from spoold.doors.web.routes_sign_in import SIGN_IN_ROUTES
+from spoold.doors.web.routes_stations import STATION_ROUTES
 from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
 from spoold.model.access import Action
+from spoold.model.scopes import Scope
 
 _OPEN, _PORTAL, _API = Surface.OPEN, Surface.PORTAL, Surface.API
 
@@ -21,8 +23,8 @@ _PAGES = (
     RouteDeclaration("POST", "/sign-in", Action.SIGN_IN, _OPEN, sign_in.sign_in),
     RouteDeclaration("GET", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.show_pin),
     RouteDeclaration("POST", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.release_by_pin),
-    RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
     RouteDeclaration("POST", "/language", Action.SIGN_IN, _OPEN, language.choose_language),
+    RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
     RouteDeclaration("GET", "/", Action.READ_JOB, _PORTAL, jobs.list_jobs, about_job=True),
     RouteDeclaration("GET", "/jobs/{job_id}", Action.READ_JOB, _PORTAL, jobs.show_job, about_job=True),
     RouteDeclaration(
@@ -45,8 +47,24 @@ _PAGES = (
 )
 
 _PROGRAMS = (
-    RouteDeclaration("GET", "/api/v1/jobs", Action.READ_JOB, _API, api.list_jobs, about_job=True),
-    RouteDeclaration("GET", "/api/v1/jobs/{job_id}", Action.READ_JOB, _API, api.show_job, about_job=True),
+    RouteDeclaration(
+        "GET",
+        "/api/v1/jobs",
+        Action.READ_JOB,
+        _API,
+        api.list_jobs,
+        about_job=True,
+        scope=Scope.JOBS_READ,
+    ),
+    RouteDeclaration(
+        "GET",
+        "/api/v1/jobs/{job_id}",
+        Action.READ_JOB,
+        _API,
+        api.show_job,
+        about_job=True,
+        scope=Scope.JOBS_READ,
+    ),
     RouteDeclaration(
         "POST",
         "/api/v1/jobs/{job_id}/release",
@@ -56,16 +74,33 @@ _PROGRAMS = (
         about_job=True,
         fresh=True,
         by_pin=api.release_by_pin,
+        scope=Scope.JOBS_RELEASE,
     ),
     RouteDeclaration(
-        "DELETE", "/api/v1/jobs/{job_id}", Action.CANCEL, _API, api.delete_job, about_job=True, fresh=True
+        "DELETE",
+        "/api/v1/jobs/{job_id}",
+        Action.CANCEL,
+        _API,
+        api.delete_job,
+        about_job=True,
+        fresh=True,
+        scope=Scope.JOBS_DELETE,
     ),
-    RouteDeclaration("GET", "/api/v1/printers", Action.READ_PRINTERS, _API, api.list_printers),
+    RouteDeclaration(
+        "GET",
+        "/api/v1/printers",
+        Action.READ_PRINTERS,
+        _API,
+        api.list_printers,
+        scope=Scope.PRINTERS_READ,
+    ),
 )
 
 _WATCHERS = (
     RouteDeclaration("GET", "/healthz", Action.READ_HEALTH, _OPEN, operations.show_health),
-    RouteDeclaration("GET", "/metrics", Action.READ_METRICS, _OPEN, operations.show_metrics),
+    RouteDeclaration(
+        "GET", "/metrics", Action.READ_METRICS, _OPEN, operations.show_metrics, scope=Scope.METRICS_READ
+    ),
 )
 
 # Parts of the sign-in page: whoever may see that may see these.
@@ -74,7 +109,15 @@ _FILES = tuple(
     for asset in ASSETS.values()
 )
 
-ROUTES: tuple[RouteDeclaration, ...] = (*_PAGES, *ACCOUNT_ROUTES, *SIGN_IN_ROUTES, *_PROGRAMS, *_WATCHERS, *_FILES)
+ROUTES: tuple[RouteDeclaration, ...] = (
+    *_PAGES,
+    *ACCOUNT_ROUTES,
+    *SIGN_IN_ROUTES,
+    *STATION_ROUTES,
+    *_PROGRAMS,
+    *_WATCHERS,
+    *_FILES,
+)
 
 
 def build_routes(portal: Portal) -> list[Route]:

@@ -34,6 +34,12 @@ SECTIONS: tuple[Section, ...] = (
         marked("What programs show instead of your password."),
         offered=lambda portal: portal.tokens is not None,
     ),
+    Section(
+        "/me/badges",
+        marked("Badges and PIN"),
+        marked("What signs you in at a release station beside a printer."),
+        offered=lambda portal: portal.stations is not None and portal.site().badges is not None,
+    ),
 )
 
 
