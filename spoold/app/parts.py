@@ -14,9 +14,11 @@ from holdstore.errors import HoldStoreError
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from spoold.app.certificates import ServerTls, prepare_tls
+from spoold.app.directories import providers_of
 from spoold.app.sign_in import make_kerberos
 from spoold.app.site import build_site
 from spoold.app.state import StateDirectory
+from spoold.app.stations import make_stations
 from spoold.config.model import Config
 from spoold.database.engine import Database
 from spoold.database.migrations import migrate
@@ -38,6 +40,7 @@ from spoold.intake.open_jobs import OpenJobs
 from spoold.intake.pipeline import Intake, IntakeParts
 from spoold.keys.check import check_store_key
 from spoold.keys.source import load_keyring
+from spoold.keys.tags import Tags
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import ConfigurationError
 from spoold.model.site import Site
@@ -47,6 +50,7 @@ from spoold.records.queue_orders import QueueOrders
 from spoold.release.desk import Desk
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseParts, ReleaseService
+from spoold.release.stations import StationDesk
 from spoold.runtime.clock import SystemClock
 from spoold.runtime.health import ComponentHealth, Health
 from spoold.runtime.limits import DaemonLimits
@@ -98,6 +102,8 @@ class Parts:
     orders: QueueOrders
     guesses: Guesses
     tokens: Tokens
+    tags: Tags
+    stations: StationDesk
     started_at: datetime
     kerberos: Kerberos | None = None
     listening: dict[str, list[str]] = field(default_factory=dict)
@@ -145,7 +151,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
-    identity = _identity(base)
+    identity = _identity(base, config)
     guesses = Guesses(database, clock, identity.throttle)
     release = _release(base, identity, printers, renderer, inspector)
     admission = Admission(
@@ -153,6 +159,8 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     )
     inspections = Inspections(database=database, store=store, inspector=inspector, metrics=metrics)
     intake = _intake(base, admission, inspections, release)
+    desk = Desk(release, site, base.words, printers, _pins(base, identity, release))
+    tags = Tags(keyring.derive)
     return Parts(
         config=config,
         limits=limits,
@@ -181,10 +189,22 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
             site=site,
             people=Accounts(database, clock).of,
         ),
-        desk=Desk(release, site, base.words, printers, _pins(base, identity, release)),
+        desk=desk,
         orders=orders,
         guesses=guesses,
         tokens=Tokens(database, clock, guesses),
+        tags=tags,
+        stations=make_stations(
+            database=database,
+            clock=clock,
+            site=site,
+            limits=limits,
+            identity=identity,
+            guesses=guesses,
+            tags=tags,
+            desk=desk,
+            printers=printers,
+        ),
         started_at=clock.now(),
         kerberos=make_kerberos(config, state, identity, database=database, clock=clock, metrics=metrics),
         failures=failures,
@@ -206,13 +226,19 @@ class _Base:
     orders: QueueOrders
 
 
-def _identity(base: _Base) -> Identity:
+def _identity(base: _Base, config: Config) -> Identity:
     limits = base.limits
     hasher = PasswordHasher(
         workers=limits.hash_workers, queue=limits.hash_queue, max_password_bytes=limits.max_password_bytes
     )
     users = LocalUsers(base.database, base.clock, hasher)
-    return Identity(database=base.database, clock=base.clock, metrics=base.metrics, users=users)
+    return Identity(
+        database=base.database,
+        clock=base.clock,
+        metrics=base.metrics,
+        users=users,
+        order=providers_of(config, users, base.database, base.clock),
+    )
 
 
 def _pins(base: _Base, identity: Identity, release: ReleaseService) -> PinDesk:

@@ -15,6 +15,7 @@ from protocols.lpr.handler import LprPeer
 from protocols.lpr.server import LprServer
 from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
+from spoold.app.stations import portal_address
 from spoold.app.upkeep import QueueCounts, check_store, keep_health
 from spoold.doors.control.parts import ControlParts
 from spoold.doors.control.server import ControlServer
@@ -26,6 +27,7 @@ from spoold.doors.ipp.queue_control import standing_of, without_room
 from spoold.doors.ipp.repeats import Repeats
 from spoold.doors.lpr import LprDoor
 from spoold.identity.accounts import Accounts
+from spoold.identity.marks import PrinterMarks
 from spoold.printers.dns_sd import ServiceNames
 from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.runtime.supervisor import Service
@@ -173,6 +175,8 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
         kerberos=parts.kerberos,
         tokens=parts.tokens,
+        stations=parts.stations,
+        marks=PrinterMarks(parts.tags),
     )
     stop = trio.Event()
 
@@ -200,6 +204,9 @@ def _control(parts: Parts) -> Service:
         check_store=functools.partial(check_store, parts),
         status=parts.status,
         tokens=parts.tokens,
+        stations=parts.stations,
+        marks=PrinterMarks(parts.tags),
+        portal_address=lambda: portal_address(parts.site().name, parts.listening.get("web", [])),
     )
     return Service("control", ControlServer(control, parts.state.control_socket).serve)
 

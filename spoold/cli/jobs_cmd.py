@@ -15,6 +15,7 @@ from spoold.cli.output import (
     print_table,
     read_password,
 )
+from spoold.cli.station_cmd import qr
 
 # As long as a grant lives, and a document to print after it.
 RELEASE_WAIT_S = 600
@@ -122,11 +123,14 @@ def take_back(config_path: str, as_json: bool, job_id: str, user: str | None, pa
     _show(ask(config_path, "take-back", job=job_id, user=owner, password=password), as_json)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.pass_context
 @config_option
 @json_option
-def printers(config_path: str, as_json: bool) -> None:
+def printers(context: click.Context, config_path: str, as_json: bool) -> None:
     """List printers with their live status."""
+    if context.invoked_subcommand is not None:
+        return
     found = ask(config_path, "printers")
     if as_json:
         print_json(found)
@@ -162,3 +166,6 @@ def _show(one: dict[str, Any], as_json: bool) -> None:
         print_json(one)
     else:
         click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")
+
+
+printers.add_command(qr)

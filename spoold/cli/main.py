@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "release": ("spoold.cli.jobs_cmd", "release", "Release your job at a printer."),
         "cancel": ("spoold.cli.jobs_cmd", "cancel", "Cancel a job and destroy its documents."),
         "take-back": ("spoold.cli.jobs_cmd", "take_back", "Hold a job again that may have been printed."),
+        "station": ("spoold.cli.station_cmd", "station", "Make and dismiss devices of release stations."),
         "printers": ("spoold.cli.jobs_cmd", "printers", "List printers with their live status."),
         "status": ("spoold.cli.jobs_cmd", "status", "Show how the daemon is."),
         "audit": ("spoold.cli.audit_cmd", "audit", "Verify the audit chain."),

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from spoold.identity.authenticator import Identity
+from spoold.identity.marks import PrinterMarks
 from spoold.identity.tokens import Tokens
 from spoold.model.access import Action
 from spoold.model.principal import Principal
 from spoold.records.verify import ChainReport
 from spoold.release.desk import Desk
+from spoold.release.stations import StationDesk
 from spoold.runtime.clock import Clock
 from spoold.runtime.limits import DaemonLimits
 
@@ -31,6 +33,9 @@ class ControlParts:
     check_store: Callable[[float], Awaitable[dict[str, Any]]]
     status: Callable[[], dict[str, Any]]
     tokens: Tokens | None = None
+    stations: StationDesk | None = None
+    marks: PrinterMarks | None = None
+    portal_address: Callable[[], str] = lambda: "https://localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,26 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import jobs, people, spooler, tokens
+from spoold.doors.control import jobs, people, spooler, stations, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         command.name: command
-        for area in (jobs.COMMANDS, people.COMMANDS, tokens.COMMANDS, spooler.COMMANDS)
+        for area in (jobs.COMMANDS, people.COMMANDS, tokens.COMMANDS, stations.COMMANDS, spooler.COMMANDS)
         for command in area
     }
 )
 # Decided here; what concerns a job is decided by the desk, which knows whose job it is.
 ABOUT_SPOOLER = frozenset(
-    {Action.READ_PRINTERS, Action.CHANGE_USERS, Action.VERIFY_AUDIT, Action.CHECK_STORE, Action.READ_HEALTH}
+    {
+        Action.READ_PRINTERS,
+        Action.CHANGE_USERS,
+        Action.CHANGE_STATIONS,
+        Action.MARK_PRINTERS,
+        Action.VERIFY_AUDIT,
+        Action.CHECK_STORE,
+        Action.READ_HEALTH,
+    }
 )
