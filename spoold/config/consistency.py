@@ -8,7 +8,13 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from policy.suggestion import closest
-from spoold.config import lpr_findings, policy_findings, sign_in_findings, station_findings
+from spoold.config import (
+    identity_findings,
+    lpr_findings,
+    policy_findings,
+    sign_in_findings,
+    station_findings,
+)
 from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import ListenAddress, parse_listen_address
 
@@ -36,6 +42,7 @@ def findings(raw: Raw) -> Iterator[Finding]:
     yield from policy_findings.findings(raw)
     yield from station_findings.findings(raw)
     yield from sign_in_findings.findings(raw)
+    yield from identity_findings.findings(raw)
 
 
 def table(raw: Raw, *path: str) -> Raw:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
+from spoold.config.identity import Directory
 from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
 from spoold.config.oidc import Oidc
@@ -185,8 +186,10 @@ class QueueSettings(Section):
 class Identity(Section):
     """Who knows the people."""
 
-    order: Annotated[tuple[Literal["local"], ...], Field(min_length=1)] = ("local",)
-    """Providers asked in turn; "local" are spoold's own users."""
+    order: Annotated[tuple[Name, ...], Field(min_length=1)] = ("local",)
+    """Providers asked in turn: "local" are spoold's own users, all others are directories of that name."""
+    ldap: Mapping[Name, Directory] = {}
+    """Directories that know people, over LDAP."""
     kerberos: Kerberos | None = None
     """Sign-in with Kerberos tickets; off unless set."""
     oidc: Oidc | None = None
