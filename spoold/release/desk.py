@@ -37,6 +37,11 @@ class Desk:
     printer_directory: PrinterDirectory
     pins: PinDesk
 
+    @property
+    def ties(self) -> Ties:
+        """What people are to jobs that are not theirs."""
+        return Ties(self.service.ledger)
+
     async def jobs(
         self, principal: Principal, *, states: Collection[JobState] | None = None
     ) -> list[JobView]:
@@ -188,14 +193,14 @@ class Desk:
     async def _readable(self, principal: Principal | None, job_id: JobId) -> tuple[Job, frozenset[Standing]]:
         """Return a job and what the person is to it besides its owner."""
         job = await self.service.ledger.job(job_id)
-        also = await Ties(self.service.ledger).of(principal, job)
+        also = await self.ties.of(principal, job)
         if not may(principal, Action.READ_JOB, job, also=also):
             raise NotFound("There is no such job.", job=str(job_id))
         return job, also
 
     async def _entrusted(self, principal: Principal, states: Collection[JobState] | None) -> list[JobView]:
         """Return the live jobs that others let this person release."""
-        found = await Ties(self.service.ledger).entrusted(principal, MAX_LISTED)
+        found = await self.ties.entrusted(principal, MAX_LISTED)
         wanted = LIVE if states is None else LIVE & frozenset(states)
         return [self._view(job, principal, also) for job, also in found if job.state in wanted]
 

@@ -9,6 +9,7 @@ from protocols.ipp.message import Attribute, Group, Message
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import charset, clip, natural_language, text
+from spoold.model.access import Standing
 from spoold.model.job import Job
 from spoold.model.principal import Principal
 from spoold.model.queue import Queue
@@ -32,6 +33,7 @@ class IppRequest:
         reply: the token that proves us to a client that showed a Kerberos ticket; empty without one.
         token: of the personal print URI that was asked; empty without one.
         print_uri: the id of that print URI.
+        also: what the person is to the job besides its owner.
     """
 
     http: Request
@@ -45,6 +47,7 @@ class IppRequest:
     reply: bytes = field(default=b"", repr=False)
     token: str = field(default="", repr=False)
     print_uri: str = ""
+    also: frozenset[Standing] = frozenset()
 
     @property
     def operation(self) -> Group:

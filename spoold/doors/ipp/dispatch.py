@@ -30,6 +30,7 @@ from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, Spool
 from spoold.model.job import Job
 from spoold.model.principal import Principal
 from spoold.model.queue import Authentication
+from spoold.release.ties import NO_TIE
 
 log = structlog.get_logger()
 
@@ -103,6 +104,7 @@ class IppDispatcher:
             principal, reply = opened.principal, b""
         else:
             principal, reply = await self._authenticate(request, fresh=declaration.fresh)
+        job = await self._job(declaration, target, principal, message)
         return IppRequest(
             http=request,
             message=message,
@@ -110,11 +112,12 @@ class IppDispatcher:
             queue=queue,
             principal=principal,
             authority=_authority(request),
-            job=await self._job(declaration, target, principal, message),
+            job=job,
             job_number=target.job_number,
             reply=reply,
             token=target.token,
             print_uri="" if opened is None else opened.uri_id,
+            also=NO_TIE if job is None else await self._door.desk.ties.of(principal, job),
         )
 
     async def _open(self, request: Request, target: Target, declaration: Declaration) -> Opened | None:

@@ -59,7 +59,7 @@ def require(request: IppRequest, action: Action) -> None:
         NotFound: a job this person may not even know of.
         NotAuthorized: proven, but not permitted.
     """
-    if may(request.principal, action, request.job, peer=request.http.peer_host):
+    if may(request.principal, action, request.job, peer=request.http.peer_host, also=request.also):
         return
     if request.principal is None:
         raise NotAuthenticated(SIGN_IN_FIRST)
@@ -106,4 +106,4 @@ async def find_job(door: Door, queue: str, number: int) -> Job:
 
 
 def _knows(request: IppRequest, job: Job) -> bool:
-    return may(request.principal, Action.READ_STATE, job, peer=request.http.peer_host)
+    return may(request.principal, Action.READ_STATE, job, peer=request.http.peer_host, also=request.also)

@@ -23,7 +23,7 @@ from spoold.doors.ipp.job_attributes import (
     template_attributes,
     words_of_state,
 )
-from spoold.model.access import Action, may
+from spoold.model.access import Action, Standing, may
 from spoold.model.holding import BY_OWNER, BY_PIN, RELEASE_ACTION, asked_to_wait, awaits_pin
 from spoold.model.job import Claim
 from spoold.model.jobstate import JobState
@@ -66,6 +66,8 @@ class Viewing:
     supported: Mapping[str, Attribute]
     started_at_us: int
     up_time_s: int
+    # What the principal is to the one job that is asked about, besides its owner.
+    also: frozenset[Standing] = frozenset()
     queue_octets: bytes = field(init=False)
     # Jobs that follow each other are mostly of one person, and in one state.
     _last_claim: Claim | None = None
@@ -82,9 +84,9 @@ class Viewing:
         if line[3:6] != self._last_claim:
             claim = self._last_claim = line.claim
             self._last_rights = (
-                may(self.principal, Action.READ_STATE, claim, peer=self.peer),
-                may(self.principal, Action.READ_JOB, claim),
-                may(self.principal, Action.READ_TITLE, claim),
+                may(self.principal, Action.READ_STATE, claim, peer=self.peer, also=self.also),
+                may(self.principal, Action.READ_JOB, claim, also=self.also),
+                may(self.principal, Action.READ_TITLE, claim, also=self.also),
             )
         return self._last_rights
 

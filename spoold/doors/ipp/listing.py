@@ -121,6 +121,7 @@ def viewing(door: Door, request: IppRequest) -> Viewing:
     return Viewing(
         principal=request.principal,
         peer=request.http.peer_host,
+        also=request.also,
         queue_uri=request.queue_uri(),
         as_completed=request.queue.shows_held_as_completed,
         title=lambda line: _title(door, line),

@@ -17,7 +17,7 @@ def comes_with_pin(request: IppRequest) -> bool:
     """Tell whether the request's PIN has to be its proof: nobody was proven who may release the job."""
     if pin_of(request.operation) is None:
         return False
-    return request.job is None or not may(request.principal, Action.RELEASE, request.job)
+    return request.job is None or not may(request.principal, Action.RELEASE, request.job, also=request.also)
 
 
 async def release_by_pin(door: Door, request: IppRequest) -> Message:
