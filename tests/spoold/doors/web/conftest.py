@@ -1,10 +1,12 @@
-"""A portal over a fresh database for each test."""
+"""A portal over a fresh database for each test, and one browser for each module."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support.chromium import chromium
 from tests.support.identities import IdentityKit, make_identity, open_database
 from tests.support.web_portal import PortalKit, make_portal
 
@@ -18,3 +20,9 @@ def kit(tmp_path: Path) -> Iterator[IdentityKit]:
 @pytest.fixture
 async def portal(kit: IdentityKit) -> PortalKit:
     return await make_portal(kit)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
