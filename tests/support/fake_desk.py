@@ -134,6 +134,11 @@ class FakeDesk:
 
     # -- what doors ask
 
+    async def status(self, name: str) -> PrinterStatus:
+        """What the printer directory says of a printer."""
+        await trio.lowlevel.checkpoint()
+        return self._statuses[name]
+
     async def jobs(
         self, principal: Principal, *, states: Collection[JobState] | None = None
     ) -> list[JobView]:

@@ -4,19 +4,28 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_network
 
 import httpx2
 from starlette.applications import Starlette
 
+from holdstore.keyring import Keyring
 from policy.engine import compile_rules
 from policy.setting import Setting
 from spoold.doors.web.app import build_web_app
 from spoold.doors.web.guard import COOKIE
+from spoold.identity.badges import Badges
+from spoold.identity.marks import PrinterMarks
+from spoold.identity.stations import Stations
+from spoold.keys.tags import Tags
+from spoold.model.badge import BadgeFormat, BadgeRules
 from spoold.model.ids import JobId, UserId
 from spoold.model.principal import Role
 from spoold.model.printer import Printer
 from spoold.model.queue import Authentication, Queue, Release
-from spoold.model.site import Site
+from spoold.model.site import CurrentSite, Site
+from spoold.model.station import Station
+from spoold.release.stations import StationDesk
 from spoold.runtime.health import Health
 from tests.support.fake_desk import FakeDesk
 from tests.support.identities import PASSWORD, IdentityKit
@@ -44,6 +53,8 @@ SITE = Site(
     mask_names=False,
     max_document_bytes=1 << 30,
     forget_after=timedelta(days=7),
+    badges=BadgeRules(BadgeFormat(frozenset({10}))),
+    stations={"lobby": Station("lobby", "lobby", (ip_network("127.0.0.1/32"), ip_network("10.20.30.0/24")))},
 )
 PEOPLE = {
     "alice": Role.USER,
@@ -94,6 +105,9 @@ class PortalKit:
     desk: FakeDesk
     health: Health
     app: Starlette
+    stations: StationDesk
+    marks: PrinterMarks
+    site: Site = SITE
     users: dict[str, UserId] = field(default_factory=dict)
 
     def visitor(self, peer: str = "10.20.1.9", base: str = ORIGIN) -> Visitor:
@@ -113,22 +127,49 @@ class PortalKit:
         return self.desk.add_job(title, self.users[owner], **fields).id  # type: ignore[arg-type]
 
 
+def _stations(kit: IdentityKit, desk: FakeDesk, site: CurrentSite, tags: Tags) -> StationDesk:
+    badges = Badges(
+        database=kit.database,
+        clock=kit.clock,
+        site=site,
+        identity=kit.identity,
+        guesses=kit.guesses,
+        hasher=kit.hasher,
+        tags=tags,
+    )
+    return StationDesk(
+        identity=kit.identity,
+        badges=badges,
+        devices=Stations(kit.database, kit.clock, site),
+        desk=desk,
+        printers=desk,
+        site=site,
+        clock=kit.clock,
+    )
+
+
 async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] | None = None) -> PortalKit:
     """Return a portal with four people and two printers."""
     desk, health = FakeDesk(kit.clock), Health(kit.clock)
     desk.add_printer("lobby", "Lobby, ground floor")
     desk.add_printer("floor-2", "Second floor, by the stairs")
+    held: list[PortalKit] = []
+    tags = Tags(Keyring.from_bytes(bytes(range(32))).derive)
+    stations, marks = _stations(kit, desk, lambda: held[0].site if held else SITE, tags), PrinterMarks(tags)
     app = build_web_app(
         identity=kit.identity,
         desk=desk,
-        site=lambda: SITE,
+        site=lambda: held[0].site if held else SITE,
         clock=kit.clock,
         metrics=kit.metrics,
         health=health,
         allowed_hosts=allowed_hosts,
         tokens=kit.tokens,
+        stations=stations,
+        marks=marks,
     )
-    portal = PortalKit(kit, desk, health, app)
+    portal = PortalKit(kit, desk, health, app, stations, marks)
+    held.append(portal)
     for name, role in PEOPLE.items():
         user = await kit.identity.add_user(name, PASSWORD, role=role, display_name=name.title())
         portal.users[name] = user.id

@@ -37,6 +37,7 @@ STATION_ROUTES = (
         Action.READ_BADGES,
         Surface.API,
         badges.present_badge,
+        fresh=True,
         scope=Scope.BADGES_READ,
     ),
 )

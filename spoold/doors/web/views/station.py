@@ -45,8 +45,8 @@ async def show_station(_request: Request, portal: Portal, visitor: Visitor) -> R
     if place.step is Step.JOBS and place.principal is not None:
         waiting = await desk.waiting(station.printer, place.principal)
     # Asked after what may take long: the screen must not outlast the place.
-    left_s = desk.left_s(place)
-    headers = {"Refresh": f"{int(left_s) + 1}; url=/station"} if place.turn else {}
+    left_s = int(desk.left_s(place)) if place.turn else 0
+    headers = {"Refresh": f"{left_s + 1}; url=/station"} if place.turn else {}
     principal = place.principal
     return page(
         portal,
@@ -63,7 +63,7 @@ async def show_station(_request: Request, portal: Portal, visitor: Visitor) -> R
         printer_name=_called(portal, station.printer),
         live=await desk.status(station),
         holder="" if principal is None else principal.display_name or principal.name,
-        left_s=int(left_s),
+        left_s=left_s,
         waiting=waiting,
         shown=waiting.here[:MAX_SHOWN],
         elsewhere=[_called(portal, name) for name in waiting.places],

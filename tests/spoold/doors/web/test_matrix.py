@@ -46,6 +46,12 @@ def expected(declaration: RouteDeclaration, who: str) -> set[int]:
     if declaration.surface is Surface.OPEN:
         # The actions of these are everybody's; what is behind is refused for other reasons.
         return {200, 303, 403}
+    if declaration.surface is Surface.STATION:
+        # What devices may, and what nobody else may: tests/spoold/doors/web/test_station.py.
+        return {403}
+    if declaration.action is Action.READ_BADGES and is_known:
+        # Programs with a token of that scope only.
+        return {403}
     if not is_known:
         return {401} if declaration.surface is Surface.API else {303}
     one_job = "{job_id}" in declaration.path
@@ -114,6 +120,7 @@ def test_the_api_is_the_promised_one() -> None:
         ("POST", "/api/v1/jobs/{job_id}/release"),
         ("DELETE", "/api/v1/jobs/{job_id}"),
         ("GET", "/api/v1/printers"),
+        ("POST", "/api/v1/badge-reads"),
     }
     assert {(each.method, each.path) for each in ROUTES if each.surface is Surface.API} == promised
     assert {"/healthz", "/metrics"} <= {each.path for each in ROUTES}
