@@ -18,7 +18,7 @@ from spoold.intake.decide import Acceptance, decide, refuse_early
 from spoold.intake.ending import Endings
 from spoold.intake.inspection import Inspections
 from spoold.intake.receive import receive
-from spoold.intake.rows import hold_for_approval, insert_next, new_job, seal_job, summary
+from spoold.intake.rows import insert_next, new_job, note_demands, seal_job, summary
 from spoold.intake.submission import Incoming, Submission
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import (
@@ -229,7 +229,7 @@ class Intake:
         def write(connection: Connection) -> Job:
             for document in inspected:
                 jobs.set_inspection(connection, document)
-            hold_for_approval(connection, job.id, acceptance, now)
+            note_demands(connection, job.id, acceptance, now)
             return transitions.move(
                 connection,
                 job.id,
@@ -273,7 +273,7 @@ class Intake:
                 created = transitions.begin(
                     connection, complete, actor=submission.actor, walked=walked, words=acceptance.words
                 )
-                hold_for_approval(connection, job_id, acceptance, now)
+                note_demands(connection, job_id, acceptance, now)
                 if acceptance.event is not JobEvent.REFUSED:
                     for document in inspected:
                         jobs.insert_document(connection, document)

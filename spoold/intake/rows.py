@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from protocols.ipp.message import Attribute
-from spoold.database import jobs
+from spoold.database import jobs, obligations
 from spoold.intake.decide import Acceptance
 from spoold.intake.submission import Submission
 from spoold.model.errors import NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import JobEvent, JobState
+from spoold.model.obligation import Obligation
 from spoold.model.template import encoded, template_of
 from spoold.records import approvals, transitions
 
@@ -51,8 +52,13 @@ def new_job(
     )
 
 
-def hold_for_approval(connection: Connection, job_id: JobId, acceptance: Acceptance, now: datetime) -> None:
-    """Write down whose approval a job waits for that rules hold; nothing for any other."""
+def note_demands(connection: Connection, job_id: JobId, acceptance: Acceptance, now: datetime) -> None:
+    """Write down what rules ask of later stages: whose approval a job waits for, and that its name is masked.
+
+    Nothing is written for the many jobs of which nothing is asked.
+    """
+    if acceptance.mask and acceptance.event is not JobEvent.REFUSED:
+        obligations.add(connection, job_id, [Obligation.MASK])
     if acceptance.event is JobEvent.NEEDS_APPROVAL:
         approvals.want(connection, job_id, acceptance.holding, acceptance.approvers, now)
 

@@ -1,6 +1,6 @@
 """Asks the site's policy at release, for everybody whom its rules may be about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -27,6 +27,7 @@ class Question:
     Args:
         template: the job's Job Template attributes, decoded.
         approved: the rules for which somebody who may has approved the job.
+        ready, color: whether the printer may be sent a document now, and prints in colour; None is unknown.
     """
 
     job: Job
@@ -34,6 +35,8 @@ class Question:
     template: Sequence[Attribute]
     printer: Printer
     approved: frozenset[str] = frozenset()
+    ready: bool | None = None
+    color: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,12 @@ class Asking:
         settings: dict[str, AttributeValue] = {}
         for one in decisions:
             settings.update(one.set_attributes)
-        return _with_settings(held, settings)
+        return replace(
+            held,
+            set_attributes=settings,
+            redirect=decisions[-1].redirect or held.redirect,
+            mask=any(one.mask for one in decisions),
+        )
 
     def _ask(self, question: Question, principal: Principal | None) -> Decision:
         job, now = question.job, self.clock.now()
@@ -76,6 +84,8 @@ class Asking:
             submitted_at=job.created_at,
             printer=question.printer,
             approved=question.approved,
+            color=question.color,
+            ready=question.ready,
         )
         decision = self.site().policy.decide("release", facts, now)
         if decision.verdict == "deny":
@@ -99,7 +109,3 @@ def readable_template(job: Job) -> tuple[Attribute, ...]:
     except RemoteProtocolError as error:
         words = "The print settings stored with this job cannot be read; print the document again."
         raise Unavailable(words, job=str(job.id), error=str(error)) from error
-
-
-def _with_settings(decision: Decision, settings: Mapping[str, AttributeValue]) -> Decision:
-    return decision if decision.set_attributes == settings else replace(decision, set_attributes=settings)

@@ -17,6 +17,7 @@ from spoold.keys.words import PrivateWords
 from spoold.model.errors import SpoolError
 from spoold.model.job import Document, Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
+from spoold.model.obligation import Obligation
 from spoold.model.site import CurrentSite
 from spoold.model.template import template_of
 from spoold.printers.base import Outgoing, PrinterBusy, PrinterProblem, PrinterUnreachable, RemoteJob, Ticket
@@ -111,7 +112,7 @@ class Forwarder:
             return None
         if documents is None:
             documents = await self.ledger.documents(job.id)
-        masked = self.site().masks(job.queue)
+        masked = self.site().masks(job.queue) or Obligation.MASK in await self.ledger.obligations(job.id)
         abilities = with_drawing(self.printers.capabilities(adapter.name), documents)
         told, remarks = fit(outward(template_of(job)), abilities)
         ticket = Ticket(

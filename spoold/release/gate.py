@@ -1,42 +1,42 @@
 """The gate: may this person have this job out at this printer, now? Every no says why and what to do next."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
 import structlog
-import trio
 from sqlalchemy import Connection
 
 from policy.decision import Decision
 from protocols.ipp.values import Attribute
+from spoold.database import obligations
+from spoold.model import obligation
 from spoold.model.access import Action, Standing, may
 from spoold.model.approval import approved_rules
 from spoold.model.errors import (
     NotAuthorized,
     NotFound,
     NotPossible,
-    PrinterNotReady,
     ProofTooOld,
     RefusedByPolicy,
 )
 from spoold.model.ids import JobId, UserId, new_token
 from spoold.model.job import Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
+from spoold.model.obligation import Obligation
 from spoold.model.principal import JobProof, Method, Principal
-from spoold.model.printer import Printer, PrinterStatus
+from spoold.model.printer import Printer
 from spoold.model.queue import Queue, Release
 from spoold.model.site import CurrentSite
 from spoold.model.template import encoded, with_settings
 from spoold.printers.directory import PrinterDirectory
-from spoold.printers.health import finishing_trouble
 from spoold.records import approvals
 from spoold.records.queue_orders import QueueOrders
 from spoold.release.asking import HOLD, Asking, Question, readable_template
+from spoold.release.destination import Destination, Destinations, called, list_of
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
-from spoold.release.template import asks_for_finishing
 from spoold.release.ties import Ties
 
 log = structlog.get_logger()
@@ -46,8 +46,6 @@ log = structlog.get_logger()
 PROOF_S = 120.0
 # The clocks of one machine agree; a proof from later than this was made before the clock was set back.
 PROOF_FROM_LATER_S = 1.0
-# Asking more printers than a person would walk to only loads the network.
-MAX_ALTERNATIVES = 16
 # Grants of jobs that go by themselves; no account has this id (accounts are UUIDs).
 ON_ARRIVAL_USER = UserId("on-arrival")
 # And of jobs that somebody let go who knew the PIN, and was not otherwise proven.
@@ -188,19 +186,19 @@ class Gate:
     ) -> Grant:
         self.orders.check_running(job.queue)
         template = readable_template(job)
-        ready_at_s = trio.current_time()
-        await self._check_printer(job, printer, template)
         documents, decided = await self.ledger.evidence(job.id)
+        obligation.check_met(await self.ledger.obligations(job.id), job.id)
         approved = approved_rules(decided, job, delegate or owner)
         question = Question(job, documents, template, printer, approved)
         # A delegate is who stands at the printer and the owner is whose job it is: rules may be about both.
         people = [owner] if delegate is None else [delegate, owner]
-        decision = Asking(self.site, self.ledger.clock).ask(question, people)
-        if decision.verdict == HOLD:
-            await self._hold_for_approval(job, decision, actor)
-        return await self._let_go(
-            job, printer, actor, template, decision, delegate=delegate, ready_at_s=ready_at_s
+        asking = Asking(self.site, self.ledger.clock)
+        found = await Destinations(self.site, self.printers).find(
+            question, lambda asked: asking.ask(asked, people)
         )
+        if found.decision.verdict == HOLD:
+            await self._hold_for_approval(job, found.decision, actor)
+        return await self._let_go(job, found, actor, template, delegate=delegate)
 
     async def _hold_for_approval(self, job: Job, decision: Decision, actor: UserId) -> NoReturn:
         """Have a held job wait for somebody's approval, which only a rule about the release asked for."""
@@ -263,66 +261,31 @@ class Gate:
         for printer in known:
             if name in {None, printer.name}:
                 return printer
-        places = _list_of(printer.name for printer in known)
+        places = list_of(printer.name for printer in known)
         advice = f" It can be released at {places}." if places else ""
         raise NotPossible(f"This job cannot be released at that printer.{advice}", job=str(job.id))
-
-    async def _check_printer(self, job: Job, printer: Printer, template: Sequence[Attribute]) -> None:
-        status = await self.printers.status(printer.name)
-        why = status.why if not status.ready else ""
-        if status.ready and asks_for_finishing(template):
-            trouble = finishing_trouble(status)
-            why = "" if trouble is None else trouble.text
-        if status.ready and not why:
-            return
-        better = await self._ready_alternative(job, printer)
-        advice = (
-            f"It can be released at {called(better)} now."
-            if better is not None
-            else "Put the printer right, then release the job again."
-        )
-        raise PrinterNotReady(
-            f"{called(printer)} is not ready. {why} Nothing was printed and your job is still held. {advice}",
-            job=str(job.id),
-            printer=printer.name,
-            better=None if better is None else better.name,
-            reasons=[reason.keyword for reason in status.blocking],
-        )
-
-    async def _ready_alternative(self, job: Job, instead_of: Printer) -> Printer | None:
-        """Return the first other printer of the queue that is ready; all are asked at the same time."""
-        site = self.site()
-        names = [
-            name for name in self._queue_of(job).printers if name in site.printers and name != instead_of.name
-        ][:MAX_ALTERNATIVES]
-        found: dict[str, PrinterStatus] = {}
-
-        async def ask(name: str) -> None:
-            found[name] = await self.printers.status(name)
-
-        async with trio.open_nursery() as nursery:
-            for name in names:
-                nursery.start_soon(ask, name)
-        return next((site.printers[name] for name in names if found[name].ready), None)
 
     async def _let_go(
         self,
         job: Job,
-        printer: Printer,
+        destination: Destination,
         actor: UserId,
         template: Sequence[Attribute],
-        decision: Decision,
         *,
         delegate: Principal | None,
-        ready_at_s: float,
     ) -> Grant:
         """Move the job and write the grant, in one transaction."""
         given: list[Grant] = []
+        printer, decision = destination.printer, destination.decision
 
         def give(connection: Connection, moved: Job) -> None:
             if delegate is not None:
                 Ties(self.ledger).check(connection, delegate, moved)
-            given.append(self.grants.give(connection, moved, actor, printer.name, ready_at_s=ready_at_s))
+            if decision.mask:
+                obligations.add(connection, moved.id, [Obligation.MASK])
+            given.append(
+                self.grants.give(connection, moved, actor, printer.name, ready_at_s=destination.ready_at_s)
+            )
 
         def unchanged(current: Job) -> None:
             _check_unchanged(current, job)
@@ -334,11 +297,12 @@ class Gate:
         if decision.set_attributes:
             changes["template"] = encoded(with_settings(template, decision.set_attributes))
         by = "" if delegate is None else f" by {delegate.name}, for its owner"
+        because = f", because {destination.because}" if destination.because else ""
         try:
             await self.ledger.move(
                 job.id,
                 JobEvent.GRANTED,
-                words=f"Released to {called(printer)}{by}.",
+                words=f"Released to {called(printer)}{by}{because}.",
                 actor=actor,
                 then=give,
                 check=unchanged,
@@ -355,11 +319,6 @@ class Gate:
         except IllegalTransition as error:
             raise NotPossible(_WHY_NOT_HELD[error.state], job=str(job.id)) from None
         return given[0]
-
-
-def called(printer: Printer) -> str:
-    """Return what people call a printer: its name, and where it stands."""
-    return f"{printer.name} ({printer.location})" if printer.location else printer.name
 
 
 def _check_permission(principal: Principal, job: Job, also: frozenset[Standing]) -> None:
@@ -385,8 +344,3 @@ def _looked_at(job: Job) -> tuple[object, ...]:
 def _check_held(job: Job) -> None:
     if job.state is not JobState.HELD:
         raise NotPossible(_WHY_NOT_HELD[job.state], job=str(job.id), state=job.state.value)
-
-
-def _list_of(names: Iterable[str]) -> str:
-    *most, last = list(names) or [""]
-    return f"{', '.join(most)} or {last}" if most else last

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from holdstore.errors import HoldStoreError
 from holdstore.store import HoldStore
-from spoold.database import approvals, jobs, records
+from spoold.database import approvals, jobs, obligations, records
 from spoold.database.engine import Database
 from spoold.model.approval import Approval
 from spoold.model.errors import NotFound
@@ -57,6 +57,12 @@ class Ledger:
                 approvals.approvals_of(connection, job_id),
             ),
             short=True,
+        )
+
+    async def obligations(self, job_id: JobId) -> frozenset[str]:
+        """Return what rules asked of later stages for a job."""
+        return await self.database.read(
+            lambda connection: obligations.obligations_of(connection, job_id), short=True
         )
 
     async def jobs(self, states: Iterable[JobState]) -> list[Job]:
