@@ -1,15 +1,21 @@
 """The pipeline: what becomes of a document on its way in, and what is left of it when it is refused."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import trio
 
+from policy.access import Access
+from policy.engine import compile_rules
 from policy.rules import RuleSource
+from policy.setting import Setting
 from protocols.ipp.values import integer, keyword
 from spoold.database import jobs
 from spoold.database.approvals import approvals_of
+from spoold.database.obligations import obligations_of
 from spoold.intake.admission import MAX_NOTES_PER_ADDRESS
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
@@ -419,3 +425,26 @@ async def test_a_job_has_a_bounded_number_of_documents() -> None:
     ended = await house.intake.add_document(job, submission, Incoming(pieces(SMALL)), last=True)
     assert ended.state is JobState.ABORTED
     assert "1 document" in ended.reason
+
+
+async def test_what_rules_ask_of_later_stages_is_kept_with_the_job() -> None:
+    house = IntakeHouse(
+        rules=[
+            RuleSource("Mask", "job.copies > 1", "accept", mask=True),
+            RuleSource("No", "job.copies > 5", deny="No."),
+        ]
+    )
+    asked = house.submission(template=(integer("copies", 2),))
+    masked = await house.intake.submit(asked, incoming(SMALL))
+    plain = await house.intake.submit(house.submission(), incoming(SMALL))
+    found = [await house.database.read(partial(obligations_of, job_id=job.id)) for job in (masked, plain)]
+    assert found == [{"mask"}, frozenset()]
+
+
+async def test_a_queue_for_a_group_takes_nothing_from_others() -> None:
+    house, owner = IntakeHouse(), person("ana")
+    setting = Setting(access=Access(queues={"q": ["teachers"]}))
+    house.site = replace(house.site, policy=compile_rules([], setting, "UTC"))
+    with pytest.raises(RefusedByPolicy, match='for members of "teachers"'):
+        house.intake.validate(house.submission(owner))
+    house.intake.validate(house.submission(replace(owner, groups=frozenset({"teachers"}))))
