@@ -7,14 +7,18 @@ password in hand, waits for ever, chooses anonymous binds by itself, and asks fo
 import contextlib
 import socket
 import ssl
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import ldap3
-from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
-from ldap3.utils.dn import escape_rdn, parse_dn
+with warnings.catch_warnings():
+    # ldap3 uses names of pyasn1 that have newer ones; both still work, and ldap3 will not change.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ldap3
+    from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
+    from ldap3.utils.dn import escape_rdn, parse_dn
 
 # RFC 4511 4.1.9.
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
@@ -82,47 +86,49 @@ class LdapConversation:
 
     Args:
         context: verifies the certificate and the host name.
-        timeout_s: whole seconds for the connection, and for each answer.
+        timeout_s: for the connection, and for each answer.
     """
 
-    def __init__(self, server: LdapServer, context: ssl.SSLContext, timeout_s: int) -> None:
+    def __init__(self, server: LdapServer, context: ssl.SSLContext, timeout_s: float) -> None:
         self._connection = ldap3.Connection(
-            ldap3.Server(
+            _OneServer(
                 server.host,
                 port=server.port,
                 use_ssl=server.implicit_tls,
                 tls=_VerifiedTls(context),
                 get_info=ldap3.NONE,
                 allowed_referral_hosts=[],
-                connect_timeout=timeout_s,
             ),
             client_strategy=ldap3.SAFE_SYNC,
             auto_bind=ldap3.AUTO_BIND_NONE,
             auto_referrals=False,
             check_names=False,
-            receive_timeout=timeout_s,
             raise_exceptions=False,
         )
+        self._connection.strategy._open_socket = self._dial
         self._server = server
+        self._context = context
+        self._timeout_s = timeout_s
         self._aborted = False
 
     def __enter__(self) -> Self:
         """Connect and encrypt; nothing is sent before the certificate is known to be right."""
-        with _failures():
-            self._connection.open(read_server_info=False)
-            if not self._server.implicit_tls:
-                self._connection.start_tls(read_server_info=False)
-            if self._aborted or not isinstance(self._connection.socket, ssl.SSLSocket):
-                raise ServerFailed("the connection is not encrypted")
+        try:
+            with _failures():
+                self._connection.open(read_server_info=False)
+                if not self._server.implicit_tls:
+                    self._connection.start_tls(read_server_info=False)
+                if self._aborted or not isinstance(self._connection.socket, ssl.SSLSocket):
+                    raise ServerFailed("the connection is not encrypted")
+        except ServerFailed:
+            self._close()
+            raise
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self.abort()
-        # The socket is gone already: whatever it says about that is of no interest.
-        with contextlib.suppress(Exception):
-            self._connection.strategy.close()
+        self._close()
 
     def abort(self) -> None:
         """End it from another thread: whoever waits for an answer gets an error."""
@@ -186,6 +192,18 @@ class LdapConversation:
                 if one.get("type") == "searchResEntry"
             ]
 
+    def _dial(self, _address: object, use_ssl: bool, **_more: object) -> None:
+        """Connect, in place of ldap3's own way, which leaves sockets open and waits in whole seconds."""
+        plain = socket.create_connection((self._server.host, self._server.port), self._timeout_s)
+        self._connection.socket = plain
+        if use_ssl:
+            self._connection.socket = self._context.wrap_socket(plain, server_hostname=self._server.host)
+        self._connection.closed = False
+
+    def _close(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            self._connection.socket.close()
+
     def may_take_away(self, dn: str, attribute: str, value: str) -> bool | None:
         """Tell whether we may change an attribute, by taking a value away that it does not have.
 
@@ -194,6 +212,16 @@ class LdapConversation:
         with _failures():
             _, result, _, _ = self._connection.modify(dn, {attribute: [(ldap3.MODIFY_DELETE, [value])]})
         return {NO_SUCH_ATTRIBUTE: True, INSUFFICIENT_ACCESS: False}.get(int(result["result"]))
+
+
+class _OneServer(ldap3.Server):  # type: ignore[misc]
+    """A server whose addresses are nobody's business but `_dial`'s."""
+
+    def candidate_addresses(self) -> list[tuple[object, ...]]:
+        return [("dialled", "", "", "", (self.host, self.port), None, None)]
+
+    def update_availability(self, address: object, available: object) -> None:
+        """Keep no account: `LdapServers` does."""
 
 
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]
@@ -245,7 +273,9 @@ def in_dn(value: str) -> str:
 def parts_of(dn: str) -> tuple[tuple[str, str], ...] | None:
     """Return the attributes and values of a distinguished name for comparison; None if it is not one."""
     try:
-        return tuple((kind.lower().strip(), value.strip().casefold()) for kind, value, _ in parse_dn(dn))
+        return tuple(
+            (kind.lower().strip(), value.strip().casefold()) for kind, value, _ in parse_dn(dn, strip=True)
+        )
     except (LDAPInvalidDnError, ValueError, IndexError):
         return None
 

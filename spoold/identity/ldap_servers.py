@@ -72,7 +72,7 @@ class LdapServers:
     async def _converse(
         self, server: LdapServer, work: Callable[[LdapConversation], _T], share_s: float
     ) -> _T:
-        conversation = LdapConversation(server, self._context, max(1, round(share_s)))
+        conversation = LdapConversation(server, self._context, share_s)
 
         def run() -> _T:
             with conversation as link:

@@ -1,4 +1,4 @@
-"""A certificate authority for tests, and the certificates it signs: right ones, expired ones, for other names."""
+"""A certificate authority for tests, and what it signs: certificates that are right, expired, another's."""
 
 import ipaddress
 from collections.abc import Sequence

@@ -83,7 +83,8 @@ def group(cn: str, *members: str) -> str:
 
 def unit(dn: str) -> str:
     """Return the LDIF of an organizational unit."""
-    return f"dn: {dn}\nobjectClass: organizationalUnit\nou: {dn.split(',')[0].partition('=')[2]}\n"
+    name = dn.partition(",")[0].partition("=")[2]
+    return f"dn: {dn}\nobjectClass: organizationalUnit\nou: {name}\n"
 
 
 def lab_entries() -> list[str]:
@@ -194,7 +195,7 @@ class Slapd:
             capture_output=True,
             text=True,
             timeout=START_TIMEOUT_S,
-            env={**os.environ, "LDAPTLS_CACERT": str(self.ca), "LDAPNOINIT": ""} | {"LDAPRC": "/dev/null"},
+            env={**os.environ, "LDAPTLS_CACERT": str(self.ca)},
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -1,0 +1,364 @@
+"""Directories that lie, stall, break off or lead elsewhere: nobody is let in, no password goes anywhere else.
+
+Every answer comes within five seconds, whatever the server does; the rules are those of docs/threat-model.md.
+"""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from spoold.database.engine import Database
+from spoold.identity.ldap import LdapConversation, LdapServer, ServerFailed, escaped
+from spoold.identity.ldap_directory import LdapDirectory
+from spoold.identity.provider import Accepted, Finding, NotHere, Rejected
+from spoold.identity.secret import Secret
+from spoold.model.errors import Unavailable
+from tests.support.authority import Authority
+from tests.support.directories import FakeDirectory, make_directory, pretending
+from tests.support.slapd import BASE, PEOPLE, READER, READER_PASSWORD, Slapd, lab_entries, running
+
+# The promise: somebody stands at a printer and waits.
+ANSWER_S = 5.0
+PASSWORD = "correct horse"
+WORD = Secret(PASSWORD)
+
+
+class Listener:
+    """A host that a referral points to: keeps every byte that anybody sends there."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                self.connections += 1
+                with connection, suppress(OSError):
+                    connection.settimeout(1)
+                    while data := connection.recv(4096):
+                        self.received += data
+
+    def close(self) -> None:
+        """Stop."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def slapd(
+    authority: Authority, elsewhere: Listener, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Slapd]:
+    """A directory with a part of the tree that is said to lie on another host."""
+    away = f"ldap://127.0.0.1:{elsewhere.port}"
+    entries = [
+        *lab_entries(),
+        f"dn: ou=away,{BASE}\nobjectClass: referral\nobjectClass: extensibleObject\nou: away\n"
+        f"ref: {away}/ou=away,{BASE}\n",
+    ]
+    made = Slapd(
+        tmp_path_factory.mktemp("slapd"),
+        authority.certificate,
+        authority.issue("localhost"),
+        entries=entries,
+        extra=f"referral {away}",
+    )
+    with running(made) as started:
+        yield started
+
+
+def starttls(slapd: Slapd) -> LdapServer:
+    return LdapServer("localhost", slapd.ports["ldap"], implicit_tls=False)
+
+
+def ldaps(slapd: Slapd) -> LdapServer:
+    return LdapServer("localhost", slapd.ports["ldaps"], implicit_tls=True)
+
+
+async def asked(provider: LdapDirectory, name: str = "alice", password: str = PASSWORD) -> Finding | str:
+    """What the provider answers, within the time; "unavailable" when it does not decide."""
+    began = time.monotonic()
+    finding: Finding | str
+    try:
+        finding = await provider.check(name, Secret(password))
+    except Unavailable:
+        finding = "unavailable"
+    assert time.monotonic() - began < ANSWER_S
+    assert not isinstance(finding, Accepted), name
+    return finding
+
+
+# -- rule 1: empty names and passwords never reach the directory
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t", "al\0ice", "alice\0", "a\nlice", "\x7f"])
+async def test_names_that_are_none_are_shown_to_nobody(
+    database: Database, authority: Authority, name: str
+) -> None:
+    with pretending(FakeDirectory("yes", authority.issue("localhost"))) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert await asked(provider, name) == NotHere()
+        assert await provider.find(name) == NotHere()
+    assert fake.connections == 0
+
+
+async def test_an_empty_password_is_shown_to_nobody(database: Database, authority: Authority) -> None:
+    with pretending(FakeDirectory("yes", authority.issue("localhost"))) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert await asked(provider, "alice", "") == NotHere()
+    assert fake.connections == 0
+
+
+def test_a_bind_without_a_name_or_a_password_is_never_sent(authority: Authority, slapd: Slapd) -> None:
+    context = ssl.create_default_context(cafile=authority.certificate)
+    with LdapConversation(starttls(slapd), context, 3) as link:
+        for name, password in (("", b"x"), (" ", b"x"), (f"uid=alice,{PEOPLE}", b"")):
+            with pytest.raises(ValueError, match="a name and a password"):
+                link.bind(name, password)
+
+
+@pytest.mark.parametrize("password", ["correct horse\0", "\0", "x" * 5000, "\ud800", "correct horse\ufeff"])
+async def test_odd_passwords_are_wrong_ones(
+    database: Database, authority: Authority, slapd: Slapd, password: str
+) -> None:
+    provider = make_directory(database, authority.certificate, [starttls(slapd)])
+    assert isinstance(await asked(provider, "alice", password), Rejected)
+
+
+# -- rule 2: a yes counts only for the person who was asked about
+
+
+@pytest.mark.parametrize("who", [b"", b"dn:", b"u:", f"dn:uid=bob,{PEOPLE}".encode(), b"u:LAB\\bob"])
+async def test_a_yes_about_nobody_or_somebody_else_is_a_no(
+    database: Database, authority: Authority, who: bytes
+) -> None:
+    with pretending(FakeDirectory("yes", authority.issue("localhost"), who=who)) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert await asked(provider) == "unavailable"
+        assert fake.connections == 1
+
+
+async def test_the_friendly_server_would_be_believed_otherwise(
+    database: Database, authority: Authority
+) -> None:
+    """The check above fails for the reason it names."""
+    who = f"dn:uid=alice,{PEOPLE}".encode()
+    with pretending(FakeDirectory("yes", authority.issue("localhost"), who=who)) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert isinstance(await provider.check("alice", WORD), Accepted)
+
+
+async def test_a_form_that_leads_to_another_entry_lets_nobody_in(
+    database: Database, authority: Authority, slapd: Slapd
+) -> None:
+    provider = make_directory(
+        database, authority.certificate, [starttls(slapd)], direct_bind=f"uid=carol,{PEOPLE}"
+    )
+    assert await asked(provider) == "unavailable"
+
+
+# -- rule 3: certificates
+
+
+@pytest.mark.parametrize("door", ["ldap", "ldaps"])
+@pytest.mark.parametrize("wrong", ["authority", "name", "expired", "system"])
+async def test_a_certificate_that_is_not_right_gets_no_password(
+    database: Database,
+    authority: Authority,
+    tmp_path_factory: pytest.TempPathFactory,
+    door: str,
+    wrong: str,
+) -> None:
+    folder = tmp_path_factory.mktemp("wrong")
+    stranger = Authority(folder / "stranger", "Stranger")
+    pair = {
+        "authority": lambda: stranger.issue("localhost"),
+        "name": lambda: authority.issue("other.example"),
+        "expired": lambda: authority.issue("localhost", ends=-timedelta(hours=1)),
+        "system": lambda: authority.issue("localhost"),
+    }[wrong]()
+    trusted = None if wrong == "system" else authority.certificate
+    with running(Slapd(folder / "slapd", authority.certificate, pair)) as slapd:
+        server = starttls(slapd) if door == "ldap" else ldaps(slapd)
+        assert await asked(make_directory(database, trusted, [server])) == "unavailable"
+        assert "BIND" not in slapd.log
+
+
+async def test_old_tls_is_refused(database: Database, authority: Authority) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    # Rule 9: a key exchange without forward secrecy, which every client of ours refuses.
+    context.set_ciphers("AES128-SHA:@SECLEVEL=0")
+    fake = FakeDirectory("yes", authority.issue("localhost"), context=context)
+    with pretending(fake):
+        assert await asked(make_directory(database, authority.certificate, [fake.server])) == "unavailable"
+    assert fake.received == b""
+
+
+# -- rule 4: nothing before encryption
+
+
+@pytest.mark.parametrize("manner", ["plain", "injects"])
+async def test_without_starttls_nothing_is_said(
+    database: Database, authority: Authority, manner: str
+) -> None:
+    with pretending(FakeDirectory(manner)) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert await asked(provider) == "unavailable"
+    assert fake.connections == 1
+    for secret in (PASSWORD, READER_PASSWORD, READER, "alice"):
+        assert secret.encode() not in fake.received
+
+
+# -- rule 5: referrals
+
+
+async def test_referrals_are_never_followed(
+    database: Database, authority: Authority, slapd: Slapd, elsewhere: Listener
+) -> None:
+    servers = [starttls(slapd)]
+    away = f"ou=away,{BASE}"
+    below = make_directory(database, authority.certificate, servers, direct_bind=f"uid={{name}},{away}")
+    outside = make_directory(database, authority.certificate, servers, base_dn="dc=other,dc=example")
+    inside = make_directory(database, authority.certificate, servers, base_dn=away)
+    reader = make_directory(database, authority.certificate, servers, bind_dn=f"cn=spoold,{away}")
+    for provider in (below, outside, inside, reader):
+        await asked(provider)
+    whole = make_directory(database, authority.certificate, servers)
+    assert isinstance(await whole.check("alice", WORD), Accepted), (
+        "a referral beside the entry is passed over"
+    )
+    assert await asked(whole, "nobody") == NotHere()
+    assert (elsewhere.connections, bytes(elsewhere.received)) == (0, b"")
+
+
+# -- rules 6 and 7: time
+
+
+@pytest.mark.parametrize("tls_first", [True, False])
+@pytest.mark.parametrize("manner", ["silent", "resets", "garbage", "drips"])
+async def test_servers_that_do_not_answer_are_given_up(
+    database: Database, authority: Authority, manner: str, tls_first: bool
+) -> None:
+    pair = authority.issue("localhost") if tls_first else None
+    with pretending(FakeDirectory(manner, pair)) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server])
+        assert await asked(provider) == "unavailable"
+        assert PASSWORD.encode() not in fake.received
+
+
+@pytest.mark.parametrize("manner", ["silent", "resets", "garbage", "drips"])
+async def test_the_next_server_answers_in_time(
+    database: Database, authority: Authority, slapd: Slapd, manner: str
+) -> None:
+    with pretending(FakeDirectory(manner, authority.issue("localhost"))) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server, ldaps(slapd)])
+        began = time.monotonic()
+        assert isinstance(await provider.check("alice", WORD), Accepted)
+        assert time.monotonic() - began < ANSWER_S
+        asked_before = fake.connections
+        assert isinstance(await provider.check("alice", WORD), Accepted)
+        assert fake.connections == asked_before, "a server that has just failed is asked last"
+
+
+async def test_a_directory_that_is_down_answers_nobody_and_forgets_nothing(
+    database: Database, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A7: what was remembered of groups says yes to nobody."""
+    folder = tmp_path_factory.mktemp("down")
+    with running(Slapd(folder, authority.certificate, authority.issue("localhost"))) as slapd:
+        provider = make_directory(database, authority.certificate, [ldaps(slapd)])
+        found = await provider.check("alice", WORD)
+        assert isinstance(found, Accepted)
+        slapd.stop()
+        assert await asked(provider) == "unavailable"
+        for question in (provider.find("alice"), provider.again(found.account.id)):
+            with pytest.raises(Unavailable):
+                await question
+        slapd.start()
+        assert isinstance(await provider.again(found.account.id), Accepted)
+
+
+# -- rule 8: names are words, never questions
+
+NAMES = [
+    "*",
+    "a*",
+    "*)(uid=*",
+    "alice)(objectClass=*",
+    "alice)(|(uid=*",
+    "(uid=alice)",
+    "alice\\2a",
+    "\\61lice",
+    "alice,ou=people",
+    "uid=alice",
+    "alice#",
+    "a" * 10_240,
+    "\u00e1lice",
+    "al\u00adice",
+    "\ufeffalice",
+    "alice/../bob",
+    "&",
+    "|",
+    "!",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+async def test_no_name_is_a_question(
+    database: Database, authority: Authority, slapd: Slapd, name: str
+) -> None:
+    for form in (None, f"uid={{name}},{PEOPLE}"):
+        provider = make_directory(database, authority.certificate, [starttls(slapd)], direct_bind=form)
+        assert await asked(provider, name) == NotHere()
+        assert await provider.find(name) == NotHere()
+
+
+async def test_two_entries_of_one_name_are_nobody(
+    database: Database, authority: Authority, slapd: Slapd
+) -> None:
+    provider = make_directory(database, authority.certificate, [starttls(slapd)])
+    before = slapd.log.count('BIND dn="uid=twin')
+    assert isinstance(await asked(provider, "twin"), Rejected)
+    assert slapd.log.count('BIND dn="uid=twin') == before
+
+
+def test_filters_are_escaped_by_the_octet() -> None:
+    assert escaped("a*(b)\\\0\u00e9") == "a\\2a\\28b\\29\\5c\\00\\c3\\a9"
+    assert escaped(b"\x00\xffA") == "\\00\\ffA"
+
+
+def test_what_the_log_says_quotes_no_answer(authority: Authority) -> None:
+    with pretending(FakeDirectory("garbage", authority.issue("localhost"))) as fake:
+        context = ssl.create_default_context(cafile=authority.certificate)
+        with pytest.raises(ServerFailed) as caught, LdapConversation(fake.server, context, 3) as link:
+            link.bind(READER, READER_PASSWORD.encode())
+    assert READER_PASSWORD not in str(caught.value)
+    assert len(str(caught.value)) < 200
