@@ -198,6 +198,13 @@ class Gate:
         )
         if found.decision.verdict == HOLD:
             await self._hold_for_approval(job, found.decision, actor)
+        releaser = delegate or owner
+        if found.because and releaser is not None and releaser.station is not None:
+            # A proof at a station is one for the printer beside it.
+            raise NotPossible(
+                f"A rule of this site sends this job to {called(found.printer)}. Release it there.",
+                job=str(job.id),
+            )
         return await self._let_go(job, found, actor, template, delegate=delegate)
 
     async def _hold_for_approval(self, job: Job, decision: Decision, actor: UserId) -> NoReturn:

@@ -1,5 +1,6 @@
 """A rule sends a job to another printer: the first that is ready, fits and is permitted, or none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from policy.rules import RuleSource
 from policy.setting import Setting
 from protocols.ipp.values import keyword
 from spoold.database.schema import obligations as table
-from spoold.model.errors import PrinterNotReady, RefusedByPolicy, SpoolError
+from spoold.model.errors import NotPossible, PrinterNotReady, RefusedByPolicy, SpoolError
 from spoold.model.jobstate import JobState
 from spoold.model.printer import Printer
+from spoold.model.station import Station
 from spoold.release.gate import NeedsApproval
 from tests.support.release_house import TITLE_MARKER, House, open_house, queue
 
@@ -152,3 +154,13 @@ async def test_what_nothing_here_can_do_is_not_printed(tmp_path: Path) -> None:
         with pytest.raises(RefusedByPolicy, match="cannot do with your job"):
             await house.desk.release(ana, job.id, "lobby")
         assert (await house.job(job)).state is JobState.HELD
+
+
+async def test_from_a_station_nothing_comes_out_elsewhere(tmp_path: Path) -> None:
+    async with open_house(tmp_path, queues=QUEUES, printers=PRINTERS, rules=[CHEAP]) as house:
+        house.change_site(stations={"front": Station("front", "lobby", ())})
+        ana = replace(house.person("ana"), station="front")
+        job = await house.add_job(ana, template=GREY)
+        with pytest.raises(NotPossible, match=r"cheap \(Cheap\)\. Release it there"):
+            await house.desk.release(ana, job.id, "lobby")
+        assert house.memory("cheap").paper == []
