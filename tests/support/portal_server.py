@@ -2,10 +2,11 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -16,6 +17,7 @@ from tests.support.web_portal import PortalKit, make_portal
 
 # A busy machine may need seconds to hash four passwords and start.
 START_TIMEOUT_S = 30.0
+T = TypeVar("T")
 
 
 @dataclass
@@ -25,6 +27,11 @@ class ServedPortal:
     portal: PortalKit
     port: int
     certificate: Path
+    token: trio.lowlevel.TrioToken
+
+    def ask(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        """Run something in the portal's own thread and return what it returns."""
+        return trio.from_thread.run(function, *arguments, trio_token=self.token)
 
     @property
     def origin(self) -> str:
@@ -45,9 +52,10 @@ def serving_portal(folder: Path) -> Iterator[ServedPortal]:
         with open_database(folder / "spoold.db") as database:
             portal = await make_portal(make_identity(database))
             listener = socket.create_server(("127.0.0.1", 0))
-            served = ServedPortal(portal, listener.getsockname()[1], certificate_path)
+            token = trio.lowlevel.current_trio_token()
+            served = ServedPortal(portal, listener.getsockname()[1], certificate_path, token)
             context = server_context(certificate_path, key_path)
-            shutdown, token = trio.Event(), trio.lowlevel.current_trio_token()
+            shutdown = trio.Event()
             stop.append(lambda: token.run_sync_soon(shutdown.set))
             async with trio.open_nursery() as nursery:
 
