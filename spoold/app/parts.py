@@ -33,6 +33,8 @@ from spoold.identity.kerberos import Kerberos
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import PIN_COST, PinKeeper
+from spoold.identity.second_factors import SecondFactors
+from spoold.identity.second_rule import SecondRule
 from spoold.identity.tokens import Tokens
 from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
@@ -102,6 +104,7 @@ class Parts:
     orders: QueueOrders
     guesses: Guesses
     tokens: Tokens
+    factors: SecondFactors
     tags: Tags
     stations: StationDesk
     started_at: datetime
@@ -142,8 +145,8 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     failures: list[Callable[[str], None]] = []
     database = Database(state.database, on_failure=lambda why: _tell(failures, why))
     stack.callback(database.close)
-    orders = QueueOrders()
-    database.open(lambda connection: _prepare(connection, keyring, orders))
+    orders, second = QueueOrders(), SecondRule(lambda: site().second_factor)
+    database.open(lambda connection: _prepare(connection, keyring, orders, second))
     store = _open_store(state, keyring)
     base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring), orders)
     printers = PrinterDirectory(
@@ -151,7 +154,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     )
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
-    identity = _identity(base, config)
+    identity = _identity(base, config, second)
     guesses = Guesses(database, clock, identity.throttle)
     release = _release(base, identity, printers, renderer, inspector)
     admission = Admission(
@@ -193,6 +196,14 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         orders=orders,
         guesses=guesses,
         tokens=Tokens(database, clock, guesses),
+        factors=SecondFactors(
+            database=database,
+            clock=clock,
+            guesses=guesses,
+            rule=second,
+            keyring=keyring,
+            site_name=lambda: site().name,
+        ),
         tags=tags,
         stations=make_stations(
             database=database,
@@ -226,7 +237,7 @@ class _Base:
     orders: QueueOrders
 
 
-def _identity(base: _Base, config: Config) -> Identity:
+def _identity(base: _Base, config: Config, second: SecondRule) -> Identity:
     limits = base.limits
     hasher = PasswordHasher(
         workers=limits.hash_workers, queue=limits.hash_queue, max_password_bytes=limits.max_password_bytes
@@ -238,6 +249,7 @@ def _identity(base: _Base, config: Config) -> Identity:
         metrics=base.metrics,
         users=users,
         order=providers_of(config, users, base.database, base.clock),
+        second=second,
     )
 
 
@@ -292,10 +304,11 @@ def _intake(base: _Base, admission: Admission, inspections: Inspections, release
     )
 
 
-def _prepare(connection: Connection, keyring: Keyring, orders: QueueOrders) -> None:
+def _prepare(connection: Connection, keyring: Keyring, orders: QueueOrders, second: SecondRule) -> None:
     migrate(connection)
     check_store_key(connection, keyring)
     orders.load(connection)
+    second.load(connection)
 
 
 def _open_store(state: StateDirectory, keyring: Keyring) -> HoldStore:

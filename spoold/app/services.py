@@ -175,6 +175,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
         kerberos=parts.kerberos,
         tokens=parts.tokens,
+        factors=parts.factors,
         stations=parts.stations,
         marks=PrinterMarks(parts.tags),
     )
@@ -204,6 +205,7 @@ def _control(parts: Parts) -> Service:
         check_store=functools.partial(check_store, parts),
         status=parts.status,
         tokens=parts.tokens,
+        factors=parts.factors,
         stations=parts.stations,
         marks=PrinterMarks(parts.tags),
         portal_address=lambda: portal_address(parts.site().name, parts.listening.get("web", [])),

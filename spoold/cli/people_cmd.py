@@ -54,6 +54,18 @@ def enable(config_path: str, name: str) -> None:
     click.echo(f"{clean(name)} can sign in again.")
 
 
+@user.command("reset-second-factor")
+@config_option
+@click.argument("name")
+def reset_second_factor(config_path: str, name: str) -> None:
+    """Remove somebody's second factors, because they are lost; all sessions end."""
+    done = ask(config_path, "user-reset-second-factor", name=name)
+    if done["removed"]:
+        click.echo(f"{clean(name)} signs in without a second factor now, and can set up a new one.")
+    else:
+        click.echo(f"{clean(name)} had no second factor.")
+
+
 @user.command("list")
 @config_option
 @json_option

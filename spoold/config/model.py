@@ -190,6 +190,8 @@ class Identity(Section):
     """Providers asked in turn: "local" are spoold's own users, all others are directories of that name."""
     ldap: Mapping[Name, Directory] = {}
     """Directories that know people, over LDAP."""
+    second_factor: Literal["off", "administrators", "staff", "everyone"] = "off"
+    """Who has to show a one-time password or a passkey besides the password."""
     kerberos: Kerberos | None = None
     """Sign-in with Kerberos tickets; off unless set."""
     oidc: Oidc | None = None

@@ -14,6 +14,7 @@ from spoold.identity.local import LocalUsers, User
 from spoold.identity.provider import Accepted, Account, Authenticator
 from spoold.identity.providers import Providers
 from spoold.identity.refused import Check, RefusedProofs
+from spoold.identity.second_rule import SecondRule
 from spoold.identity.secret import Secret
 from spoold.identity.sessions import Session, Sessions
 from spoold.identity.signing import SignIns
@@ -58,8 +59,11 @@ class Identity(Admission):
         throttle: Throttle | None = None,
         cache: ProofCache | None = None,
         sessions: Sessions | None = None,
+        second: SecondRule | None = None,
     ) -> None:
         self._throttle = throttle or Throttle(clock)
+        self.second = second or SecondRule()
+        """Who has to show a second factor; every door asks it about whoever came without one."""
         providers = Providers((users,) if order is None else order)
         super().__init__(
             database=database,
@@ -91,13 +95,14 @@ class Identity(Admission):
 
         Raises:
             NotAuthenticated: wrong, unknown or closed.
+            NotAuthorized: right, and not enough: a second factor is missing (`SecondRule.bounded`).
             TooManyAttempts: throttled; `fields["retry_after_s"]` says for how long.
             Busy, Unavailable: not decided; try again later.
         """
         claim = self._claim(name, password, peer, Method.BASIC)
         if not fresh and (known := self._remembered(claim)) is not None:
-            return known
-        return await self._prove(claim, remembered=not fresh)
+            return self.second.bounded(known, fresh=fresh)
+        return self.second.bounded(await self._prove(claim, remembered=not fresh), fresh=fresh)
 
     async def sign_in(self, name: str, password: str, *, peer: str) -> tuple[str, Principal]:
         """Check a name and password and start a session; returns its token and who it is.

@@ -9,12 +9,13 @@ from spoold.database import factors
 from spoold.database.factors import PASSKEY, FactorRow
 from spoold.identity.challenges import Challenges
 from spoold.identity.factor_book import Enrolled, FactorBook, Try, checked_label
+from spoold.identity.passkey_site import PasskeySite
 from spoold.model.errors import NotAuthenticated
 from spoold.model.ids import UserId
 from spoold.model.principal import Principal
 
 if TYPE_CHECKING:
-    from spoold.identity.passkeys import Answer, Site
+    from spoold.identity.passkeys import Answer
 
 _MAKING, _SHOWING, _SIGNING_IN = "make", "show", "sign-in"
 _NO_KEY = "The passkey was not accepted."
@@ -30,7 +31,7 @@ class PasskeyFactors:
         self._book = book
         self._challenges = Challenges(book.clock)
 
-    async def to_make(self, principal: Principal, token: str, site: "Site") -> str:
+    async def to_make(self, principal: Principal, token: str, site: PasskeySite) -> str:
         """Return what the browser is asked to make a passkey with, as JSON."""
         from spoold.identity import passkeys  # noqa: PLC0415 - loaded when used
 
@@ -43,7 +44,7 @@ class PasskeyFactors:
         )
 
     async def add(
-        self, principal: Principal, token: str, answer: str, site: "Site", *, label: str
+        self, principal: Principal, token: str, answer: str, site: PasskeySite, *, label: str
     ) -> Enrolled:
         """Keep a passkey that the browser has just made.
 
@@ -68,7 +69,7 @@ class PasskeyFactors:
         )
         return await self._book.add(factor, token)
 
-    async def to_show(self, principal: Principal, token: str, site: "Site") -> str:
+    async def to_show(self, principal: Principal, token: str, site: PasskeySite) -> str:
         """Return what the browser is asked to show one of this person's passkeys with; empty without any."""
         from spoold.identity import passkeys  # noqa: PLC0415 - loaded when used
 
@@ -76,7 +77,9 @@ class PasskeyFactors:
         challenge = self._challenges.new(_SHOWING, token)
         return passkeys.options_to_show(site, challenge=challenge, have=have) if have else ""
 
-    async def show(self, principal: Principal, token: str, answer: str, site: "Site", *, peer: str) -> None:
+    async def show(
+        self, principal: Principal, token: str, answer: str, site: PasskeySite, *, peer: str
+    ) -> None:
         """Take a passkey as this session's second factor.
 
         Raises:
@@ -98,13 +101,13 @@ class PasskeyFactors:
             if not await self._book.database.write(work):
                 raise NotAuthenticated(_NO_KEY, user=principal.id, why=why)
 
-    def to_sign_in(self, site: "Site") -> str:
+    def to_sign_in(self, site: PasskeySite) -> str:
         """Return what any browser is asked to show any passkey of this site with."""
         from spoold.identity import passkeys  # noqa: PLC0415 - loaded when used
 
         return passkeys.options_to_show(site, challenge=self._challenges.new(_SIGNING_IN), have=[])
 
-    async def who_shows(self, answer: str, site: "Site", *, peer: str) -> UserId:
+    async def who_shows(self, answer: str, site: PasskeySite, *, peer: str) -> UserId:
         """Return whose passkey was shown by somebody who has not signed in.
 
         Raises:
@@ -129,7 +132,7 @@ class PasskeyFactors:
             return factor.user_id
 
     async def _verified(
-        self, read: "Answer", site: "Site", user_id: UserId | None
+        self, read: "Answer", site: PasskeySite, user_id: UserId | None
     ) -> tuple[FactorRow | None, int | None, str]:
         """Return the passkey that was shown, and its new counter or why it is not taken."""
         from spoold.identity import passkeys  # noqa: PLC0415 - loaded when used

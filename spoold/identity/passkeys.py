@@ -24,25 +24,13 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from spoold.identity.passkey_site import PasskeySite
 from spoold.model.errors import NotAuthenticated
 from spoold.model.ids import UserId
 
 # A passkey's answer is about 1 KiB; a public key and attestation "none" a little more.
 MAX_ANSWER_CHARACTERS = 8_192
 _WRONG = "The passkey was not accepted."
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Who asks.
-
-    Args:
-        name: the site's host name: passkeys are bound to it ("RP ID").
-        origin: where the page was loaded from, "https://HOST[:PORT]", of that name.
-    """
-
-    name: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,9 @@ class Answer:
     content: dict[str, Any] = field(repr=False)
 
 
-def options_to_make(site: Site, *, user_id: UserId, account: str, challenge: bytes, have: list[bytes]) -> str:
+def options_to_make(
+    site: PasskeySite, *, user_id: UserId, account: str, challenge: bytes, have: list[bytes]
+) -> str:
     """Return what the browser is asked to make a passkey with, as JSON."""
     options = generate_registration_options(
         rp_id=site.name,
@@ -82,7 +72,7 @@ def options_to_make(site: Site, *, user_id: UserId, account: str, challenge: byt
     return options_to_json(options)
 
 
-def options_to_show(site: Site, *, challenge: bytes, have: list[bytes]) -> str:
+def options_to_show(site: PasskeySite, *, challenge: bytes, have: list[bytes]) -> str:
     """Return what the browser is asked to show a passkey with; any of this site's when `have` is empty."""
     options = generate_authentication_options(
         rp_id=site.name,
@@ -109,7 +99,7 @@ def read(text: str) -> Answer:
         raise NotAuthenticated(_WRONG, why="malformed") from None
 
 
-def made(answer: Answer, site: Site) -> NewKey:
+def made(answer: Answer, site: PasskeySite) -> NewKey:
     """Return the passkey that a browser made for its challenge, which the caller has redeemed.
 
     Raises:
@@ -128,7 +118,7 @@ def made(answer: Answer, site: Site) -> NewKey:
     return NewKey(found.credential_id, found.credential_public_key, found.sign_count)
 
 
-def shown(answer: Answer, site: Site, *, public_key: bytes, counter: int) -> int:
+def shown(answer: Answer, site: PasskeySite, *, public_key: bytes, counter: int) -> int:
     """Return the new counter of a passkey that was shown for its challenge, which the caller has redeemed.
 
     Raises:

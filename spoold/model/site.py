@@ -24,6 +24,7 @@ class Site:
         max_document_bytes: plaintext bound of one document.
         badges: how badge numbers look; None where badges are not used.
         stations: screens beside printers, by name.
+        second_factor: who has to show a second factor: "off", "administrators", "staff" or "everyone".
         lpr_networks: what is known of LPR senders by their address; the first that fits counts.
     """
 
@@ -37,6 +38,7 @@ class Site:
     lpr_networks: tuple[LprNetwork, ...] = ()
     badges: BadgeRules | None = None
     stations: Mapping[str, Station] = field(default_factory=dict)
+    second_factor: str = "off"
 
     def masks(self, queue: str) -> bool:
         """Tell whether titles of jobs in this queue are hidden; a queue that is gone hides them."""

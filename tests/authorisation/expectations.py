@@ -98,6 +98,10 @@ def _no_fields(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
     return {}
 
 
+def _password(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
+    return {"password": CANARY_PASSWORD}
+
+
 def _sign_in_form(spooler: Spooler, who: Who, _target: Target) -> dict[str, str]:
     name = spooler.people.get(who, spooler.people[Who.OTHER]).name
     return {"name": name, "password": CANARY_PASSWORD}
@@ -142,6 +146,20 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("POST", "/jobs/{job_id}/take-back"): WebCase(frozenset({409}), form=_no_fields),
     ("GET", "/printers"): WebCase(),
     ("GET", "/me"): WebCase(),
+    ("GET", "/sign-in/passkey"): WebCase(),
+    # Nobody has one here: what a right one does is in tests/spoold/doors/web/test_second_factor*.py.
+    ("POST", "/sign-in/passkey"): WebCase(frozenset({403}), form=_no_fields),
+    ("GET", "/second-factor"): WebCase(_MOVED),
+    ("POST", "/second-factor"): WebCase(_MOVED, form=_no_fields),
+    ("GET", "/me/second-factor"): WebCase(),
+    ("GET", "/me/second-factor/qr.svg"): WebCase(frozenset({404})),
+    ("POST", "/me/second-factor/app"): WebCase(form=_password),
+    ("POST", "/me/second-factor/app/confirm"): WebCase(frozenset({409}), form=_no_fields),
+    # The matrix reaches the site by its address, where passkeys cannot be.
+    ("POST", "/me/second-factor/passkey"): WebCase(frozenset({409}), form=_password),
+    ("POST", "/me/second-factor/passkey/confirm"): WebCase(frozenset({403, 409}), form=_no_fields),
+    ("POST", "/me/second-factor/codes"): WebCase(frozenset({409}), form=_password),
+    ("POST", "/me/second-factor/remove"): WebCase(frozenset({404}), form=_password),
     ("GET", "/me/tokens"): WebCase(),
     # What is asked for is not one: what a right one does is in tests/spoold/doors/web/test_tokens.py.
     ("POST", "/me/tokens"): WebCase(frozenset({409}), form=_no_fields),
@@ -157,6 +175,7 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("GET", "/metrics"): WebCase(),
     ("GET", "/static/portal.css"): WebCase(),
     ("GET", "/static/refresh.js"): WebCase(),
+    ("GET", "/static/passkey.js"): WebCase(),
     ("GET", "/static/icon.svg"): WebCase(),
 }
 
@@ -196,6 +215,7 @@ CONTROL: Mapping[str, ControlCase] = {
     "user-disable": ControlCase({"name": "spare"}, accounts=2),
     "user-enable": ControlCase({"name": "spare"}, accounts=2),
     "user-list": ControlCase(),
+    "user-reset-second-factor": ControlCase({"name": "spare"}, records=1),
     "token-add": ControlCase(_TOKEN, records=1),
     "token-list": ControlCase(),
     "token-revoke": ControlCase(records=1),

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from holdstore.keyring import Keyring
 from spoold.database import records
 from spoold.database.engine import Database
 from spoold.database.migrations import migrate
@@ -17,6 +18,8 @@ from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.provider import Authenticator
+from spoold.identity.second_factors import SecondFactors
+from spoold.identity.second_rule import SecondRule
 from spoold.identity.throttle import Throttle
 from spoold.identity.tokens import Tokens
 from spoold.runtime.metrics import Metrics
@@ -63,6 +66,7 @@ class IdentityKit:
     identity: Identity
     guesses: Guesses
     tokens: Tokens
+    factors: SecondFactors
 
     async def audit(self) -> list[dict[str, Any]]:
         """Return all audit entries."""
@@ -80,16 +84,33 @@ def make_identity(
     clock: FakeClock | None = None,
     cost: int = CHEAP,
     order: Sequence[Authenticator] | None = None,
+    second_factor: str = "off",
 ) -> IdentityKit:
     """Return a new Identity over the database, as a restart of the daemon would make it."""
     used_clock = clock or FakeClock()
     metrics = Metrics()
     hasher = PasswordHasher(cost=cost)
     users = LocalUsers(database, used_clock, hasher)
-    throttle = Throttle(used_clock)
+    throttle, second = Throttle(used_clock), SecondRule(lambda: second_factor)
     identity = Identity(
-        database=database, clock=used_clock, metrics=metrics, users=users, order=order, throttle=throttle
+        database=database,
+        clock=used_clock,
+        metrics=metrics,
+        users=users,
+        order=order,
+        throttle=throttle,
+        second=second,
     )
     guesses = Guesses(database, used_clock, throttle)
     tokens = Tokens(database, used_clock, guesses)
-    return IdentityKit(database, used_clock, metrics, hasher, users, throttle, identity, guesses, tokens)
+    factors = SecondFactors(
+        database=database,
+        clock=used_clock,
+        guesses=guesses,
+        rule=second,
+        keyring=Keyring.from_bytes(bytes(range(32))),
+        site_name=lambda: "print.example.org",
+    )
+    return IdentityKit(
+        database, used_clock, metrics, hasher, users, throttle, identity, guesses, tokens, factors
+    )

@@ -165,6 +165,7 @@ async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] 
         health=health,
         allowed_hosts=allowed_hosts,
         tokens=kit.tokens,
+        factors=kit.factors,
         stations=stations,
         marks=marks,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from spoold.identity.authenticator import Identity
 from spoold.identity.marks import PrinterMarks
+from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.access import Action
 from spoold.model.principal import Principal
@@ -33,6 +34,7 @@ class ControlParts:
     check_store: Callable[[float], Awaitable[dict[str, Any]]]
     status: Callable[[], dict[str, Any]]
     tokens: Tokens | None = None
+    factors: SecondFactors | None = None
     stations: StationDesk | None = None
     marks: PrinterMarks | None = None
     portal_address: Callable[[], str] = lambda: "https://localhost"

@@ -2,6 +2,7 @@
 
 from spoold.doors.control.parts import Answer, Arguments, Command, ControlParts
 from spoold.model.access import Action
+from spoold.model.errors import NotFound
 from spoold.model.principal import Principal, Role
 
 
@@ -40,10 +41,20 @@ async def _user_list(parts: ControlParts, _principal: Principal, _arguments: Arg
     ]
 
 
+async def _user_reset_second_factor(
+    parts: ControlParts, principal: Principal, arguments: Arguments
+) -> Answer:
+    account = await parts.identity.lookup(str(arguments["name"]))
+    if account is None or parts.factors is None:
+        raise NotFound(f'There is no account named "{arguments["name"]}".')
+    return {"removed": await parts.factors.book.reset(account.id, actor=principal.id)}
+
+
 COMMANDS = (
     Command("user-add", Action.CHANGE_USERS, _user_add),
     Command("user-password", Action.CHANGE_USERS, _user_password),
     Command("user-disable", Action.CHANGE_USERS, _user_disable),
     Command("user-enable", Action.CHANGE_USERS, _user_enable),
     Command("user-list", Action.CHANGE_USERS, _user_list),
+    Command("user-reset-second-factor", Action.CHANGE_USERS, _user_reset_second_factor),
 )

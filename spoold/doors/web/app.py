@@ -28,6 +28,7 @@ from spoold.doors.web.security import Security
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
+from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
 from spoold.release.stations import StationDesk
@@ -58,6 +59,7 @@ def build_web_app(
     metrics_allowed: Callable[[str], bool] = is_loopback,
     trusted_certificate: Callable[[], bool] = lambda: False,
     tokens: Tokens | None = None,
+    factors: SecondFactors | None = None,
     stations: StationDesk | None = None,
     marks: PrinterMarks | None = None,
     kerberos: Kerberos | None = None,
@@ -84,6 +86,7 @@ def build_web_app(
         renderer=Renderer(),
         metrics_allowed=metrics_allowed,
         tokens=tokens,
+        factors=factors,
         stations=stations,
         marks=marks,
         kerberos=kerberos,

@@ -10,6 +10,7 @@ _FOLDER = Path(__file__).with_name("static")
 _TYPES = {
     "portal.css": "text/css; charset=utf-8",
     "refresh.js": "text/javascript; charset=utf-8",
+    "passkey.js": "text/javascript; charset=utf-8",
     "station.css": "text/css; charset=utf-8",
     "station.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",

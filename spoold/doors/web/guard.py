@@ -20,7 +20,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.http.challenge import parse_basic
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import problem_of, retry_header
-from spoold.doors.web.security import cross_site_reason
+from spoold.doors.web.security import cross_site_reason, host_name
 from spoold.doors.web.tickets import (
     principal_by_ticket,
     shows_ticket,
@@ -29,10 +29,12 @@ from spoold.doors.web.tickets import (
     with_reply,
 )
 from spoold.identity.kerberos import Endpoint
+from spoold.identity.passkey_site import PasskeySite
+from spoold.identity.second_rule import SecondFactorNeeded
 from spoold.identity.sessions import csrf_matches
 from spoold.identity.tokens import Call, is_token
 from spoold.model.access import Action, may, station_may
-from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, SpoolError, TooLarge
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, SpoolError, TooLarge
 from spoold.model.ids import JobId
 from spoold.model.principal import Principal
 from spoold.model.scopes import Scope
@@ -81,6 +83,14 @@ class Surface(StrEnum):
     STATION = "station"  # the screen of a release station, by the cookie of its device
 
 
+class Second(StrEnum):
+    """When a page is there for people who have to show a second factor."""
+
+    SHOWN = "shown"  # once they have shown it
+    ENROLLING = "enrolling"  # and for those who have none yet, to set one up
+    ASKED = "asked"  # always: here it is asked for
+
+
 @dataclass(frozen=True, slots=True)
 class RouteDeclaration:
     """One route: its address, what it does in the words of `spoold.model.access`, and for whom.
@@ -91,6 +101,7 @@ class RouteDeclaration:
             and by the desk for every job it shows or moves.
         fresh: API credentials are verified anew, whatever was proven minutes ago.
         by_pin: who answers a request without credentials, whose only proof is the PIN in its body.
+        second: what it takes of people who have to show a second factor.
         scope: what a program's token needs here; None where no token is good.
     """
 
@@ -102,6 +113,7 @@ class RouteDeclaration:
     about_job: bool = False
     fresh: bool = False
     by_pin: Handler | None = None
+    second: Second = Second.SHOWN
     scope: Scope | None = None
 
 
@@ -130,6 +142,10 @@ def refusal(request: Request, surface: Surface, portal: Portal, error: SpoolErro
         if is_refresh(request):
             return Response(status_code=401)
         here = request.url.path if request.method == "GET" else "/"
+        if isinstance(error, SecondFactorNeeded):
+            return RedirectResponse(
+                f"/second-factor?next={here}" if error.enrolled else "/me/second-factor", 303
+            )
         return RedirectResponse(f"/sign-in?next={here}" if here != "/" else "/sign-in", 303)
     return message_page(portal, page_status(error), error.public, headers=retry_header(error))
 
@@ -150,6 +166,18 @@ def page_status(error: SpoolError) -> int:
 def peer_of(request: Request) -> str:
     """Return the numeric address of the client, "local" for a local socket."""
     return request.client.host if request.client is not None and request.client.host else "local"
+
+
+def site_of(request: Request, portal: Portal) -> PasskeySite:
+    """Return the site as passkeys know it: by its name, and by the address that the browser used.
+
+    Raises:
+        NotPossible: the browser came by another name, or by an address; passkeys belong to names.
+    """
+    host, name = request.headers["host"].lower(), portal.site().name.lower()
+    if host_name(host) != name:
+        raise NotPossible(f"Passkeys work at https://{name} only; open the portal there.")
+    return PasskeySite(name, f"https://{host}")
 
 
 def session_token(request: Request) -> str:
@@ -234,8 +262,11 @@ async def _admit(request: Request, declaration: RouteDeclaration, portal: Portal
         case Surface.PORTAL:
             token = session_token(request)
             principal = await portal.identity.principal_of(token, used=not is_refresh(request))
+            _check_second(declaration, portal, principal)
         case Surface.API:
             principal = await _api_principal(request, declaration, portal, peer)
+            if principal is not None:
+                principal = portal.identity.second.bounded(principal, fresh=declaration.fresh)
         case Surface.OPEN:
             if declaration.scope is not None and (presented := _bearer(request)) is not None:
                 principal = await _program(presented, request, declaration, portal, peer)
@@ -253,6 +284,15 @@ async def _station(declaration: RouteDeclaration, portal: Portal, token: str, pe
     if portal.stations is None or not station_may(declaration.action):
         raise NotAuthorized("Release stations are not used here.")
     return await portal.stations.devices.at(token, peer=peer)
+
+
+def _check_second(declaration: RouteDeclaration, portal: Portal, principal: Principal | None) -> None:
+    """Refuse whoever still has to show a second factor, or to set one up."""
+    if principal is None or declaration.second is Second.ASKED:
+        return
+    rule = portal.identity.second
+    if declaration.second is Second.SHOWN or rule.is_enrolled(principal.id):
+        rule.check(principal)
 
 
 def _refuse_cross_site(request: Request, *, form: bool) -> None:

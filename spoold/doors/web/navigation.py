@@ -6,6 +6,7 @@ Whether somebody may is decided by the route; a row only says whom it would be o
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from spoold.doors.web.language import gettext as _
 from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.ways import kerberos_links
@@ -33,6 +34,11 @@ class Entry:
     concerns: Callable[[Principal, Portal], bool] = _everybody
 
 
+def _by_passkey(portal: Portal, following: str) -> Iterable[tuple[str, str]]:
+    if portal.factors is not None:
+        yield f"/sign-in/passkey?next={following}", _("Sign in with a passkey")
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """Another way to sign in, beside name and password.
@@ -50,7 +56,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("jobs", "/", marked("My jobs")),
     Entry("printers", "/printers", marked("Printers")),
 )
-SIGN_IN_WAYS: tuple[Way, ...] = (Way(kerberos_links),)
+SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links),)
 
 
 def entries_for(principal: Principal | None, portal: Portal) -> list[Entry]:

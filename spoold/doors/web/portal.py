@@ -11,6 +11,7 @@ from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
 from spoold.identity.pins import Pin
+from spoold.identity.second_factors import SecondFactors
 from spoold.identity.sessions import csrf_token
 from spoold.identity.tokens import Tokens
 from spoold.model.ids import JobId
@@ -103,6 +104,7 @@ class Portal:
     marks: PrinterMarks | None = None
     kerberos: Kerberos | None = None
     tokens: Tokens | None = None
+    factors: SecondFactors | None = None
 
 
 @dataclass(frozen=True, slots=True)

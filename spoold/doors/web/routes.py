@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from spoold.doors.web import api, operations
 from spoold.doors.web.assets import ASSETS
-from spoold.doors.web.guard import RouteDeclaration, Surface, guarded
+from spoold.doors.web.guard import RouteDeclaration, Second, Surface, guarded
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.routes_account import ACCOUNT_ROUTES
 from spoold.doors.web.routes_sign_in import SIGN_IN_ROUTES
@@ -24,7 +24,7 @@ _PAGES = (
     RouteDeclaration("GET", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.show_pin),
     RouteDeclaration("POST", "/pin", Action.RELEASE_BY_PIN, _OPEN, pin.release_by_pin),
     RouteDeclaration("POST", "/language", Action.SIGN_IN, _OPEN, language.choose_language),
-    RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out),
+    RouteDeclaration("POST", "/sign-out", Action.SIGN_IN, _PORTAL, sign_in.sign_out, second=Second.ASKED),
     RouteDeclaration("GET", "/", Action.READ_JOB, _PORTAL, jobs.list_jobs, about_job=True),
     RouteDeclaration("GET", "/jobs/{job_id}", Action.READ_JOB, _PORTAL, jobs.show_job, about_job=True),
     RouteDeclaration(

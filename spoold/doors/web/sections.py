@@ -29,6 +29,12 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
+        "/me/second-factor",
+        marked("Second factor"),
+        marked("A code from your phone, or a passkey, besides your password."),
+        offered=lambda portal: portal.factors is not None,
+    ),
+    Section(
         "/me/tokens",
         marked("API tokens"),
         marked("What programs show instead of your password."),

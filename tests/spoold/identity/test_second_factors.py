@@ -10,7 +10,7 @@ import pytest
 from holdstore.keyring import Keyring
 from spoold.database import factors
 from spoold.identity.one_time import spelled
-from spoold.identity.passkeys import Site
+from spoold.identity.passkey_site import PasskeySite as Site
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.second_rule import SecondRule
 from spoold.model.errors import NotAuthenticated, NotFound, NotPossible, TooManyAttempts, Unavailable
