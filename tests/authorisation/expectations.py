@@ -94,6 +94,18 @@ def _release_form(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, st
     return {"printer": "out", "password": CANARY_PASSWORD}
 
 
+def _approved(_spooler: Spooler, _who: Who, _target: Target) -> bytes:
+    return b'{"verdict": "approved"}'
+
+
+def _code(_spooler: Spooler, _who: Who, _target: Target) -> bytes:
+    return b'{"code": "0000-0000"}'
+
+
+def _reason(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
+    return {"reason": "Another time."}
+
+
 def _no_fields(_spooler: Spooler, _who: Who, _target: Target) -> dict[str, str]:
     return {}
 
@@ -116,6 +128,7 @@ class WebCase:
         form, body: what is posted.
         becomes, shows: as for `IppCase`.
         ends_session: the caller has to sign in again afterwards.
+        waiting: the job waits for approval.
     """
 
     answers: frozenset[int] = frozenset({200})
@@ -124,6 +137,7 @@ class WebCase:
     becomes: JobState | None = None
     shows: bool = False
     ends_session: bool = False
+    waiting: bool = False
 
 
 _MOVED = frozenset({303})
@@ -132,6 +146,9 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("POST", "/sign-in"): WebCase(_MOVED, form=_sign_in_form),
     # Kerberos is not configured: who gets in with it is in tests/integration/test_kerberos.py.
     ("GET", "/sign-in/kerberos"): WebCase(frozenset({404})),
+    # No OpenID provider either: tests/integration/test_oidc.py.
+    ("GET", "/sign-in/oidc"): WebCase(frozenset({404})),
+    ("GET", "/sign-in/oidc/return"): WebCase(frozenset({404})),
     ("GET", "/pin"): WebCase(),
     # Nobody has set a PIN: what a right one does is in tests/integration/test_pins.py.
     ("POST", "/pin"): WebCase(frozenset({409}), form=_no_fields),
@@ -145,6 +162,31 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("POST", "/jobs/{job_id}/delete"): WebCase(_MOVED, form=_no_fields, becomes=JobState.CANCELED),
     ("POST", "/jobs/{job_id}/take-back"): WebCase(frozenset({409}), form=_no_fields),
     ("GET", "/printers"): WebCase(),
+    ("GET", "/approvals"): WebCase(),
+    ("POST", "/approvals/{job_id}/approve"): WebCase(
+        _MOVED, form=_no_fields, waiting=True, becomes=JobState.HELD
+    ),
+    ("POST", "/approvals/{job_id}/refuse"): WebCase(
+        _MOVED, form=_reason, waiting=True, becomes=JobState.ABORTED
+    ),
+    ("GET", "/approvals/codes"): WebCase(),
+    # Nothing was chosen, or there is none of that name; what comes of it else: tests of the desks.
+    ("POST", "/approvals/codes"): WebCase(frozenset({409}), form=_no_fields),
+    ("POST", "/approvals/codes/revoke"): WebCase(frozenset({404}), form=_no_fields),
+    ("GET", "/jobs/{job_id}/code"): WebCase(shows=True),
+    ("POST", "/jobs/{job_id}/code"): WebCase(frozenset({409}), form=_no_fields, shows=True),
+    ("GET", "/me/delegation"): WebCase(shows=True),
+    ("POST", "/me/delegation"): WebCase(frozenset({409}), form=_no_fields, shows=True),
+    ("POST", "/me/delegation/end"): WebCase(frozenset({404}), form=_no_fields),
+    ("GET", "/api/v1/approvals"): WebCase(),
+    ("POST", "/api/v1/approvals/{job_id}"): WebCase(body=_approved, waiting=True, becomes=JobState.HELD),
+    ("GET", "/api/v1/approval-codes"): WebCase(),
+    ("POST", "/api/v1/approval-codes"): WebCase(frozenset({400})),
+    ("DELETE", "/api/v1/approval-codes/{code_id}"): WebCase(frozenset({404})),
+    ("POST", "/api/v1/jobs/{job_id}/code"): WebCase(frozenset({409}), body=_code),
+    ("GET", "/api/v1/delegations"): WebCase(),
+    ("POST", "/api/v1/delegations"): WebCase(frozenset({400})),
+    ("DELETE", "/api/v1/delegations/{delegation_id}"): WebCase(frozenset({404})),
     ("GET", "/me"): WebCase(),
     ("GET", "/sign-in/passkey"): WebCase(),
     # Nobody has one here: what a right one does is in tests/spoold/doors/web/test_second_factor*.py.
@@ -171,9 +213,46 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ),
     ("DELETE", "/api/v1/jobs/{job_id}"): WebCase(becomes=JobState.CANCELED),
     ("GET", "/api/v1/printers"): WebCase(),
+    ("GET", "/me/print-uris"): WebCase(),
+    # What is asked for is none, or there is none: what comes of a right one is in tests/integration.
+    ("POST", "/me/print-uris"): WebCase(frozenset({404}), form=_no_fields),
+    ("POST", "/me/print-uris/revoke"): WebCase(frozenset({404}), form=_no_fields),
+    ("GET", "/claim"): WebCase(),
+    ("GET", "/claim/{waiting_id}"): WebCase(frozenset({404})),
+    ("POST", "/claim/{waiting_id}"): WebCase(frozenset({404}), form=_no_fields),
+    ("GET", "/api/v1/print-uris"): WebCase(),
+    ("POST", "/api/v1/print-uris"): WebCase(frozenset({404})),
+    ("DELETE", "/api/v1/print-uris/{uri_id}"): WebCase(frozenset({404})),
+    ("GET", "/api/v1/claimable"): WebCase(),
+    ("POST", "/api/v1/claimable/{waiting_id}/claim"): WebCase(frozenset({404})),
+    ("GET", "/station/enrol"): WebCase(),
+    # Without a link; what a right one does is in Spooler.enrol_station.
+    ("POST", "/station/enrol"): WebCase(frozenset({403}), form=_no_fields),
+    ("GET", "/station"): WebCase(),
+    ("POST", "/station/badge"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/pin"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/by-password"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/password"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/again"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/new-pin"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/release"): WebCase(_MOVED, form=_no_fields),
+    ("POST", "/station/leave"): WebCase(_MOVED, form=_no_fields),
+    ("GET", "/me/badges"): WebCase(),
+    # Nothing was read, or the sign-in is too long ago.
+    ("POST", "/me/badges"): WebCase(frozenset({403, 409}), form=_no_fields),
+    ("POST", "/me/badges/remove"): WebCase(frozenset({404}), form=_no_fields),
+    ("POST", "/me/badges/pin"): WebCase(frozenset({403, 409}), form=_no_fields),
+    # A code that was not made here.
+    ("GET", "/p/{printer}/{mark}"): WebCase(frozenset({404})),
+    ("POST", "/p/{printer}/{mark}"): WebCase(frozenset({404}), form=_no_fields),
+    ("GET", "/printers/{printer}/sheet"): WebCase(frozenset({404})),
+    # Only with a token of the scope "badges:read".
+    ("POST", "/api/v1/badge-reads"): WebCase(frozenset({403})),
     ("GET", "/healthz"): WebCase(),
     ("GET", "/metrics"): WebCase(),
     ("GET", "/static/portal.css"): WebCase(),
+    ("GET", "/static/station.css"): WebCase(),
+    ("GET", "/static/station.js"): WebCase(),
     ("GET", "/static/refresh.js"): WebCase(),
     ("GET", "/static/passkey.js"): WebCase(),
     ("GET", "/static/icon.svg"): WebCase(),
@@ -189,9 +268,13 @@ class ControlCase:
         refused_in_state: whoever may do it hears that the job is in no state for it.
         accounts: rows of accounts that change.
         records: what is put on record besides.
+        for_people: root is told to give a user name.
+        missing: whoever may do it hears that there is nothing of that name.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    for_people: bool = False
+    missing: bool = False
     job: bool = False
     refused_in_state: bool = False
     becomes: JobState | None = None
@@ -209,6 +292,11 @@ CONTROL: Mapping[str, ControlCase] = {
     ),
     "cancel": ControlCase(job=True, becomes=JobState.CANCELED),
     "take-back": ControlCase(job=True, refused_in_state=True),
+    "claimable": ControlCase(for_people=True),
+    "claim": ControlCase({"job": "999999"}, for_people=True, missing=True),
+    "print-uri-add": ControlCase({"queue": "nowhere", "label": "laptop"}, for_people=True, missing=True),
+    "print-uri-list": ControlCase(),
+    "print-uri-revoke": ControlCase({"id": "no-such-one"}, missing=True),
     "printers": ControlCase(),
     "user-add": ControlCase({"name": "new-{who}", "new_password": CANARY_PASSWORD}, accounts=1),
     "user-password": ControlCase({"name": "spare", "new_password": CANARY_PASSWORD}, accounts=2),
@@ -219,6 +307,10 @@ CONTROL: Mapping[str, ControlCase] = {
     "token-add": ControlCase(_TOKEN, records=1),
     "token-list": ControlCase(),
     "token-revoke": ControlCase(records=1),
+    "station-add": ControlCase({"name": "spare"}, records=1),
+    "station-list": ControlCase(),
+    "station-remove": ControlCase({"name": "spare"}, records=1),
+    "printer-code": ControlCase({"name": "out"}),
     "audit-verify": ControlCase(),
     "store-check": ControlCase({"read_fraction": 1.0}),
     "status": ControlCase(),

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, charset, integer, name_, natural_language, uri
 from protocols.limits import IppLimits
-from spoold.doors.web.guard import COOKIE
-from spoold.model.access import Action, may
+from spoold.doors.web.guard import COOKIE, STATION_COOKIE
+from spoold.model.access import Action, Standing, may
+from spoold.model.approval import Approval, standing_of_approver
 from spoold.model.ids import JobId, UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, JobState
@@ -44,6 +45,30 @@ printers = ["out"]
 [queues.open]
 printers = ["out"]
 authentication = "at-release"
+
+[queues.secure-asking]
+printers = ["out"]
+
+[queues.open-asking]
+printers = ["out"]
+authentication = "at-release"
+
+[[rules]]
+name = "ask"
+queues = ["secure-asking", "open-asking"]
+when = "true"
+hold = "Somebody looks at it first."
+
+[badges]
+lengths = [10]
+
+[stations.out]
+printer = "out"
+networks = ["127.0.0.0/8"]
+
+[stations.spare]
+printer = "out"
+networks = ["127.0.0.0/8"]
 """
 DOCUMENT = CANARY_DOCUMENT + b" of somebody, as plain text\n"
 _CSRF = re.compile(rb'name="csrf" value="([0-9a-f]{64})"')
@@ -59,6 +84,10 @@ class Who(enum.StrEnum):
     OWNER = "owner"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
+    # Somebody who may release all jobs of which alice was proven to be the owner.
+    DELEGATE = "delegate"
+    # The enrolled device of a release station, with nobody signed in there.
+    STATION = "station"
 
 
 ACCOUNTS: Mapping[Who, tuple[str, Role]] = {
@@ -67,6 +96,7 @@ ACCOUNTS: Mapping[Who, tuple[str, Role]] = {
     Who.NEIGHBOUR: ("bob", Role.USER),
     Who.OPERATOR: ("oskar", Role.OPERATOR),
     Who.ADMINISTRATOR: ("ada", Role.ADMINISTRATOR),
+    Who.DELEGATE: ("dora", Role.USER),
 }
 # The job comes from here; its owner asks from elsewhere, because an account is known by its proof alone.
 SENDER_ADDRESS = "127.0.0.2"
@@ -159,6 +189,9 @@ class Spooler:
                 now = datetime.now(UTC)
                 known = Principal(UserId(made["id"]), name, frozenset(), role, Method.BASIC, now)
             self.people[who] = known
+        end = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        given = self.control("delegate", {"delegate": "dora", "expires_at": end}, "alice")
+        assert given.status == 200
 
     def expects(self, who: Who, action: Action, target: Target | None, *, by_address: bool = False) -> bool:
         """Return what the table of access says.
@@ -168,19 +201,32 @@ class Spooler:
         """
         job = None if target is None else target.job
         peer = ADDRESSES[who] if by_address else None
-        return may(self.people.get(who), action, job, peer=peer)
+        return may(self.people.get(who), action, job, peer=peer, also=self._also(who, action, target))
+
+    def _also(self, who: Who, action: Action, target: Target | None) -> frozenset[Standing]:
+        if target is None or who not in self.people:
+            return frozenset()
+        if action is Action.APPROVE:
+            # What waits here waits for the staff.
+            wanted = Approval("", target.job.id, ("ask",), ((),), target.job.created_at)
+            return standing_of_approver(self.people[who], wanted, shows_names=False)
+        is_owner_proven = target.job.owner_id is not None
+        return frozenset({Standing.DELEGATE} if who is Who.DELEGATE and is_owner_proven else ())
 
     # -- jobs
 
-    def job(self, kind: Kind, *, arriving: bool = False, documents: int = 0) -> Target:
-        """Have alice's computer send a job: held, or still arriving with some documents sent."""
+    def job(
+        self, kind: Kind, *, arriving: bool = False, documents: int = 0, waiting: bool = False
+    ) -> Target:
+        """Have alice's computer send a job: held, waiting for approval, or arriving with documents sent."""
+        queue = f"{kind.queue}-asking" if waiting else kind.queue
         title = f"{CANARY_TITLE}-{next(self._numbers)}"
         who = Who.OWNER if kind is Kind.OWNED else Who.SENDER
         said = (name_("requesting-user-name", "alice"), name_("job-name", title))
         operation = Operation.CREATE_JOB if arriving else Operation.PRINT_JOB
         document = b"" if arriving else DOCUMENT
         made = self.ipp(
-            who, operation, *said, queue=kind.queue, document=document, address=SENDER_ADDRESS
+            who, operation, *said, queue=queue, document=document, address=SENDER_ADDRESS
         ).message
         assert made is not None
         assert made.code == 0
@@ -364,6 +410,20 @@ class Spooler:
         csrf = _CSRF.search(self.page(who, "/").body)
         assert csrf is not None
         self.sessions[who] = (cookie, csrf[1].decode())
+
+    def enrol_station(self) -> None:
+        """Make a browser the device of a station, as its link does."""
+        if Who.STATION in self.sessions:
+            return
+        link = self.daemon.command("station-add", name="out")["link"]
+        answer = self.form(Who.ANONYMOUS, "/station/enrol", {"key": link.partition("key=")[2]})
+        assert answer.status == 303
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+        assert cookie.startswith(f"{STATION_COOKIE}=")
+        self.sessions[Who.STATION] = (cookie, "")
+        csrf = _CSRF.search(self.page(Who.STATION, "/station").body)
+        assert csrf is not None
+        self.sessions[Who.STATION] = (cookie, csrf[1].decode())
 
     def basic(self, who: Who) -> dict[str, str]:
         """Return the header that proves somebody with an account."""

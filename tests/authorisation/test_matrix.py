@@ -17,7 +17,7 @@ from spoold.doors.ipp.declarations import OPERATIONS, SUPPORTED, Object
 from spoold.doors.ipp.declarations import Declaration as IppDeclaration
 from spoold.doors.web.guard import RouteDeclaration, Surface
 from spoold.doors.web.routes import ROUTES
-from spoold.model.access import ALLOWED, Action, Standing
+from spoold.model.access import ALLOWED, Action, Standing, station_may
 from spoold.model.jobstate import FINAL, JobState
 from tests.authorisation.expectations import CONTROL, IPP, WEB, IppCase, WebCase
 from tests.authorisation.spooler import Answer, Changes, Kind, Spooler, Target, Who, lines
@@ -50,12 +50,14 @@ def check_changes(spooler: Spooler, changes: Changes, target: Target, becomes: J
 # -- IPP
 
 
+# A station is a browser, and nobody to other doors.
+IPP_CALLERS = tuple(who for who in Who if who is not Who.STATION)
 IPP_CELLS = [
     pytest.param(declaration, case, kind, who, id=f"{declaration.operation.rfc_name}-{number}-{kind}-{who}")
     for declaration in OPERATIONS
     for number, case in enumerate(IPP.get(declaration.operation, ()))
     for kind in Kind
-    for who in Who
+    for who in IPP_CALLERS
 ]
 
 
@@ -178,10 +180,12 @@ WEB_CELLS = [
 def test_web_route(spooler: Spooler, declaration: RouteDeclaration, kind: Kind, who: Who) -> None:
     case = WEB.get(web_key(declaration))
     assert case is not None, "this route has no expectation"
-    target = spooler.job(kind)
+    target = spooler.job(kind, waiting=case.waiting)
     try:
         if declaration.surface is Surface.PORTAL:
             spooler.sign_in(who)
+        if who is Who.STATION:
+            spooler.enrol_station()
         is_allowed = web_expected(spooler, declaration, who, target)
         with spooler.watched() as changes:
             answer = use_route(spooler, declaration, case, who, target)
@@ -226,8 +230,12 @@ def web_expected(spooler: Spooler, declaration: RouteDeclaration, who: Who, targ
     """Return whether the call is to be allowed."""
     if declaration.surface is Surface.OPEN:
         return Standing.ANONYMOUS in ALLOWED[declaration.action]
+    if declaration.surface is Surface.STATION:
+        return who is Who.STATION and station_may(declaration.action)
     if who not in spooler.people:
         return False
+    if declaration.about_approval:
+        return spooler.expects(who, declaration.action, target)
     if "{job_id}" in declaration.path:
         may_read = spooler.expects(who, Action.READ_JOB, target)
         return may_read and spooler.expects(who, declaration.action, target)
@@ -239,20 +247,25 @@ def check_web_refusal(
     spooler: Spooler, answer: Answer, declaration: RouteDeclaration, who: Who, target: Target
 ) -> None:
     """Strangers are asked to sign in; 404 is for what one may not see, 403 for what one may not do."""
+    if declaration.surface is Surface.STATION:
+        # Who somebody is counts for nothing there: the device must be one.
+        assert answer.status == 403
+        return
     if who not in spooler.people:
         is_api = declaration.surface is Surface.API
         assert answer.status == (401 if is_api else 303)
         assert is_api or answer.headers["location"].startswith("/sign-in")
         assert "clear-site-data" not in answer.headers
         return
-    assert answer.status == (403 if spooler.expects(who, Action.READ_JOB, target) else 404)
+    may_know = "{job_id}" not in declaration.path or spooler.expects(who, Action.READ_JOB, target)
+    assert answer.status == (403 if may_know else 404)
 
 
 # -- the control socket and the command line
 
 
 # None: root, without naming anybody: the machine's administrator.
-CONTROL_CALLERS = (None, Who.OTHER, Who.OWNER, Who.OPERATOR, Who.ADMINISTRATOR)
+CONTROL_CALLERS = (None, Who.OTHER, Who.OWNER, Who.OPERATOR, Who.ADMINISTRATOR, Who.DELEGATE)
 CONTROL_CELLS = [
     pytest.param(name, kind, who, id=f"{name}-{kind}-{who or 'root'}")
     for name in COMMANDS
@@ -276,6 +289,8 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
         }
         if case.job:
             arguments["job"] = target.id
+        if name == "station-remove":
+            spooler.daemon.command("station-add", name="spare")
         if name == "token-revoke":
             arguments["token"] = made_token(spooler)
         user = None if who is None else spooler.people[who].name
@@ -283,13 +298,15 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
             answer = spooler.control(name, arguments, user)
         reads_title = spooler.expects(stands_for, Action.READ_TITLE, target)
         is_allowed = control_expected(spooler, name, stands_for, target)
+        is_allowed = is_allowed and not (case.for_people and who is None)
         assert answer.holds(target.title) == (case.shows and reads_title and is_allowed)
         assert not answer.holds(CANARY_PASSWORD)
-        if not is_allowed or case.refused_in_state:
+        if not is_allowed or case.refused_in_state or case.missing:
             assert changes.none
             assert answer.status == 0
             reads = not case.job or spooler.expects(stands_for, Action.READ_JOB, target)
-            expected = "not-possible" if is_allowed else "not-authorized" if reads else "not-found"
+            refused = "not-found" if case.missing else "not-possible"
+            expected = refused if is_allowed else "not-authorized" if reads else "not-found"
             assert json.loads(answer.body)["error"]["kind"] == expected
             return
         assert answer.status == 200
