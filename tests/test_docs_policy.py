@@ -13,7 +13,7 @@ from spoold.config.rules import Rule, SetAttributes
 from spoold.config.sitepolicy import compile_policy
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "policy.md").read_text()
-EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLES = [one for one in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "[[case]]" not in one]
 SITE = """\
 [server]
 name = "print.example.org"

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "serve": ("spoold.cli.serve_cmd", "serve", "Run the daemon."),
         "check": ("spoold.cli.check_cmd", "check", "Check the configuration without starting anything."),
+        "policy": ("spoold.cli.policy_cmd", "policy", "Try the rules, and have decisions explained."),
         "demo": ("spoold.cli.demo", "demo", "Hold and release a page on a virtual printer."),
         "key": ("spoold.cli.key_cmd", "key", "Make store keys."),
         "user": ("spoold.cli.people_cmd", "user", "Add, list, close and open accounts."),
