@@ -15,7 +15,7 @@ from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from spoold.app.certificates import ServerTls, prepare_tls
 from spoold.app.directories import providers_of
-from spoold.app.sign_in import make_kerberos
+from spoold.app.sign_in import make_kerberos, make_oidc
 from spoold.app.site import build_site
 from spoold.app.state import StateDirectory
 from spoold.app.stations import make_stations
@@ -31,6 +31,7 @@ from spoold.identity.authenticator import Identity
 from spoold.identity.guesses import Guesses
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.local import LocalUsers
+from spoold.identity.oidc import Oidc
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import PIN_COST, PinKeeper
 from spoold.identity.second_factors import SecondFactors
@@ -109,6 +110,7 @@ class Parts:
     stations: StationDesk
     started_at: datetime
     kerberos: Kerberos | None = None
+    oidc: Oidc | None = None
     listening: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Callable[[str], None]] = field(default_factory=list)
     on_reload: list[Callable[[], None]] = field(default_factory=list)
@@ -218,6 +220,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         ),
         started_at=clock.now(),
         kerberos=make_kerberos(config, state, identity, database=database, clock=clock, metrics=metrics),
+        oidc=make_oidc(config, identity, database=database, clock=clock, metrics=metrics),
         failures=failures,
     )
 

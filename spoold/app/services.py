@@ -10,11 +10,12 @@ import trio
 from protocols.errors import RemoteProtocolError
 from protocols.http.message import Request
 from protocols.http.server import HttpServer
-from protocols.limits import LprLimits
+from protocols.limits import HttpLimits, LprLimits
 from protocols.lpr.handler import LprPeer
 from protocols.lpr.server import LprServer
 from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
+from spoold.app.sign_in import roomier
 from spoold.app.stations import portal_address
 from spoold.app.upkeep import QueueCounts, check_store, keep_health
 from spoold.doors.control.parts import ControlParts
@@ -121,6 +122,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
     repeats = Repeats(parts.site, attributes.moment, parts.clock, parts.metrics)
     server = HttpServer(
         IppDispatcher(door, repeats),
+        limits=roomier(HttpLimits(), parts.config),
         repeats=repeats,
         tls_context=lambda: parts.tls.context,
         upgrades_to_tls=True,
@@ -162,7 +164,7 @@ def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
 
 def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
     # A daemon without a portal does not load Starlette and Jinja.
-    from spoold.doors.web.app import build_web_app, serve_web  # noqa: PLC0415
+    from spoold.doors.web.app import WEB_LIMITS, build_web_app, serve_web  # noqa: PLC0415
 
     app = build_web_app(
         identity=parts.identity,
@@ -174,6 +176,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
         kerberos=parts.kerberos,
+        oidc=parts.oidc,
         tokens=parts.tokens,
         factors=parts.factors,
         stations=parts.stations,
@@ -183,7 +186,12 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
 
     async def run(*, task_status: trio.TaskStatus[None]) -> None:
         await serve_web(
-            app, sockets, tls_context=lambda: parts.tls.context, shutdown=stop.wait, task_status=task_status
+            app,
+            sockets,
+            tls_context=lambda: parts.tls.context,
+            shutdown=stop.wait,
+            limits=roomier(WEB_LIMITS, parts.config),
+            task_status=task_status,
         )
 
     return _gentle("web", run, stop.set)

@@ -2,17 +2,16 @@
 
 import enum
 import re
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from spoold.database.engine import Database
 from spoold.identity.provider import Account
+from spoold.identity.refusals import Refusals
 from spoold.identity.tickets import Ticket, TicketReader
 from spoold.model.errors import NotAuthenticated, SpoolError
 from spoold.model.principal import Method, Principal
-from spoold.records import audit
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 
@@ -22,9 +21,6 @@ NO_ACCOUNT = "Your Kerberos ticket is good, but it opens no account here. Ask an
 _PERSON = re.compile(r"([^/@\\\x00-\x1f\x7f]{1,255})@([A-Za-z0-9.-]{1,253})")
 # Computers of an Active Directory sign in, too.
 _MACHINE = "$"
-# Refusals of one kind from one address are recorded once in this time; metrics count them all.
-_QUIET_S = 60.0
-_MAX_QUIET = 4_096
 
 
 class Endpoint(enum.StrEnum):
@@ -82,11 +78,8 @@ class Kerberos:
         self._people = people
         self._realms = dict(realms)
         self._endpoints = frozenset(Endpoint(one) for one in endpoints)
-        self._database = database
-        self._clock = clock
         self._metrics = metrics
-        # (address, why) of refusals that were recorded, and until when more of them are not.
-        self._quiet: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._refusals = Refusals(Method.KERBEROS, database, clock, metrics)
 
     def offered_at(self, endpoint: Endpoint) -> bool:
         """Tell whether tickets count at an endpoint."""
@@ -109,24 +102,24 @@ class Kerberos:
         try:
             ticket = await self._reader.read(token)
         except NotAuthenticated as error:
-            await self._refused(peer, str(error.fields.get("why", "wrong-ticket")))
+            await self._refusals.note(peer, str(error.fields.get("why", "wrong-ticket")))
             raise
         account = await self._account(ticket, peer)
         try:
             principal = await self._people.admit(account, method=Method.KERBEROS, peer=peer)
         except NotAuthenticated:
-            await self._refused(peer, "closed", account)
+            await self._refusals.note(peer, "closed", account.id)
             raise NotAuthenticated(NO_ACCOUNT) from None
         return Proof(principal, ticket.reply)
 
     async def _account(self, ticket: Ticket, peer: str) -> Account:
         person = _PERSON.fullmatch(ticket.principal)
         if person is None or person[1].endswith(_MACHINE):
-            await self._refused(peer, "no-person")
+            await self._refusals.note(peer, "no-person")
             raise NotAuthenticated(NO_ACCOUNT)
         provider = self._realms.get(person[2])
         if provider is None:
-            await self._refused(peer, "realm-not-listed")
+            await self._refusals.note(peer, "realm-not-listed")
             raise NotAuthenticated(NO_ACCOUNT)
         try:
             account = await self._people.lookup(person[1], provider=provider)
@@ -134,31 +127,6 @@ class Kerberos:
             self._metrics.sign_in("unavailable")
             raise
         if account is None or account.provider != provider:
-            await self._refused(peer, "no-account")
+            await self._refusals.note(peer, "no-account")
             raise NotAuthenticated(NO_ACCOUNT)
         return account
-
-    async def _refused(self, peer: str, why: str, account: Account | None = None) -> None:
-        """Write down a refusal: the first of its kind from an address, and once a minute while they go on.
-
-        Tickets are not guessed, so nobody is locked out; but whoever has none could fill the records.
-        """
-        self._metrics.sign_in("rejected")
-        now = self._clock.monotonic_s()
-        if self._quiet.get((peer, why), now) > now:
-            return
-        self._quiet[peer, why] = now + _QUIET_S
-        self._quiet.move_to_end((peer, why))
-        while len(self._quiet) > _MAX_QUIET:
-            self._quiet.popitem(last=False)
-        await self._database.write(
-            lambda connection: audit.append(
-                connection,
-                at=self._clock.now(),
-                kind="sign-in-failed",
-                actor=f"unproven:{peer}",
-                user=None if account is None else account.id,
-                method=Method.KERBEROS.value,
-                why=why,
-            )
-        )

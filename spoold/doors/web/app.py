@@ -28,6 +28,7 @@ from spoold.doors.web.security import Security
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
+from spoold.identity.oidc import Oidc
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
@@ -63,6 +64,7 @@ def build_web_app(
     stations: StationDesk | None = None,
     marks: PrinterMarks | None = None,
     kerberos: Kerberos | None = None,
+    oidc: Oidc | None = None,
 ) -> Starlette:
     """Return the application.
 
@@ -90,6 +92,7 @@ def build_web_app(
         stations=stations,
         marks=marks,
         kerberos=kerberos,
+        oidc=oidc,
     )
     security = Middleware(
         Security,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spoold.doors.web.language import gettext as _
 from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal
-from spoold.doors.web.ways import kerberos_links
+from spoold.doors.web.ways import kerberos_links, oidc_links
 from spoold.model.principal import Principal
 
 
@@ -56,7 +56,7 @@ NAVIGATION: tuple[Entry, ...] = (
     Entry("jobs", "/", marked("My jobs")),
     Entry("printers", "/printers", marked("Printers")),
 )
-SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links),)
+SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links), Way(oidc_links),)
 
 
 def entries_for(principal: Principal | None, portal: Portal) -> list[Entry]:

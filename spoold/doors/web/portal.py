@@ -10,6 +10,7 @@ from spoold.doors.web.rendering import Renderer
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
+from spoold.identity.oidc import Oidc
 from spoold.identity.pins import Pin
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.sessions import csrf_token
@@ -103,6 +104,7 @@ class Portal:
     stations: StationDesk | None = None
     marks: PrinterMarks | None = None
     kerberos: Kerberos | None = None
+    oidc: Oidc | None = None
     tokens: Tokens | None = None
     factors: SecondFactors | None = None
 

@@ -9,6 +9,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
+from spoold.doors.web.ways import has_password, ways_to_confirm
 from spoold.model.errors import ProofTooOld, SpoolError
 from spoold.model.principal import Principal
 from spoold.release.gate import PROOF_S
@@ -109,6 +110,8 @@ async def _release_page(
         chosen=_preselected(printers, chosen),
         asks_password=isinstance(error, ProofTooOld) or not 0 <= proof_age_s <= CONFIRM_AFTER_S,
         error="" if error is None else error.public,
+        has_password=has_password(principal),
+        ways=ways_to_confirm(portal, f"/jobs/{view.job.id}/release"),
     )
 
 
