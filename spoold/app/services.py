@@ -13,6 +13,7 @@ from protocols.http.server import HttpServer
 from protocols.limits import HttpLimits, LprLimits
 from protocols.lpr.handler import LprPeer
 from protocols.lpr.server import LprServer
+from spoold.app.clients import Clients, make_clients
 from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
 from spoold.app.sign_in import roomier
@@ -55,17 +56,18 @@ def services_of(parts: Parts, sockets: Sockets, notifier: Notifier) -> list[Serv
     ]
     names = ServiceNames(parts.config.server.name)
     attributes = _attributes(parts, counts, names)
+    clients = make_clients(parts)
     if sockets["ipp"]:
-        services.append(_ipp(parts, sockets["ipp"], attributes))
+        services.append(_ipp(parts, sockets["ipp"], attributes, clients))
     if sockets["lpr"]:
         services.append(_lpr(parts, sockets["lpr"]))
     if sockets["web"]:
-        services.append(_web(parts, sockets["web"]))
+        services.append(_web(parts, sockets["web"], clients))
     advertiser = make_advertiser(parts, attributes, names, sockets)
     if advertiser is not None:
         services.append(_gentle("discovery", _endless(advertiser.run), advertiser.stop))
     services.append(Service("watchdog", _endless(functools.partial(_watchdog, parts, notifier))))
-    services.append(_control(parts))
+    services.append(_control(parts, clients))
     return services
 
 
@@ -104,7 +106,9 @@ def _standing(parts: Parts, queue: str) -> Standing:
     return without_room(standing) if parts.admission.is_full else standing
 
 
-def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttributes) -> Service:
+def _ipp(
+    parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttributes, clients: Clients
+) -> Service:
     door = Door(
         site=parts.site,
         database=parts.database,
@@ -118,6 +122,7 @@ def _ipp(parts: Parts, sockets: Sequence[socket.socket], attributes: QueueAttrib
         attributes=attributes,
         orders=parts.orders,
         kerberos=parts.kerberos,
+        print_uris=clients.print_uris,
     )
     repeats = Repeats(parts.site, attributes.moment, parts.clock, parts.metrics)
     server = HttpServer(
@@ -162,7 +167,7 @@ def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
     return _gentle("lpr", run, server.drain)
 
 
-def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
+def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients) -> Service:
     # A daemon without a portal does not load Starlette and Jinja.
     from spoold.doors.web.app import WEB_LIMITS, build_web_app, serve_web  # noqa: PLC0415
 
@@ -173,6 +178,8 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
         clock=parts.clock,
         metrics=parts.metrics,
         health=parts.health,
+        print_uris=clients.print_uris,
+        claims=clients.claims,
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
         kerberos=parts.kerberos,
@@ -197,7 +204,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
     return _gentle("web", run, stop.set)
 
 
-def _control(parts: Parts) -> Service:
+def _control(parts: Parts, clients: Clients) -> Service:
     async def verify_audit() -> ChainReport:
         found: Progress | ChainReport = Progress()
         while isinstance(found, Progress):
@@ -216,6 +223,8 @@ def _control(parts: Parts) -> Service:
         factors=parts.factors,
         stations=parts.stations,
         marks=PrinterMarks(parts.tags),
+        print_uris=clients.print_uris,
+        claims=clients.claims,
         portal_address=lambda: portal_address(parts.site().name, parts.listening.get("web", [])),
     )
     return Service("control", ControlServer(control, parts.state.control_socket).serve)

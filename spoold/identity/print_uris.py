@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import structlog
 from sqlalchemy import Connection
@@ -44,6 +45,7 @@ REFUSED_FOR_S = 900.0
 MAX_REFUSED = 10_000
 # One answer for an address that never was, was revoked, is of another queue, or of a closed account.
 NO_SUCH_PRINTER = "There is no such printer here."
+_ONLY_PEOPLE = "Only people with an account here can have print addresses; give a user name."
 _NO_SUCH_URI = "There is no such print address."
 
 
@@ -68,6 +70,7 @@ class PrintUris:
 
     Args:
         queues: names of the queues there are.
+        authority: host and port that clients print to, as they reach it.
         confirm: the account as its provider has it now, for people of directories; None asks nobody.
     """
 
@@ -79,6 +82,7 @@ class PrintUris:
         throttle: Throttle,
         *,
         queues: Callable[[], frozenset[str]],
+        authority: Callable[[], str],
         confirm: Callable[[Principal], Awaitable[Principal]] | None = None,
     ) -> None:
         self._database = database
@@ -86,6 +90,7 @@ class PrintUris:
         self._metrics = metrics
         self._throttle = throttle
         self._queues = queues
+        self._authority = authority
         self._confirm = confirm
         # By address and token hash: until when it is not counted again; the oldest first.
         self._refused: OrderedDict[tuple[str, bytes], float] = OrderedDict()
@@ -99,8 +104,11 @@ class PrintUris:
 
         Raises:
             NotFound: there is no such queue.
-            NotPossible: the label cannot be one, the person has too many, or has no account here.
+            NotPossible: the label cannot be one, or the person has too many.
+            NotAuthorized: whoever asks has no account here.
         """
+        if principal.method is Method.CONTROL_SOCKET:
+            raise NotAuthorized(_ONLY_PEOPLE)
         if queue not in self._queues():
             raise NotFound("There is no such queue.", queue=queue)
         shown = " ".join(label.split())
@@ -115,7 +123,7 @@ class PrintUris:
         def work(connection: Connection) -> None:
             user = people.user_by_id(connection, principal.id)
             if user is None or user.disabled:
-                raise NotPossible("Only people with an account here can have print addresses.")
+                raise NotAuthorized(_ONLY_PEOPLE)
             if len(print_uris.print_uris_of(connection, principal.id)) >= MAX_PER_PERSON:
                 raise NotPossible(f"You have {MAX_PER_PERSON} print addresses already; revoke one first.")
             print_uris.insert_print_uri(connection, row)
@@ -123,6 +131,14 @@ class PrintUris:
 
         await self._database.write(work)
         return row, token
+
+    def address(self, queue: str, token: str, *, scheme: str = "ipps") -> str:
+        """Return the address to print to.
+
+        Args:
+            scheme: "ipps"; Windows takes the same one as "https" (RFC 8010 3.3, RFC 7472 3.1).
+        """
+        return f"{scheme}://{self._authority()}/ipp/print/{quote(queue, safe='')}/u/{token}"
 
     async def of(self, user_id: UserId) -> list[PrintUriRow]:
         """Return a person's print URIs that are good, the oldest first."""

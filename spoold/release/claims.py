@@ -83,19 +83,25 @@ class ClaimDesk:
     Args:
         find: looks an account up by the name it signs in with, without a password.
         max_jobs: how many jobs one person may have waiting.
+        has_domains: accounts have names with a domain, too, which clients may send their jobs under.
     """
 
-    def __init__(self, ledger: Ledger, site: CurrentSite, find: Find, *, max_jobs: int) -> None:
+    def __init__(
+        self, ledger: Ledger, site: CurrentSite, find: Find, *, max_jobs: int, has_domains: bool = False
+    ) -> None:
         self._ledger = ledger
         self._clock = ledger.clock
         self._site = site
         self._find = find
         self._max_jobs = max_jobs
+        self._has_domains = has_domains
         self._known: dict[str, tuple[float, _Name]] = {}
 
     def offers(self) -> bool:
-        """Tell whether any queue has jobs that others than the named person may claim."""
-        return any(queue.claim is not ClaimRule.BY_NAME for queue in self._queues().values())
+        """Tell whether anybody may find a job to claim that is not on their list anyway."""
+        return any(
+            self._has_domains or queue.claim is not ClaimRule.BY_NAME for queue in self._queues().values()
+        )
 
     async def claimable(self, principal: Principal, *, peer: str) -> list[Claimable]:
         """Return the jobs this person may claim, the newest first; not those that are theirs by name anyway.

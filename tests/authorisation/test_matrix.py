@@ -299,6 +299,7 @@ def test_control_command(spooler: Spooler, name: str, kind: Kind, who: Who | Non
         reads_title = spooler.expects(stands_for, Action.READ_TITLE, target)
         is_allowed = control_expected(spooler, name, stands_for, target)
         is_allowed = is_allowed and not (case.for_people and who is None)
+        is_allowed = is_allowed and not (case.for_people and who is None)
         assert answer.holds(target.title) == (case.shows and reads_title and is_allowed)
         assert not answer.holds(CANARY_PASSWORD)
         if not is_allowed or case.refused_in_state or case.missing:

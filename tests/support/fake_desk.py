@@ -117,6 +117,16 @@ class FakeDesk:
         self._events[job.id].append(JobEventRow(now, "permitted", reason))
         return job
 
+    def job_of(self, job_id: JobId) -> Job:
+        """Return a job, whoever asks."""
+        return self._jobs[job_id]
+
+    def give(self, job_id: JobId, owner: UserId, words: str) -> Job:
+        """Make a job somebody's who claimed it."""
+        self._jobs[job_id] = replace(self._jobs[job_id], owner_id=owner)
+        self._events[job_id].append(JobEventRow(self._clock.now(), "claimed", words))
+        return self._jobs[job_id]
+
     def move(self, job_id: JobId, event: JobEvent, words: str) -> Job:
         """Let something happen to a job."""
         job, now = self._jobs[job_id], self._clock.now()

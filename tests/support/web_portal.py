@@ -16,6 +16,7 @@ from spoold.doors.web.app import build_web_app
 from spoold.doors.web.guard import COOKIE
 from spoold.identity.badges import Badges
 from spoold.identity.marks import PrinterMarks
+from spoold.identity.print_uris import PrintUris
 from spoold.identity.stations import Stations
 from spoold.keys.tags import Tags
 from spoold.model.badge import BadgeFormat, BadgeRules
@@ -27,6 +28,7 @@ from spoold.model.site import CurrentSite, Site
 from spoold.model.station import Station
 from spoold.release.stations import StationDesk
 from spoold.runtime.health import Health
+from tests.support.fake_claims import FakeClaims
 from tests.support.fake_desk import FakeDesk
 from tests.support.identities import PASSWORD, IdentityKit
 
@@ -107,6 +109,8 @@ class PortalKit:
     app: Starlette
     stations: StationDesk
     marks: PrinterMarks
+    claims: FakeClaims
+    print_uris: PrintUris
     site: Site = SITE
     users: dict[str, UserId] = field(default_factory=dict)
 
@@ -156,6 +160,15 @@ async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] 
     held: list[PortalKit] = []
     tags = Tags(Keyring.from_bytes(bytes(range(32))).derive)
     stations, marks = _stations(kit, desk, lambda: held[0].site if held else SITE, tags), PrinterMarks(tags)
+    claims = FakeClaims(desk)
+    print_uris = PrintUris(
+        kit.database,
+        kit.clock,
+        kit.metrics,
+        kit.throttle,
+        queues=lambda: frozenset(SITE.queues),
+        authority=lambda: f"{HOST}:631",
+    )
     app = build_web_app(
         identity=kit.identity,
         desk=desk,
@@ -168,8 +181,10 @@ async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] 
         factors=kit.factors,
         stations=stations,
         marks=marks,
+        print_uris=print_uris,
+        claims=claims,
     )
-    portal = PortalKit(kit, desk, health, app, stations, marks)
+    portal = PortalKit(kit, desk, health, app, stations, marks, claims, print_uris)
     held.append(portal)
     for name, role in PEOPLE.items():
         user = await kit.identity.add_user(name, PASSWORD, role=role, display_name=name.title())

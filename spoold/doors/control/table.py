@@ -3,14 +3,21 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import jobs, people, spooler, stations, tokens
+from spoold.doors.control import clients, jobs, people, spooler, stations, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         command.name: command
-        for area in (jobs.COMMANDS, people.COMMANDS, tokens.COMMANDS, stations.COMMANDS, spooler.COMMANDS)
+        for area in (
+            clients.COMMANDS,
+            jobs.COMMANDS,
+            people.COMMANDS,
+            tokens.COMMANDS,
+            stations.COMMANDS,
+            spooler.COMMANDS,
+        )
         for command in area
     }
 )

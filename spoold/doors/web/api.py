@@ -19,43 +19,43 @@ JSON_TYPE = "application/json"
 async def list_jobs(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Return the caller's jobs, oldest first; to staff everybody's, without titles."""
     views = await portal.desk.jobs(visitor.known)
-    return _json({"jobs": [job_json(view) for view in views]})
+    return json_answer({"jobs": [job_json(view) for view in views]})
 
 
 async def show_job(_request: Request, _portal: Portal, visitor: Visitor) -> Response:
     """Return one job."""
-    return _json(job_json(visitor.about))
+    return json_answer(job_json(visitor.about))
 
 
 async def release_job(request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Let a job go; 202 because the printer has yet to print it."""
-    printer = (await _wanted(request, "printer"))["printer"]
+    printer = (await wanted(request, "printer"))["printer"]
     view = await portal.desk.release(visitor.known, visitor.about.job.id, printer)
-    return _json(job_json(view), 202)
+    return json_answer(job_json(view), 202)
 
 
 async def release_by_pin(request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Let a job go for somebody who knows its id and its PIN and is nobody else; as little is told of it."""
-    wanted = await _wanted(request, "printer", "pin")
-    if not wanted["pin"]:
+    asked = await wanted(request, "printer", "pin")
+    if not asked["pin"]:
         raise NotAuthenticated("Sign in first, or send the job's PIN.")
     (job,) = await portal.desk.pins.release(
-        Wanted(job_id_of(request)), Pin.typed(wanted["pin"]), wanted["printer"], peer=visitor.peer
+        Wanted(job_id_of(request)), Pin.typed(asked["pin"]), asked["printer"], peer=visitor.peer
     )
     content = {"id": str(job.id), "number": job.number, "state": job.state.value, "printer": job.printer}
-    return _json(content, 202)
+    return json_answer(content, 202)
 
 
 async def delete_job(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Cancel a job and destroy its documents; returns the job as it ended."""
     view = await portal.desk.cancel(visitor.known, visitor.about.job.id)
-    return _json(job_json(view))
+    return json_answer(job_json(view))
 
 
 async def list_printers(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Return every printer with its live status."""
     views = await portal.desk.printers(visitor.known)
-    return _json({"printers": [printer_json(view) for view in views]})
+    return json_answer({"printers": [printer_json(view) for view in views]})
 
 
 def job_json(view: JobView) -> dict[str, object]:
@@ -102,7 +102,7 @@ def printer_json(view: PrinterView) -> dict[str, object]:
     }
 
 
-async def _wanted(request: Request, *names: str) -> dict[str, str | None]:
+async def wanted(request: Request, *names: str) -> dict[str, str | None]:
     """Return what a body names; None for what it does not: an empty one names nothing."""
     body = await read_body(request)
     content: Any = {}
@@ -123,6 +123,6 @@ async def _wanted(request: Request, *names: str) -> dict[str, str | None]:
     return {name: content.get(name) for name in names}
 
 
-def _json(content: object, status: int = 200) -> Response:
+def json_answer(content: object, status: int = 200) -> Response:
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     return Response(text, status_code=status, media_type=JSON_TYPE)

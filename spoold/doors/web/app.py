@@ -20,7 +20,7 @@ from protocols.limits import HttpLimits
 from spoold.doors.web.asgi import AsgiApp, handler_of
 from spoold.doors.web.guard import MAX_BODY_BYTES, message_page
 from spoold.doors.web.language import Languages
-from spoold.doors.web.portal import JobDesk, Portal, is_loopback
+from spoold.doors.web.portal import ClaimDesk, JobDesk, Portal, is_loopback
 from spoold.doors.web.problem import problem
 from spoold.doors.web.rendering import Renderer
 from spoold.doors.web.routes import build_routes
@@ -29,6 +29,7 @@ from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
 from spoold.identity.oidc import Oidc
+from spoold.identity.print_uris import PrintUris
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
@@ -64,6 +65,8 @@ def build_web_app(
     stations: StationDesk | None = None,
     marks: PrinterMarks | None = None,
     kerberos: Kerberos | None = None,
+    print_uris: PrintUris | None = None,
+    claims: ClaimDesk | None = None,
     oidc: Oidc | None = None,
 ) -> Starlette:
     """Return the application.
@@ -92,6 +95,8 @@ def build_web_app(
         stations=stations,
         marks=marks,
         kerberos=kerberos,
+        print_uris=print_uris,
+        claims=claims,
         oidc=oidc,
     )
     security = Middleware(

@@ -54,7 +54,7 @@ MAX_FORM_FIELDS = 16
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Where a sign-in may lead back to.
 _NEXT = re.compile(
-    rf"/(?:printers|p/[a-z0-9._-]{{1,63}}/[A-Za-z0-9_-]{{22}}|me(?:/[a-z-]+)?"
+    rf"/(?:printers|claim|claim/{_JOB_ID.pattern}|p/[a-z0-9._-]{{1,63}}/[A-Za-z0-9_-]{{22}}|me(?:/[a-z-]+)?"
     rf"|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?"
 )
 # One text for a job that is not there and for one that is somebody else's.
@@ -301,9 +301,9 @@ def _refuse_cross_site(request: Request, *, form: bool) -> None:
         raise CrossSite("This request did not come from this site.", reason=reason)
 
 
-def job_id_of(request: Request) -> JobId:
-    """Return the job in the path; raises NotFound for what is no job's id."""
-    text = request.path_params["job_id"]
+def job_id_of(request: Request, part: str = "job_id") -> JobId:
+    """Return the job in this part of the path; raises NotFound for what is no job's id."""
+    text = request.path_params[part]
     if not _JOB_ID.fullmatch(text):
         raise NotFound(NO_SUCH_JOB)
     return JobId(UUID(text))

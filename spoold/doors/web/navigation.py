@@ -17,6 +17,10 @@ def _everybody(_principal: Principal, _portal: Portal) -> bool:
     return True
 
 
+def _has_claims(_principal: Principal, portal: Portal) -> bool:
+    return portal.claims is not None and portal.claims.offers()
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One link in the menu.
@@ -55,6 +59,7 @@ class Way:
 NAVIGATION: tuple[Entry, ...] = (
     Entry("jobs", "/", marked("My jobs")),
     Entry("printers", "/printers", marked("Printers")),
+    Entry("claim", "/claim", marked("Claim a job"), _has_claims),
 )
 SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links), Way(oidc_links),)
 

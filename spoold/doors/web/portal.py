@@ -12,6 +12,7 @@ from spoold.identity.kerberos import Kerberos
 from spoold.identity.marks import PrinterMarks
 from spoold.identity.oidc import Oidc
 from spoold.identity.pins import Pin
+from spoold.identity.print_uris import PrintUris
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.sessions import csrf_token
 from spoold.identity.tokens import Tokens
@@ -21,6 +22,7 @@ from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.model.station import Station
+from spoold.release.claims import Claimable
 from spoold.release.pins import Wanted
 from spoold.release.stations import StationDesk
 from spoold.release.views import JobView, PrinterView
@@ -42,6 +44,26 @@ class PinDesk(Protocol):
 
     async def release(self, wanted: Wanted, pin: Pin, printer: str | None, *, peer: str) -> list[Job]:
         """Let the jobs go that are meant and have this PIN; refuses in words."""
+        ...
+
+
+class ClaimDesk(Protocol):
+    """The part of `spoold.release.claims.ClaimDesk` that the web asks."""
+
+    def offers(self) -> bool:
+        """Tell whether there may be something to claim at all."""
+        ...
+
+    async def claimable(self, principal: Principal, *, peer: str) -> list[Claimable]:
+        """Return the jobs this person may claim, the newest first."""
+        ...
+
+    async def one(self, principal: Principal, job_id: JobId, *, peer: str) -> Claimable:
+        """Return one of them; NotFound when this person may not claim it."""
+        ...
+
+    async def claim(self, principal: Principal, job_id: JobId, *, peer: str) -> Job:
+        """Make it this person's; refuses in words."""
         ...
 
 
@@ -106,6 +128,8 @@ class Portal:
     kerberos: Kerberos | None = None
     oidc: Oidc | None = None
     tokens: Tokens | None = None
+    print_uris: PrintUris | None = None
+    claims: ClaimDesk | None = None
     factors: SecondFactors | None = None
 
 

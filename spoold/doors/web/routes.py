@@ -10,6 +10,7 @@ from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import RouteDeclaration, Second, Surface, guarded
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.routes_account import ACCOUNT_ROUTES
+from spoold.doors.web.routes_clients import CLIENT_ROUTES
 from spoold.doors.web.routes_sign_in import SIGN_IN_ROUTES
 from spoold.doors.web.routes_stations import STATION_ROUTES
 from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
@@ -112,6 +113,7 @@ _FILES = tuple(
 ROUTES: tuple[RouteDeclaration, ...] = (
     *_PAGES,
     *ACCOUNT_ROUTES,
+    *CLIENT_ROUTES,
     *SIGN_IN_ROUTES,
     *STATION_ROUTES,
     *_PROGRAMS,

@@ -29,6 +29,12 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
+        "/me/print-uris",
+        marked("Personal print addresses"),
+        marked("For computers and phones that cannot sign in to print."),
+        offered=lambda portal: portal.print_uris is not None,
+    ),
+    Section(
         "/me/second-factor",
         marked("Second factor"),
         marked("A code from your phone, or a passkey, besides your password."),

@@ -41,6 +41,7 @@ EVENT_WORDS: MappingProxyType[str, str] = MappingProxyType(
         "confirmed": marked("Printed"),
         "no-proof": marked("Outcome not known"),
         "returned": marked("Held again"),
+        "claimed": marked("Claimed"),
         "canceled": marked("Deleted"),
         "expired": marked("Expired"),
         "damaged": marked("Damaged"),

@@ -36,6 +36,7 @@ def uris_of(kit: IdentityKit) -> PrintUris:
         kit.metrics,
         kit.throttle,
         queues=lambda: frozenset({"open", "secure"}),
+        authority=lambda: "print.example.org:631",
         confirm=kit.identity.confirmed,
     )
 
@@ -162,9 +163,11 @@ async def test_there_is_a_bound_and_a_queue(kit: IdentityKit) -> None:
 
 async def test_whoever_has_no_account_has_none(kit: IdentityKit) -> None:
     ana = await person(kit)
-    root = replace(ana, id=type(ana.id)("uid:0"), method=Method.CONTROL_SOCKET)
-    with pytest.raises(NotPossible):
-        await uris_of(kit).add(root, "open", "laptop", peer=PEER)
+    root = replace(ana, method=Method.CONTROL_SOCKET)
+    gone = replace(ana, id=type(ana.id)("gone"))
+    for nobody in (root, gone):
+        with pytest.raises(NotAuthorized):
+            await uris_of(kit).add(nobody, "open", "laptop", peer=PEER)
 
 
 async def test_use_is_written_down_now_and_then(kit: IdentityKit) -> None:

@@ -65,6 +65,7 @@ async def personal(tmp_path: Path) -> AsyncIterator[Personal]:
             house.house.metrics,
             Throttle(clock),
             queues=lambda: frozenset(house.house.site.queues),
+            authority=lambda: "print.example.org:631",
         )
         found = []
         for name in ("ana", "ben"):

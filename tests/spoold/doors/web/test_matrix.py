@@ -124,6 +124,11 @@ def test_the_api_is_the_promised_one() -> None:
         ("DELETE", "/api/v1/jobs/{job_id}"),
         ("GET", "/api/v1/printers"),
         ("POST", "/api/v1/badge-reads"),
+        ("GET", "/api/v1/print-uris"),
+        ("POST", "/api/v1/print-uris"),
+        ("DELETE", "/api/v1/print-uris/{uri_id}"),
+        ("GET", "/api/v1/claimable"),
+        ("POST", "/api/v1/claimable/{waiting_id}/claim"),
     }
     assert {(each.method, each.path) for each in ROUTES if each.surface is Surface.API} == promised
     assert {"/healthz", "/metrics"} <= {each.path for each in ROUTES}
