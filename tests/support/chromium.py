@@ -19,10 +19,14 @@ _ARGUMENTS = (
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the browser; closed at the end."""
+def chromium(*further: str) -> Iterator[Browser]:
+    """Start the browser; closed at the end.
+
+    Args:
+        further: command-line switches besides the usual ones.
+    """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_ARGUMENTS, *further])
         try:
             yield browser
         finally:
