@@ -13,10 +13,16 @@ from dataclasses import dataclass
 
 _SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _BREAK = re.compile(r"(?<=[.!?]) +")
+# Values that are what somebody called something: never words of ours, even when they read like some.
+_NAMES = frozenset({"name", "printer", "queue", "called", "canonical", "groups", "media", "places", "label"})
+# A list is one only when each of its parts is known.
+_CONJUNCTIONS = frozenset({"and", "or"})
 # Longer than anything the daemon says; what is longer is somebody else's.
 MAX_LENGTH = 2_000
 # A value in a value in a sentence; deeper is nothing that was made here.
 _MAX_DEPTH = 4
+# No refusal and no reason has more sentences.
+_MAX_SENTENCES = 12
 # Texts repeat: states of printers, reasons of jobs.
 _MAX_REMEMBERED = 1_024
 
@@ -44,9 +50,12 @@ class _Pattern:
         """How much of the sentence is its own."""
         return sum(map(len, self.fixed))
 
-    @property
-    def has_words(self) -> bool:
-        return any(letter.isalpha() for part in self.fixed for letter in part)
+    def suits(self, values: int, foreign: int) -> bool:
+        """Tell whether a match says anything, by how many of its values are not known to us."""
+        own = "".join(self.fixed).strip()
+        if own in _CONJUNCTIONS:
+            return foreign == 0
+        return foreign < values or any(map(str.isalpha, own))
 
     def values_in(self, text: str) -> dict[str, str] | None:
         """Return the values, None when it is another sentence."""
@@ -115,21 +124,30 @@ class Sentences:
         Args:
             loosely: also where a value is more than one sentence that nobody knows.
         """
+        best: tuple[int, int, str] | None = None
         for pattern in self._patterns:
+            if best is not None and pattern.weight < best[0]:
+                break
             values = pattern.values_in(text)
             if values is None:
                 continue
-            shown = {name: self._whole(value, depth - 1) for name, value in values.items()}
-            foreign = [name for name, value in values.items() if shown[name] == value]
-            if not pattern.has_words and len(foreign) == len(values):
+            shown = {
+                name: value if name in _NAMES else self._whole(value, depth - 1)
+                for name, value in values.items()
+            }
+            foreign = [name for name, value in values.items() if value and shown[name] == value]
+            if not pattern.suits(len(values), len(foreign)):
                 continue
             if not loosely and any(_BREAK.search(values[name].strip()) for name in foreign):
                 continue
-            return _filled(pattern.target, shown)
-        return None
+            if best is None or len(foreign) < best[1]:
+                best = pattern.weight, len(foreign), _filled(pattern.target, shown)
+        return None if best is None else best[2]
 
     def _in_parts(self, text: str, depth: int) -> str | None:
         """Return the text sentence by sentence, the longest known beginning first; None: none is known."""
+        if len(_BREAK.findall(text)) >= _MAX_SENTENCES:
+            return None
         for head, tail in _splits(text):
             found = self._exact.get(head) or self._by_pattern(head, depth, loosely=False)
             if found is not None:
