@@ -14,6 +14,7 @@ from protocols.limits import HttpLimits, LprLimits
 from protocols.lpr.handler import LprPeer
 from protocols.lpr.server import LprServer
 from spoold.app.clients import Clients, make_clients
+from spoold.app.decisions import make_decisions
 from spoold.app.discovery import make_advertiser
 from spoold.app.parts import Parts
 from spoold.app.sign_in import roomier
@@ -32,6 +33,7 @@ from spoold.identity.accounts import Accounts
 from spoold.identity.marks import PrinterMarks
 from spoold.printers.dns_sd import ServiceNames
 from spoold.records.verify import ChainReport, Progress, verify_next
+from spoold.release.decisions import Decisions
 from spoold.runtime.supervisor import Service
 from spoold.runtime.systemd import Notifier, keep_watchdog
 
@@ -56,18 +58,18 @@ def services_of(parts: Parts, sockets: Sockets, notifier: Notifier) -> list[Serv
     ]
     names = ServiceNames(parts.config.server.name)
     attributes = _attributes(parts, counts, names)
-    clients = make_clients(parts)
+    clients, decisions = make_clients(parts), make_decisions(parts)
     if sockets["ipp"]:
         services.append(_ipp(parts, sockets["ipp"], attributes, clients))
     if sockets["lpr"]:
         services.append(_lpr(parts, sockets["lpr"]))
     if sockets["web"]:
-        services.append(_web(parts, sockets["web"], clients))
+        services.append(_web(parts, sockets["web"], clients, decisions))
     advertiser = make_advertiser(parts, attributes, names, sockets)
     if advertiser is not None:
         services.append(_gentle("discovery", _endless(advertiser.run), advertiser.stop))
     services.append(Service("watchdog", _endless(functools.partial(_watchdog, parts, notifier))))
-    services.append(_control(parts, clients))
+    services.append(_control(parts, clients, decisions))
     return services
 
 
@@ -167,7 +169,7 @@ def _lpr(parts: Parts, sockets: Sequence[socket.socket]) -> Service:
     return _gentle("lpr", run, server.drain)
 
 
-def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients) -> Service:
+def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients, decisions: Decisions) -> Service:
     # A daemon without a portal does not load Starlette and Jinja.
     from spoold.doors.web.app import WEB_LIMITS, build_web_app, serve_web  # noqa: PLC0415
 
@@ -178,8 +180,6 @@ def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients) -> Se
         clock=parts.clock,
         metrics=parts.metrics,
         health=parts.health,
-        print_uris=clients.print_uris,
-        claims=clients.claims,
         metrics_allowed=lambda host: parts.config.metrics.allows(host),  # noqa: PLW0108
         trusted_certificate=lambda: parts.config.tls.certificate != "auto",
         kerberos=parts.kerberos,
@@ -188,6 +188,9 @@ def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients) -> Se
         factors=parts.factors,
         stations=parts.stations,
         marks=PrinterMarks(parts.tags),
+        print_uris=clients.print_uris,
+        claims=clients.claims,
+        decisions=decisions,
     )
     stop = trio.Event()
 
@@ -204,7 +207,7 @@ def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients) -> Se
     return _gentle("web", run, stop.set)
 
 
-def _control(parts: Parts, clients: Clients) -> Service:
+def _control(parts: Parts, clients: Clients, decisions: Decisions) -> Service:
     async def verify_audit() -> ChainReport:
         found: Progress | ChainReport = Progress()
         while isinstance(found, Progress):
@@ -225,6 +228,7 @@ def _control(parts: Parts, clients: Clients) -> Service:
         marks=PrinterMarks(parts.tags),
         print_uris=clients.print_uris,
         claims=clients.claims,
+        decisions=decisions,
         portal_address=lambda: portal_address(parts.site().name, parts.listening.get("web", [])),
     )
     return Service("control", ControlServer(control, parts.state.control_socket).serve)

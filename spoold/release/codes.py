@@ -78,11 +78,11 @@ class CodeDesk:
         principal = await self.desk.service.gate.confirm(principal)
         now = self._now()
         said = one_line(label)[:MAX_LABEL_CHARACTERS]
-        self._check_scope(principal, scope)
         if not 1 <= uses <= MAX_USES:
             raise NotPossible(f"A code is good for 1 to {MAX_USES} jobs.")
         if not now < expires_at <= now + MAX_LIFE:
             raise NotPossible(f"A code ends in the future, and within {MAX_LIFE.days} days.")
+        self._check_scope(principal, scope)
         code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
         row = CodeRow(
             id=new_token(),
@@ -141,11 +141,11 @@ class CodeDesk:
             WrongCode, TooManyAttempts: the code is wrong, once or too often.
         """
         job = await self._own(owner, job_id)
-        row = await self._known(owner, typed, peer)
         database = self.desk.service.ledger.database
         wanted = await database.read(lambda connection: decisions.open_of(connection, job_id))
         if wanted is None or job.state is not JobState.WAITING_APPROVAL:
             raise NotPossible("This job does not wait for approval.", job=str(job_id))
+        row = await self._known(owner, typed, peer)
         await self._check_owner(owner, job, wanted, row)
         issuer = await self._issuer(row, job, wanted)
         return await self.desk.settle(job, wanted, issuer, code_id=row.id)

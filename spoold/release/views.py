@@ -29,6 +29,7 @@ class JobView:
         printers: names of the printers where it may be released.
         own: whether the viewer owns the job.
         also: what the viewer is to it besides: a delegate, an approver.
+        may_delete: whether the viewer may destroy it.
     """
 
     job: Job
@@ -37,6 +38,12 @@ class JobView:
     printers: tuple[str, ...]
     own: bool
     also: frozenset[Standing] = frozenset()
+    may_delete: bool = True
+
+    @property
+    def may_release(self) -> bool:
+        """Whether the viewer is one of those who may let it go."""
+        return self.own or Standing.DELEGATE in self.also
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ def job_view(
         printers=() if queue is None else tuple(name for name in queue.printers if name in site.printers),
         own=viewer is not None and job.owned_by(viewer),
         also=also,
+        may_delete=may(viewer, Action.CANCEL, job, also=also),
     )
 
 

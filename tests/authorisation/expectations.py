@@ -225,18 +225,6 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("DELETE", "/api/v1/print-uris/{uri_id}"): WebCase(frozenset({404})),
     ("GET", "/api/v1/claimable"): WebCase(),
     ("POST", "/api/v1/claimable/{waiting_id}/claim"): WebCase(frozenset({404})),
-    ("GET", "/me/print-uris"): WebCase(),
-    # What is asked for is none, or there is none: what comes of a right one is in tests/integration.
-    ("POST", "/me/print-uris"): WebCase(frozenset({404}), form=_no_fields),
-    ("POST", "/me/print-uris/revoke"): WebCase(frozenset({404}), form=_no_fields),
-    ("GET", "/claim"): WebCase(),
-    ("GET", "/claim/{waiting_id}"): WebCase(frozenset({404})),
-    ("POST", "/claim/{waiting_id}"): WebCase(frozenset({404}), form=_no_fields),
-    ("GET", "/api/v1/print-uris"): WebCase(),
-    ("POST", "/api/v1/print-uris"): WebCase(frozenset({404})),
-    ("DELETE", "/api/v1/print-uris/{uri_id}"): WebCase(frozenset({404})),
-    ("GET", "/api/v1/claimable"): WebCase(),
-    ("POST", "/api/v1/claimable/{waiting_id}/claim"): WebCase(frozenset({404})),
     ("GET", "/station/enrol"): WebCase(),
     # Without a link; what a right one does is in Spooler.enrol_station.
     ("POST", "/station/enrol"): WebCase(frozenset({403}), form=_no_fields),
@@ -282,11 +270,13 @@ class ControlCase:
         records: what is put on record besides.
         for_people: root is told to give a user name.
         missing: whoever may do it hears that there is nothing of that name.
+        waiting: the job waits for approval.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     for_people: bool = False
     missing: bool = False
+    waiting: bool = False
     job: bool = False
     refused_in_state: bool = False
     becomes: JobState | None = None
@@ -309,11 +299,19 @@ CONTROL: Mapping[str, ControlCase] = {
     "print-uri-add": ControlCase({"queue": "nowhere", "label": "laptop"}, for_people=True, missing=True),
     "print-uri-list": ControlCase(),
     "print-uri-revoke": ControlCase({"id": "no-such-one"}, missing=True),
-    "claimable": ControlCase(for_people=True),
-    "claim": ControlCase({"job": "999999"}, for_people=True, missing=True),
-    "print-uri-add": ControlCase({"queue": "nowhere", "label": "laptop"}, for_people=True, missing=True),
-    "print-uri-list": ControlCase(),
-    "print-uri-revoke": ControlCase({"id": "no-such-one"}, missing=True),
+    "approvals": ControlCase(),
+    "approve": ControlCase(for_people=True, job=True, waiting=True, becomes=JobState.HELD),
+    "refuse": ControlCase(
+        {"reason": "Another time."}, for_people=True, job=True, waiting=True, becomes=JobState.ABORTED
+    ),
+    # What is asked for is not possible for anybody; what comes of it else: tests of the desks.
+    "code-issue": ControlCase({"uses": 1, "life_s": 0}, for_people=True, refused_in_state=True),
+    "code-list": ControlCase(),
+    "code-revoke": ControlCase({"code": "no-such-one"}, missing=True),
+    "code-use": ControlCase({"code": "0000-0000"}, job=True, refused_in_state=True),
+    "delegate": ControlCase({"delegate": "nobody-here"}, for_people=True, missing=True),
+    "delegations": ControlCase(),
+    "delegation-end": ControlCase({"delegation": "no-such-one"}, missing=True),
     "printers": ControlCase(),
     "user-add": ControlCase({"name": "new-{who}", "new_password": CANARY_PASSWORD}, accounts=1),
     "user-password": ControlCase({"name": "spare", "new_password": CANARY_PASSWORD}, accounts=2),

@@ -215,9 +215,7 @@ class Spooler:
 
     # -- jobs
 
-    def job(
-        self, kind: Kind, *, arriving: bool = False, documents: int = 0, waiting: bool = False
-    ) -> Target:
+    def job(self, kind: Kind, *, arriving: bool = False, documents: int = 0, waiting: bool = False) -> Target:
         """Have alice's computer send a job: held, waiting for approval, or arriving with documents sent."""
         queue = f"{kind.queue}-asking" if waiting else kind.queue
         title = f"{CANARY_TITLE}-{next(self._numbers)}"
@@ -225,9 +223,7 @@ class Spooler:
         said = (name_("requesting-user-name", "alice"), name_("job-name", title))
         operation = Operation.CREATE_JOB if arriving else Operation.PRINT_JOB
         document = b"" if arriving else DOCUMENT
-        made = self.ipp(
-            who, operation, *said, queue=queue, document=document, address=SENDER_ADDRESS
-        ).message
+        made = self.ipp(who, operation, *said, queue=queue, document=document, address=SENDER_ADDRESS).message
         assert made is not None
         assert made.code == 0
         number = made.group(GroupTag.JOB).integer("job-id")

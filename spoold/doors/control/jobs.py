@@ -24,14 +24,14 @@ async def _jobs(parts: ControlParts, principal: Principal, _arguments: Arguments
 
 
 async def _job(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    job_id = await _job_id(parts, principal, arguments)
+    job_id = await find_job(parts, principal, arguments)
     events = await parts.desk.timeline(principal, job_id)
     timeline = [{"at": one.at.isoformat(), "event": one.event, "words": one.words} for one in events]
     return job_fields(await parts.desk.job(principal, job_id)) | {"timeline": timeline}
 
 
 async def _release(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    job_id = await _job_id(parts, principal, arguments)
+    job_id = await find_job(parts, principal, arguments)
     wait_s = min(float(arguments.get("wait_s", 0)), MAX_WAIT_S)
     printer = arguments.get("printer")
     if "pin" in arguments:
@@ -55,11 +55,11 @@ async def _release_by_pin(
 
 
 async def _cancel(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    return job_fields(await parts.desk.cancel(principal, await _job_id(parts, principal, arguments)))
+    return job_fields(await parts.desk.cancel(principal, await find_job(parts, principal, arguments)))
 
 
 async def _take_back(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    return job_fields(await parts.desk.take_back(principal, await _job_id(parts, principal, arguments)))
+    return job_fields(await parts.desk.take_back(principal, await find_job(parts, principal, arguments)))
 
 
 async def _printers(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
@@ -119,7 +119,7 @@ def printer_fields(view: PrinterView) -> dict[str, Any]:
     }
 
 
-async def _job_id(parts: ControlParts, principal: Principal, arguments: Arguments) -> JobId:
+async def find_job(parts: ControlParts, principal: Principal, arguments: Arguments) -> JobId:
     """Find a job by its UUID, the beginning of it, or its number."""
     wanted = str(arguments["job"]).strip().lower()
     try:

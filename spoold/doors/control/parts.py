@@ -6,13 +6,14 @@ from typing import Any
 
 from spoold.identity.authenticator import Identity
 from spoold.identity.marks import PrinterMarks
-from spoold.identity.second_factors import SecondFactors
 from spoold.identity.print_uris import PrintUris
+from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.access import Action
 from spoold.model.principal import Principal
 from spoold.records.verify import ChainReport
 from spoold.release.claims import ClaimDesk
+from spoold.release.decisions import Decisions
 from spoold.release.desk import Desk
 from spoold.release.stations import StationDesk
 from spoold.runtime.clock import Clock
@@ -36,11 +37,12 @@ class ControlParts:
     check_store: Callable[[float], Awaitable[dict[str, Any]]]
     status: Callable[[], dict[str, Any]]
     tokens: Tokens | None = None
+    factors: SecondFactors | None = None
     print_uris: PrintUris | None = None
     claims: ClaimDesk | None = None
-    factors: SecondFactors | None = None
     stations: StationDesk | None = None
     marks: PrinterMarks | None = None
+    decisions: Decisions | None = None
     portal_address: Callable[[], str] = lambda: "https://localhost"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import clients, jobs, people, spooler, stations, tokens
+from spoold.doors.control import clients, decisions, jobs, people, spooler, stations, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         command.name: command
         for area in (
             clients.COMMANDS,
+            decisions.COMMANDS,
             jobs.COMMANDS,
             people.COMMANDS,
             tokens.COMMANDS,

@@ -33,6 +33,7 @@ from spoold.identity.print_uris import PrintUris
 from spoold.identity.second_factors import SecondFactors
 from spoold.identity.tokens import Tokens
 from spoold.model.site import CurrentSite
+from spoold.release.decisions import Decisions
 from spoold.release.stations import StationDesk
 from spoold.runtime.clock import Clock
 from spoold.runtime.health import Health
@@ -65,9 +66,10 @@ def build_web_app(
     stations: StationDesk | None = None,
     marks: PrinterMarks | None = None,
     kerberos: Kerberos | None = None,
+    oidc: Oidc | None = None,
     print_uris: PrintUris | None = None,
     claims: ClaimDesk | None = None,
-    oidc: Oidc | None = None,
+    decisions: Decisions | None = None,
 ) -> Starlette:
     """Return the application.
 
@@ -95,9 +97,10 @@ def build_web_app(
         stations=stations,
         marks=marks,
         kerberos=kerberos,
+        oidc=oidc,
         print_uris=print_uris,
         claims=claims,
-        oidc=oidc,
+        decisions=decisions,
     )
     security = Middleware(
         Security,

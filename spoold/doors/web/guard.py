@@ -103,6 +103,8 @@ class RouteDeclaration:
         by_pin: who answers a request without credentials, whose only proof is the PIN in its body.
         second: what it takes of people who have to show a second factor.
         scope: what a program's token needs here; None where no token is good.
+        about_approval: the action is decided by the desk of approvals, on the job in the path: it looks up
+            what the person is to it.
     """
 
     method: str
@@ -115,6 +117,7 @@ class RouteDeclaration:
     by_pin: Handler | None = None
     second: Second = Second.SHOWN
     scope: Scope | None = None
+    about_approval: bool = False
 
 
 def guarded(declaration: RouteDeclaration, portal: Portal) -> Callable[[Request], Awaitable[Response]]:
@@ -312,6 +315,8 @@ def job_id_of(request: Request, part: str = "job_id") -> JobId:
 async def _authorize(
     request: Request, declaration: RouteDeclaration, portal: Portal, principal: Principal | None
 ) -> JobView | None:
+    if declaration.about_approval:
+        return None
     if not declaration.about_job:
         if not may(principal, declaration.action):
             raise NotAuthorized("Your account may not do this.")
@@ -323,7 +328,7 @@ async def _authorize(
         view = await portal.desk.job(principal, job_id)
     except NotFound:
         raise NotFound(NO_SUCH_JOB) from None
-    if not may(principal, declaration.action, view.job):
+    if not may(principal, declaration.action, view.job, also=view.also):
         raise NotAuthorized("Only the owner of a job can do this.", job=str(job_id))
     return view
 

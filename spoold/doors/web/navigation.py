@@ -21,6 +21,10 @@ def _has_claims(_principal: Principal, portal: Portal) -> bool:
     return portal.claims is not None and portal.claims.offers()
 
 
+def _approves(principal: Principal, portal: Portal) -> bool:
+    return portal.decisions is not None and bool(portal.decisions.codes.rules_for(principal))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One link in the menu.
@@ -58,10 +62,11 @@ class Way:
 # In the order in which they are shown; /me is under the person's name.
 NAVIGATION: tuple[Entry, ...] = (
     Entry("jobs", "/", marked("My jobs")),
+    Entry("approvals", "/approvals", marked("Approvals"), _approves),
     Entry("printers", "/printers", marked("Printers")),
     Entry("claim", "/claim", marked("Claim a job"), _has_claims),
 )
-SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links), Way(oidc_links),)
+SIGN_IN_WAYS: tuple[Way, ...] = (Way(_by_passkey), Way(kerberos_links), Way(oidc_links))
 
 
 def entries_for(principal: Principal | None, portal: Portal) -> list[Entry]:

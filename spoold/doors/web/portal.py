@@ -23,6 +23,7 @@ from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.model.station import Station
 from spoold.release.claims import Claimable
+from spoold.release.decisions import Decisions
 from spoold.release.pins import Wanted
 from spoold.release.stations import StationDesk
 from spoold.release.views import JobView, PrinterView
@@ -128,9 +129,10 @@ class Portal:
     kerberos: Kerberos | None = None
     oidc: Oidc | None = None
     tokens: Tokens | None = None
+    factors: SecondFactors | None = None
     print_uris: PrintUris | None = None
     claims: ClaimDesk | None = None
-    factors: SecondFactors | None = None
+    decisions: Decisions | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from spoold.doors.web.guard import RouteDeclaration, Second, Surface, guarded
 from spoold.doors.web.portal import Portal
 from spoold.doors.web.routes_account import ACCOUNT_ROUTES
 from spoold.doors.web.routes_clients import CLIENT_ROUTES
+from spoold.doors.web.routes_decisions import DECISION_ROUTES
 from spoold.doors.web.routes_sign_in import SIGN_IN_ROUTES
 from spoold.doors.web.routes_stations import STATION_ROUTES
 from spoold.doors.web.views import jobs, language, me, pin, printers, sign_in
@@ -116,6 +117,7 @@ ROUTES: tuple[RouteDeclaration, ...] = (
     *CLIENT_ROUTES,
     *SIGN_IN_ROUTES,
     *STATION_ROUTES,
+    *DECISION_ROUTES,
     *_PROGRAMS,
     *_WATCHERS,
     *_FILES,

@@ -29,16 +29,16 @@ class Section:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
-        "/me/print-uris",
-        marked("Personal print addresses"),
-        marked("For computers and phones that cannot sign in to print."),
-        offered=lambda portal: portal.print_uris is not None,
-    ),
-    Section(
         "/me/second-factor",
         marked("Second factor"),
         marked("A code from your phone, or a passkey, besides your password."),
         offered=lambda portal: portal.factors is not None,
+    ),
+    Section(
+        "/me/print-uris",
+        marked("Personal print addresses"),
+        marked("For computers and phones that cannot sign in to print."),
+        offered=lambda portal: portal.print_uris is not None,
     ),
     Section(
         "/me/tokens",
@@ -51,6 +51,12 @@ SECTIONS: tuple[Section, ...] = (
         marked("Badges and PIN"),
         marked("What signs you in at a release station beside a printer."),
         offered=lambda portal: portal.stations is not None and portal.site().badges is not None,
+    ),
+    Section(
+        "/me/delegation",
+        marked("Others who release for me"),
+        marked("Name somebody who may release one of your jobs, or all of them until a day."),
+        offered=lambda portal: portal.decisions is not None,
     ),
 )
 

@@ -32,6 +32,8 @@ EVENT_WORDS: MappingProxyType[str, str] = MappingProxyType(
         "sealed": marked("Sealed"),
         "permitted": marked("Held"),
         "needs-approval": marked("Waiting for approval"),
+        "delegated": marked("Somebody else may release it"),
+        "delegation-ended": marked("Only its owner may release it"),
         "approved": marked("Approved"),
         "refused": marked("Refused"),
         "granted": marked("Released"),
@@ -78,6 +80,11 @@ def is_over(state: JobState) -> bool:
 def is_at_printer(state: JobState) -> bool:
     """Tell whether a printer may hold part of the document."""
     return state in AT_PRINTER
+
+
+def is_waiting(state: JobState) -> bool:
+    """Tell whether somebody else is to decide first."""
+    return state is _S.WAITING_APPROVAL
 
 
 def is_in_doubt(state: JobState) -> bool:

@@ -33,7 +33,8 @@ async def list_jobs(_request: Request, portal: Portal, visitor: Visitor) -> Resp
         "jobs.html",
         live=[view for view in own if not words.is_over(view.job.state)],
         ended=[view for view in own if words.is_over(view.job.state)][:MAX_ENDED_SHOWN],
-        others=[view for view in views if not view.own and not words.is_over(view.job.state)],
+        entrusted=[view for view in views if view.also and not view.own],
+        others=[view for view in views if not (view.own or view.also or words.is_over(view.job.state))],
     )
 
 
@@ -41,7 +42,9 @@ async def show_job(_request: Request, portal: Portal, visitor: Visitor) -> Respo
     """Show one job and what happened to it."""
     view = visitor.about
     events = await portal.desk.timeline(visitor.known, view.job.id)
-    return page(portal, visitor, "job.html", view=view, events=events[::-1])
+    return page(
+        portal, visitor, "job.html", view=view, events=events[::-1], decides=portal.decisions is not None
+    )
 
 
 async def show_release(_request: Request, portal: Portal, visitor: Visitor) -> Response:

@@ -1,0 +1,257 @@
+"""Commands about approval, approval codes and delegation: each by a person, with a name and a password."""
+
+import getpass
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from spoold.cli.client import ask
+from spoold.cli.output import (
+    clean,
+    config_option,
+    in_words,
+    json_option,
+    print_json,
+    print_table,
+    read_password,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def person_options(function: F) -> F:
+    """Add --user and --password-stdin."""
+    user = click.option("--user", help="Who you are; your login name if not given.")
+    password = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+    return user(password(function))
+
+
+def _proof(user: str | None, password_stdin: bool) -> dict[str, str]:
+    name = user or getpass.getuser()
+    return {"user": name, "password": read_password(password_stdin, f"Password of {name}")}
+
+
+@click.command()
+@config_option
+@json_option
+@person_options
+def approvals(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
+    """List the jobs that wait for your approval."""
+    found = ask(config_path, "approvals", **_proof(user, password_stdin))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            str(one["number"]),
+            clean(one["user"]),
+            one["queue"],
+            "?" if one["pages"] is None else str(one["pages"]),
+            in_words(one["seconds_left"]),
+            clean(one["why"]),
+        ]
+        for one in found
+    ]
+    print_table(["JOB", "USER", "QUEUE", "PAGES", "LEFT", "WHY"], rows, nothing="Nothing waits for you.")
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("job", metavar="JOB")
+@person_options
+def approve(config_path: str, as_json: bool, job: str, user: str | None, password_stdin: bool) -> None:
+    """Approve a job that waits for you. It is not printed: its owner releases it."""
+    _show(ask(config_path, "approve", job=job, **_proof(user, password_stdin)), as_json)
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("job", metavar="JOB")
+@click.option("--reason", required=True, help="Why; its owner reads this.")
+@person_options
+def refuse(  # noqa: PLR0917 - click passes options by name
+    config_path: str, as_json: bool, job: str, reason: str, user: str | None, password_stdin: bool
+) -> None:
+    """Refuse a job that waits for you, and destroy its documents."""
+    _show(ask(config_path, "refuse", job=job, reason=reason, **_proof(user, password_stdin)), as_json)
+
+
+@click.group()
+def code() -> None:
+    """Issue, list, revoke and use approval codes."""
+
+
+@code.command()
+@config_option
+@json_option
+@click.option("--uses", type=click.IntRange(1), required=True, help="For how many jobs it is good.")
+@click.option("--hours", type=click.FloatRange(0, min_open=True), required=True, help="For how long.")
+@click.option("--label", default="", help="What you call it.")
+@click.option("--queue", "queues", multiple=True, help="Only for jobs of this queue; may be repeated.")
+@click.option("--rule", "rules", multiple=True, help="Only for what this rule holds; may be repeated.")
+@click.option("--for", "people", multiple=True, help="Only for this group, or user:NAME; may be repeated.")
+@click.option("--max-pages", type=click.IntRange(1), help="Only for jobs of at most so many pages.")
+@person_options
+def issue(  # noqa: PLR0917 - click passes options by name
+    config_path: str,
+    as_json: bool,
+    uses: int,
+    hours: float,
+    label: str,
+    queues: tuple[str, ...],
+    rules: tuple[str, ...],
+    people: tuple[str, ...],
+    max_pages: int | None,
+    user: str | None,
+    password_stdin: bool,
+) -> None:
+    """Issue a code; it is shown once. Whoever uses it has a job approved as if by you."""
+    made = ask(
+        config_path,
+        "code-issue",
+        uses=uses,
+        life_s=timedelta(hours=hours).total_seconds(),
+        label=label,
+        queues=list(queues),
+        rules=list(rules),
+        people=list(people),
+        max_pages=max_pages,
+        **_proof(user, password_stdin),
+    )
+    if as_json:
+        print_json(made)
+        return
+    click.echo(made["code"])
+
+
+@code.command("list")
+@config_option
+@json_option
+@person_options
+def list_codes(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
+    """List your codes, without what is typed."""
+    found = ask(config_path, "code-list", **_proof(user, password_stdin))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            one["id"],
+            clean(one["label"]),
+            f"{one['used']} of {one['uses']}",
+            one["expires_at"][:16],
+            "good" if one["good"] else "ended",
+        ]
+        for one in found
+    ]
+    print_table(["ID", "LABEL", "USED", "UNTIL", "STATE"], rows, nothing="You have issued no codes.")
+
+
+@code.command()
+@config_option
+@click.argument("code_id", metavar="ID")
+@person_options
+def revoke(config_path: str, code_id: str, user: str | None, password_stdin: bool) -> None:
+    """End one of your codes at once; what it has approved stays approved."""
+    ask(config_path, "code-revoke", code=code_id, **_proof(user, password_stdin))
+    click.echo("The code is not accepted any more.")
+
+
+@code.command()
+@config_option
+@json_option
+@click.argument("job", metavar="JOB")
+@click.argument("typed", metavar="CODE")
+@person_options
+def use(  # noqa: PLR0917 - click passes options by name
+    config_path: str, as_json: bool, job: str, typed: str, user: str | None, password_stdin: bool
+) -> None:
+    """Have your own job approved with a code you were given."""
+    _show(ask(config_path, "code-use", job=job, code=typed, **_proof(user, password_stdin)), as_json)
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("name")
+@click.option("--job", help="Only this job, as long as it is kept.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="All your jobs, to the end of this day.")
+@click.option("--show-names", is_flag=True, help="They also see what your documents are called.")
+@person_options
+def delegate(  # noqa: PLR0917 - click passes options by name
+    config_path: str,
+    as_json: bool,
+    name: str,
+    job: str | None,
+    until: datetime | None,
+    show_names: bool,
+    user: str | None,
+    password_stdin: bool,
+) -> None:
+    """Let NAME release one of your jobs, or all of them until a day."""
+    if (job is None) == (until is None):
+        raise click.UsageError("Say either --job or --until.")
+    # The day is this machine's, as the terminal's user means it.
+    end = None if until is None else (until + timedelta(days=1)).astimezone().isoformat()
+    made = ask(
+        config_path,
+        "delegate",
+        delegate=name,
+        job=job,
+        expires_at=end,
+        titles=show_names,
+        **_proof(user, password_stdin),
+    )
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"{clean(name)} may release for you until {made['expires_at'][:16]}. Id: {made['id']}")
+
+
+@click.group()
+def delegation() -> None:
+    """List and take back what you have delegated."""
+
+
+@delegation.command("list")
+@config_option
+@json_option
+@person_options
+def list_delegations(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
+    """List whom you have named, and who has named you."""
+    found = ask(config_path, "delegations", **_proof(user, password_stdin))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            one["id"],
+            clean(one["owner"]),
+            clean(one["delegate"]),
+            "all" if one["number"] is None else str(one["number"]),
+            one["expires_at"][:16],
+        ]
+        for one in (*found["given"], *found["held"])
+    ]
+    print_table(["ID", "OWNER", "MAY RELEASE", "JOB", "UNTIL"], rows, nothing="No delegations.")
+
+
+@delegation.command()
+@config_option
+@click.argument("delegation_id", metavar="ID")
+@person_options
+def end(config_path: str, delegation_id: str, user: str | None, password_stdin: bool) -> None:
+    """Take a delegation back at once."""
+    ask(config_path, "delegation-end", delegation=delegation_id, **_proof(user, password_stdin))
+    click.echo("It has ended.")
+
+
+def _show(one: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(one)
+    else:
+        click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")

@@ -1,0 +1,163 @@
+"""Commands about approval, codes and delegation; each needs a name and a password: root is nobody here."""
+
+from datetime import datetime, timedelta
+
+from spoold.database.approvals import CodeRow, Scope
+from spoold.doors.control.jobs import find_job
+from spoold.doors.control.parts import LOCAL_PEER, Answer, Arguments, Command, ControlParts
+from spoold.model.access import Action
+from spoold.model.errors import NotAuthorized, NotFound, NotPossible
+from spoold.model.ids import JobId
+from spoold.model.principal import Method, Principal
+from spoold.release.approvals import NOT_YOURS
+from spoold.release.codes import shown
+from spoold.release.decisions import Decisions
+from spoold.release.delegations import DelegationView
+
+
+async def _approvals(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
+    return [
+        {
+            "id": str(one.view.job.id),
+            "number": one.view.job.number,
+            "title": one.view.title,
+            "queue": one.view.job.queue,
+            "user": one.owner,
+            "pages": one.view.job.pages,
+            "why": one.why,
+            "rules": list(one.rules),
+            "seconds_left": one.view.seconds_left,
+        }
+        for one in await _desks(parts).approvals.waiting(principal)
+    ]
+
+
+async def _approve(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    job = await _desks(parts).approvals.approve(principal, await _waiting(parts, principal, arguments))
+    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+
+
+async def _refuse(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    job_id = await _waiting(parts, principal, arguments)
+    job = await _desks(parts).approvals.refuse(principal, job_id, str(arguments.get("reason", "")))
+    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+
+
+async def _code_issue(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    pages = arguments.get("max_pages")
+    scope = Scope(
+        queues=_names(arguments, "queues"),
+        rules=_names(arguments, "rules"),
+        people=_names(arguments, "people"),
+        max_pages=None if pages is None else int(pages),
+    )
+    end = parts.clock.now() + timedelta(seconds=float(arguments["life_s"]))
+    row, code = await _desks(parts).codes.issue(
+        principal, str(arguments.get("label", "")), scope, int(arguments["uses"]), end
+    )
+    return _code_fields(row) | {"code": shown(code)}
+
+
+async def _codes(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
+    now = parts.clock.now()
+    issued = await _desks(parts).codes.issued(principal)
+    return [_code_fields(row) | {"good": row.is_on(now)} for row in issued]
+
+
+async def _code_revoke(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    await _desks(parts).codes.revoke(principal, str(arguments["code"]))
+    return {}
+
+
+async def _code_use(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    job_id = await find_job(parts, principal, arguments)
+    job = await _desks(parts).codes.use(principal, job_id, str(arguments["code"]), peer=LOCAL_PEER)
+    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+
+
+async def _delegate(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    job_id = await find_job(parts, principal, arguments) if arguments.get("job") else None
+    until = arguments.get("expires_at")
+    one = await _desks(parts).delegations.give(
+        principal,
+        str(arguments["delegate"]),
+        None if until is None else datetime.fromisoformat(str(until)),
+        job_id=job_id,
+        titles=bool(arguments.get("titles", False)),
+    )
+    return {"id": one.id, "expires_at": one.expires_at.isoformat()}
+
+
+async def _delegations(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
+    desk = _desks(parts).delegations
+    return {
+        "given": [_delegation_fields(one) for one in await desk.given(principal)],
+        "held": [_delegation_fields(one) for one in await desk.held(principal)],
+    }
+
+
+async def _delegation_end(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
+    await _desks(parts).delegations.take_back(principal, str(arguments["delegation"]))
+    return {}
+
+
+def _desks(parts: ControlParts) -> Decisions:
+    if parts.decisions is None:
+        raise NotPossible("Approval and delegation are not used here.")
+    return parts.decisions
+
+
+async def _waiting(parts: ControlParts, principal: Principal, arguments: Arguments) -> JobId:
+    """Find a job that waits for this person by its id, the beginning of it, or its number."""
+    if principal.method is Method.CONTROL_SOCKET:
+        raise NotAuthorized("Say who you are: deciding needs a name and a password.")
+    wanted = str(arguments["job"]).strip().lower()
+    for one in await _desks(parts).approvals.waiting(principal):
+        job = one.view.job
+        if wanted in {str(job.id), str(job.number)} or (len(wanted) >= 4 and str(job.id).startswith(wanted)):
+            return job.id
+    raise NotFound(NOT_YOURS)
+
+
+def _names(arguments: Arguments, key: str) -> tuple[str, ...]:
+    return tuple(str(one) for one in arguments.get(key, []))
+
+
+def _code_fields(row: CodeRow) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "label": row.label,
+        "uses": row.uses,
+        "used": row.used,
+        "queues": list(row.scope.queues),
+        "rules": list(row.scope.rules),
+        "people": list(row.scope.people),
+        "max_pages": row.scope.max_pages,
+        "expires_at": row.expires_at.isoformat(),
+    }
+
+
+def _delegation_fields(view: DelegationView) -> dict[str, object]:
+    one = view.delegation
+    return {
+        "id": one.id,
+        "owner": view.owner,
+        "delegate": view.delegate,
+        "number": view.number,
+        "titles": one.titles,
+        "expires_at": one.expires_at.isoformat(),
+    }
+
+
+COMMANDS = (
+    Command("approvals", Action.READ_APPROVALS, _approvals),
+    Command("approve", Action.APPROVE, _approve),
+    Command("refuse", Action.APPROVE, _refuse),
+    Command("code-issue", Action.ISSUE_CODES, _code_issue),
+    Command("code-list", Action.ISSUE_CODES, _codes),
+    Command("code-revoke", Action.ISSUE_CODES, _code_revoke),
+    Command("code-use", Action.USE_CODE, _code_use),
+    Command("delegate", Action.DELEGATE, _delegate),
+    Command("delegations", Action.DELEGATE, _delegations),
+    Command("delegation-end", Action.DELEGATE, _delegation_end),
+)
