@@ -19,7 +19,10 @@ from spoold.model.errors import ConfigurationError
 from spoold.runtime.clock import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spoold.identity.ldap import LdapServer
+    from spoold.identity.ldap_check import Tried
 
 # The provider of people whom nobody but an OpenID provider knows.
 OIDC = "oidc"
@@ -73,6 +76,19 @@ def settings_of(name: str, directory: Directory) -> DirectorySettings:
         timeout_s=timeout_s,
         server_s=timeout_s / 2,
     )
+
+
+def try_directories(config: Config) -> "Iterator[Tried]":
+    """Try every directory of the configuration; see `spoold.identity.ldap_check`."""
+    from spoold.identity.ldap_check import Tried, try_directory  # noqa: PLC0415 - ldap3, where there are any
+
+    for name, directory in config.identity.ldap.items():
+        try:
+            settings, context = settings_of(name, directory), context_of(name, directory)
+        except ConfigurationError as error:
+            yield Tried(name, fine=False, words=error.public)
+        else:
+            yield from try_directory(settings, servers_of(directory), context)
 
 
 def servers_of(directory: Directory) -> "tuple[LdapServer, ...]":

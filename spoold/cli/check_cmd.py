@@ -11,8 +11,14 @@ from spoold.cli.output import clean, config_option, json_option, print_json
 @click.command()
 @config_option
 @json_option
-def check(config_path: str, as_json: bool) -> int:
-    """Report every mistake of the configuration at once, as file:line:column; exit status 2 if any."""
+@click.option(
+    "--online", is_flag=True, help="Also try the directories: connection, certificate, password, search."
+)
+def check(config_path: str, as_json: bool, online: bool) -> int:
+    """Report every mistake of the configuration at once, as file:line:column; exit status 2 if any.
+
+    With --online, exit status 1 if a directory cannot be used as it is configured.
+    """
     from spoold.config import loader  # noqa: PLC0415 - pydantic and the rules' language, for this command only
 
     problems = loader.check(Path(config_path))
@@ -28,7 +34,24 @@ def check(config_path: str, as_json: bool) -> int:
             click.echo(clean(f"{config_path}: {remark}."), err=True)
         if not as_json:
             click.echo(f"{config_path}: fine")
+        if online:
+            return _try_online(Path(config_path), as_json=as_json)
     return 2 if problems else 0
+
+
+def _try_online(path: Path, *, as_json: bool) -> int:
+    """Try what the file names on the network; returns the exit status."""
+    from spoold.app.directories import try_directories  # noqa: PLC0415 - loaded only for a file without mistakes
+    from spoold.config import loader  # noqa: PLC0415
+
+    status = 0
+    for tried in try_directories(loader.load(path)):
+        if as_json:
+            print_json(asdict(tried))
+        else:
+            click.echo(clean(f"{'ok  ' if tried.fine else 'BAD '} {tried.subject}: {tried.words}."))
+        status = status if tried.fine else 1
+    return status
 
 
 def _remark(path: Path) -> str | None:

@@ -107,6 +107,13 @@ class Reader:
             found = self._one(f"(entryUUID={escaped(str(value))})")
         return found if isinstance(found, Person) and found.id == account_id else None
 
+    def anybody(self) -> Person | None:
+        """Return some person, to see whether people can be read at all."""
+        settings = self.settings
+        query = f"(&{settings.user_filter}({settings.name_attribute}=*))"
+        found = self.link.search(settings.base_dn, query, wanted_attributes(settings), limit=1)
+        return self._read(found[0], "") if found else None
+
     def groups(self, person: Person) -> frozenset[str]:
         """Return the distinguished names of a person's groups, all of them."""
         base = self.settings.group_base_dn or self.settings.base_dn
