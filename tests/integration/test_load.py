@@ -30,6 +30,8 @@ pytestmark = pytest.mark.alone
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 MAX_GROWTH_BYTES = 32 * MIB
+# docs/performance.md, memory.
+MAX_IDLE_BYTES = 100 * MIB
 SAMPLE_S = 0.01
 IPP = {"Content-Type": "application/ipp"}
 # A loaded machine writes 1 GiB twice and syncs it twice.
@@ -340,3 +342,10 @@ async def test_a_thousand_slow_connections_stop_nobody_else(make_daemon: MakeDae
     # Interrupted documents leave nothing behind, and the jobs that came in between are all there.
     assert len(daemon.wait_for_job("held", count=others.printed)) == others.printed
     assert containers(daemon) == []
+
+
+def test_an_idle_daemon_is_small(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """What nobody configured is not loaded: libraries are imported where they are used."""
+    daemon = make_daemon(SITE.format(folder=tmp_path / "printed"))
+    assert daemon.process is not None
+    assert rss_bytes(daemon.process.pid) <= MAX_IDLE_BYTES
