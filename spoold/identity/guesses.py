@@ -144,8 +144,8 @@ class Guesses:
 
     def pardon(self, connection: Connection, subject: str) -> None:
         """Forget what was wrong: the person has proven by other means who they are."""
-        if self._counts.pop(subject, None) is not None:
-            people.forget_failures_of(connection, subject)
+        self._counts.pop(subject, None)
+        people.forget_failures_of(connection, subject)
 
     # -- what a Guess reports
 
