@@ -144,7 +144,7 @@ class OidcClient:
 
     async def _discover(self, http: AsyncOAuth2Client) -> Mapping[str, Any]:
         address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
-        metadata = await _json(await http.get(address, withhold_token=True))
+        metadata = await _json(await http.request("GET", address, withhold_token=True))
         if metadata.get("issuer") != self.issuer:
             raise Unavailable(DOWN, why="issuer-differs")
         for name in _ENDPOINTS:
@@ -153,7 +153,7 @@ class OidcClient:
         return metadata
 
     async def _fetch_keys(self, http: AsyncOAuth2Client, metadata: Mapping[str, Any]) -> KeySet:
-        found = await _json(await http.get(metadata["jwks_uri"], withhold_token=True))
+        found = await _json(await http.request("GET", metadata["jwks_uri"], withhold_token=True))
         try:
             return KeySet.import_key_set(found)  # type: ignore[arg-type]
         except (JoseError, ValueError, TypeError, KeyError) as error:
@@ -239,7 +239,7 @@ class OidcClient:
         if not str(address).startswith("https://"):
             return claims
         headers = {"Authorization": f"Bearer {access_token}"}
-        said = await _json(await http.get(address, headers=headers, withhold_token=True))
+        said = await _json(await http.request("GET", address, headers=headers, withhold_token=True))
         if said.get("sub") != claims["sub"]:
             # Core 5.3.2: or somebody's token was swapped for another's.
             raise NotAuthenticated(WRONG, why="user-info-of-somebody-else")
