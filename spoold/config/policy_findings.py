@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from policy.possible import doubts_of
 from policy.rules import PolicyProblem, RuleSource, problems_of
 from policy.setting import Setting
 from policy.suggestion import closest
@@ -20,7 +21,8 @@ def findings(raw: Raw) -> Iterator[Finding]:
     rules = raw.get("rules")
     rules = [rule if isinstance(rule, Mapping) else {} for rule in rules] if isinstance(rules, list) else []
     sources = [_draft(index, rule) for index, rule in enumerate(rules)]
-    for problem in problems_of(sources, _setting(raw)):
+    setting = _setting(raw)
+    for problem in (*problems_of(sources, setting), *doubts_of(sources, setting)):
         yield Finding(_path(problem), problem.message, problem.suggestion, offset=problem.offset)
     known = list(_table(raw, "queues"))
     for index, rule in enumerate(rules):

@@ -1,9 +1,11 @@
 """Mistakes in rules and schedules are found whatever else is wrong with them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spoold.config.loader import check
 from spoold.config.policy_findings import findings
 from spoold.config.problems import KeyPath
 
@@ -82,4 +84,43 @@ def test_names_that_are_not_configured_are_found_where_they_stand() -> None:
         (("rules", 2, "approvers"), None, None),
         (("schedules", "s", 1), "public", None),
         (("holidays", "public", 1), None, None),
+    ]
+
+
+def test_rules_that_match_nothing_are_reported_with_line_and_column(tmp_path: Path) -> None:
+    file = tmp_path / "spoold.toml"
+    file.write_text(
+        f"""\
+[server]
+name = "print.example.org"
+state_dir = "{tmp_path}"
+[store]
+key = "credential:store-key"
+[printers.lobby]
+uri = "ipps://192.0.2.21/ipp/print"
+[queues.secure]
+printers = ["lobby"]
+[[rules]]
+name = "never"
+when = 'user.name == "ana" && user.name == "ben"'
+deny = "x"
+[[rules]]
+name = "late"
+when = "time.hour > 25"
+deny = "x"
+[[rules]]
+name = "everybody"
+when = "true"
+deny = "x"
+[[rules]]
+name = "nobody left"
+when = "job.copies > 3"
+mask = true
+"""
+    )
+    found = [(one.line, one.column, one.message) for one in check(file) if one.key.startswith("rules")]
+    assert found == [
+        (12, 31, "rules[0].when: can never be true: no job has what is asked of user.name"),
+        (16, 19, "rules[1].when: is never true: time.hour is 0 to 23"),
+        (24, 8, 'rules[3].when: is never asked: the rule "everybody" before it always decides first'),
     ]
