@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, StrictInt, WithJsonSchema, field_validator
@@ -73,12 +74,9 @@ def parse_search_filter(value: object) -> str:
     if not isinstance(value, str):
         refuse('must be a string: a filter such as "(objectClass=person)"')
     text = value.strip()
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth < 0 or (depth == 0 and place < len(text) - 1):
-            break
-    if not re.fullmatch(r"\([^\x00-\x1f\x7f]{1,1000}\)", text) or depth:
+    depths = list(accumulate((one == "(") - (one == ")") for one in text))
+    is_one = bool(depths) and depths[-1] == 0 and all(depth > 0 for depth in depths[:-1])
+    if not is_one or not re.fullmatch(r"\([^\x00-\x1f\x7f]{1,1000}\)", text):
         refuse('must be one filter in parentheses such as "(objectClass=person)"')
     return text
 

@@ -145,7 +145,7 @@ def test_line_ends_of_either_kind_are_counted(tmp_path: Path, newline: str) -> N
         (GOOD + "[[rules]]\nname = ''\nwhen = 'true'\ndeny = ''", ["not be empty", "not be empty"]),
         (GOOD + "[[rules]]\nname = 'a\\tb'\nwhen = 'true'\ndeny = \"a\\nb\"", ["one line"]),
         (GOOD + "[queues.b]\nprinters = []", ["not be empty"]),
-        (GOOD + "[identity]\norder = ['local', 'school']", ['can only be "local" so far']),
+        (GOOD + "[identity]\norder = ['local', 'school']", ["there is no [identity.ldap.school]"]),
         (GOOD + "[[rules]]\nname = 'a'\nwhen = 'true'\nset = {copies = 1000}", ["at most 999"]),
         (GOOD + f"[printers.x]\nuri = 'ipp://h'\nlocation = '{'x' * 128}'", ["at most 127 characters"]),
         (GOOD + ".".join(["a"] * 3000) + " = 1", ['unknown key "a"']),

@@ -160,7 +160,7 @@ def test_a_configuration_can_be_built_from_its_sections() -> None:
         ),
         ({"queues": {}}, ("queues",), "at least one queue"),
         ({"queues": {"q": {"printers": []}}}, ("queues", "q", "printers"), "at least 1"),
-        ({"identity": {"order": ["local", "school"]}}, ("identity", "order", 1), "'local'"),
+        ({"identity": {"order": ["local", "school"]}}, ("identity", "order", 1), "ldap.school"),
     ],
 )
 def test_what_does_not_exist_yet_or_makes_no_sense_is_refused(
