@@ -136,21 +136,13 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         ConfigurationError: something the configuration names cannot be used.
         Unavailable: the database cannot be opened.
     """
-    limits = DaemonLimits(**config.limits.overrides())
-    clock, metrics = SystemClock(), Metrics()
     # Before anything is made: without its key the daemon leaves nothing behind.
     keyring = load_keyring(config.store.key)
-    state = StateDirectory.prepare(config.server.state_dir, reserve_bytes=limits.reserve_bytes)
-    stack.callback(state.lock().release)
-    site = SiteHolder(build_site(config, limits))
-    tls = prepare_tls(config, state.tls, clock)
     failures: list[Callable[[str], None]] = []
-    database = Database(state.database, on_failure=lambda why: _tell(failures, why))
-    stack.callback(database.close)
-    orders, second = QueueOrders(), SecondRule(lambda: site().second_factor)
-    database.open(lambda connection: _prepare(connection, keyring, orders, second))
-    store = _open_store(state, keyring)
-    base = _Base(limits, clock, metrics, state, site, database, store, PrivateWords(keyring), orders)
+    base, second = _base(config, stack, keyring, failures)
+    limits, clock, metrics, state = base.limits, base.clock, base.metrics, base.state
+    site, database, store, orders = base.site, base.database, base.store, base.orders
+    tls = prepare_tls(config, state.tls, clock)
     printers = PrinterDirectory(
         site=site, clock=clock, metrics=metrics, notebook=Notebook(state.capabilities)
     )
@@ -187,13 +179,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         inspections=inspections,
         release=release,
         intake=intake,
-        open_jobs=OpenJobs(
-            intake=intake,
-            database=database,
-            clock=clock,
-            site=site,
-            people=Accounts(database, clock).of,
-        ),
+        open_jobs=_open_jobs(base, intake),
         desk=desk,
         orders=orders,
         guesses=guesses,
@@ -207,17 +193,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
             site_name=lambda: site().name,
         ),
         tags=tags,
-        stations=make_stations(
-            database=database,
-            clock=clock,
-            site=site,
-            limits=limits,
-            identity=identity,
-            guesses=guesses,
-            tags=tags,
-            desk=desk,
-            printers=printers,
-        ),
+        stations=_stations(base, identity, guesses, tags, desk=desk, printers=printers),
         started_at=clock.now(),
         kerberos=make_kerberos(config, state, identity, database=database, clock=clock, metrics=metrics),
         oidc=make_oidc(config, identity, database=database, clock=clock, metrics=metrics),
@@ -240,6 +216,31 @@ class _Base:
     orders: QueueOrders
 
 
+def _base(
+    config: Config, stack: ExitStack, keyring: Keyring, failures: list[Callable[[str], None]]
+) -> tuple[_Base, SecondRule]:
+    limits, clock = DaemonLimits(**config.limits.overrides()), SystemClock()
+    state = StateDirectory.prepare(config.server.state_dir, reserve_bytes=limits.reserve_bytes)
+    stack.callback(state.lock().release)
+    site = SiteHolder(build_site(config, limits))
+    database = Database(state.database, on_failure=lambda why: _tell(failures, why))
+    stack.callback(database.close)
+    orders, second = QueueOrders(), SecondRule(lambda: site().second_factor)
+    database.open(lambda connection: _prepare(connection, keyring, orders, second))
+    store, words = _open_store(state, keyring), PrivateWords(keyring)
+    return _Base(limits, clock, Metrics(), state, site, database, store, words, orders), second
+
+
+def _open_jobs(base: _Base, intake: Intake) -> OpenJobs:
+    return OpenJobs(
+        intake=intake,
+        database=base.database,
+        clock=base.clock,
+        site=base.site,
+        people=Accounts(base.database, base.clock).of,
+    )
+
+
 def _identity(base: _Base, config: Config, second: SecondRule) -> Identity:
     limits = base.limits
     hasher = PasswordHasher(
@@ -253,6 +254,22 @@ def _identity(base: _Base, config: Config, second: SecondRule) -> Identity:
         users=users,
         order=providers_of(config, users, base.database, base.clock),
         second=second,
+    )
+
+
+def _stations(
+    base: _Base, identity: Identity, guesses: Guesses, tags: Tags, *, desk: Desk, printers: PrinterDirectory
+) -> StationDesk:
+    return make_stations(
+        database=base.database,
+        clock=base.clock,
+        site=base.site,
+        limits=base.limits,
+        identity=identity,
+        guesses=guesses,
+        tags=tags,
+        desk=desk,
+        printers=printers,
     )
 
 
