@@ -5,10 +5,9 @@ moves it, and an old answer (a page of somebody who has left) fits no place any 
 a restart signs everybody out.
 """
 
-import enum
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -26,6 +25,7 @@ from spoold.model.printer import PrinterStatus
 from spoold.model.site import CurrentSite
 from spoold.model.station import SignInBy, Station
 from spoold.release.gate import PROOF_S
+from spoold.release.station_places import AgentAnswer, Outcome, Place, Step, Waiting
 from spoold.release.views import JobView
 from spoold.runtime.clock import Clock
 
@@ -39,18 +39,6 @@ DONE_S = 12.0
 LONGEST_VISIT_S = PROOF_S - 5.0
 _NOT_HERE = "That way to sign in is not offered at this station."
 GONE = "You have been signed out. Start again."
-
-
-class Step(enum.StrEnum):
-    """What the screen of a station asks for or shows."""
-
-    WELCOME = "welcome"
-    PIN = "pin"
-    PASSWORD = "password"  # noqa: S105 - the name of a step, not a secret
-    AGAIN = "again"
-    NEW_PIN = "new-pin"
-    JOBS = "jobs"
-    DONE = "done"
 
 
 class Jobs(Protocol):
@@ -73,73 +61,6 @@ class Statuses(Protocol):
     async def status(self, name: str) -> PrinterStatus:
         """Return a printer's live status."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a release at a station.
-
-    Args:
-        went: numbers of the jobs on their way.
-        refused: numbers of the others, with the reason of each.
-    """
-
-    went: tuple[int, ...] = ()
-    refused: tuple[tuple[int, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What the screen of one station is at.
-
-    Args:
-        turn: stands in every form; an answer to another turn is nobody's. Empty while nobody is there.
-        until_s: when it is over by itself (monotonic).
-        since_s: when the person was proven.
-        number: the badge that was read and not proven yet; never shown.
-        linking: the badge is to be linked once its holder has signed in.
-        error: what went wrong with the last answer.
-    """
-
-    step: Step = Step.WELCOME
-    turn: str = ""
-    until_s: float = float("inf")
-    since_s: float = 0.0
-    number: Secret | None = field(default=None, repr=False)
-    linking: bool = False
-    principal: Principal | None = field(default=None, repr=False)
-    outcome: Outcome = Outcome()
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Somebody's held jobs, seen from one printer.
-
-    Args:
-        here: those that it can print.
-        elsewhere: how many others there are.
-        places: printers that can print the others.
-    """
-
-    here: tuple[JobView, ...]
-    elsewhere: int
-    places: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AgentAnswer:
-    """What an agent beside a printer may show.
-
-    Args:
-        outcome: "needs-pin", "choose", "released" or "refused".
-        jobs: how many wait for this printer; None while only a badge was shown.
-    """
-
-    outcome: str
-    message: str
-    jobs: int | None = None
-    released: int = 0
 
 
 class StationDesk:

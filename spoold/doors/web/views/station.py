@@ -11,7 +11,8 @@ from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.views.pages import page
 from spoold.model.errors import NotAuthorized, SpoolError
 from spoold.model.station import SignInBy, Station
-from spoold.release.stations import StationDesk, Step, Waiting
+from spoold.release.station_places import Step, Waiting
+from spoold.release.stations import StationDesk
 
 # Boxes on one screen; a form has 16 fields at most. Whoever has more prints all, or the newest first.
 MAX_SHOWN = 10
