@@ -11,8 +11,8 @@ from spoold.config.values import parse_duration
 from spoold.model.badge import Alphabet, BadgeFormat, Check, trouble_of
 
 Raw = Mapping[str, Any]
-# A longer one is somebody else's turn at the same screen.
-MAX_SESSION_S = 300.0
+# As long as a proof lets paper out; the next person stands at the same screen.
+MAX_SESSION_S = 120.0
 
 
 def findings(raw: Raw) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def _station(path: KeyPath, station: Raw, printers: Raw, *, badges: bool) -> Ite
     except PydanticCustomError:
         return
     if session_s > MAX_SESSION_S:
-        yield Finding((*path, "session"), "must be at most 5m: the next person stands at the same screen")
+        yield Finding((*path, "session"), "must be at most 2m: the next person stands at the same screen")
 
 
 def _table(raw: Raw, key: str) -> Raw:

@@ -76,7 +76,7 @@ def test_a_station_offers_badges_where_there_are_any(tmp_path: Path) -> None:
     [
         (STATION.replace('"lobby"\n', '"loby"\n'), 'there is no printer named "loby"'),
         (STATION + 'sign_in = ["badge+pin"]\n', "needs a [badges] table"),
-        (STATION + 'session = "10m"\n', "must be at most 5m"),
+        (STATION + 'session = "3m"\n', "must be at most 2m"),
         (STATION.replace("10.20.30.40/32", "0.0.0.0/0"), "names every address"),
         (STATION.replace('["10.20.30.40/32"]', "[]"), "must not be empty"),
         ("[badges]\nlengths = [8, 16]\n", "two badges read as one would have 16"),
