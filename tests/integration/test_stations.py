@@ -1,4 +1,4 @@
-"""A running daemon with a station: its device, a badge, an agent, a code; paper at the end, no number kept."""
+"""A daemon with a station: its device, a badge, an agent, a code; paper at the end, no number kept."""
 
 import base64
 import http.client
