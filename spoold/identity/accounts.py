@@ -46,4 +46,5 @@ class Accounts:
             role=user.role,
             method=method,
             proven_at=self._clock.now(),
+            provider=user.provider,
         )

@@ -14,6 +14,7 @@ from spoold.identity.ldap_entries import (
     Reader,
     Several,
     account_of,
+    own_sids,
     refusal_word,
 )
 from spoold.identity.ldap_servers import LdapServers
@@ -154,6 +155,10 @@ class LdapDirectory:
         if said.startswith("dn:") and parts_of(said[3:]) == parts_of(found.entry.dn):
             return
         if said.startswith("u:") and canonical_name(said[2:].rpartition("\\")[2]) == found.name:
+            return
+        # Some controllers do not know the question, but tell everybody their own security identifiers.
+        own = found.entry.octets("objectSid")
+        if not said and self._settings.is_active_directory and own and own in own_sids(link):
             return
         raise ServerFailed("the directory said yes to a password, but not that it was this person's")
 

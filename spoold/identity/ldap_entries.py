@@ -180,6 +180,12 @@ class Reader:
         return self._group_dns(base, f"(objectSid={escaped(sid[:-4] + number)})")
 
 
+def own_sids(link: LdapConversation) -> Sequence[bytes]:
+    """Return the security identifiers of whoever is signed in, and of the groups ([MS-ADTS] 3.1.1.3.2)."""
+    found = link.search("", "(objectClass=*)", ["tokenGroups"], limit=1, only_base=True)
+    return found[0].attributes.get("tokengroups", ()) if found else ()
+
+
 def account_of(settings: DirectorySettings, person: Person, group_dns: Iterable[str]) -> Account:
     """Return the account of a person in these groups."""
     dns = tuple(group_dns)

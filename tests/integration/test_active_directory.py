@@ -1,0 +1,198 @@
+"""A real Active Directory: names with and without domain, nested groups, and every way of being closed."""
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.integration.domain_controller import BASE, HOST, DomainController
+from tests.support.authority import Authority
+
+# Domain passwords: long enough for the domain's own rules.
+ANA, READER, CLOSED = "Passw0rd.ana-7f31", "Passw0rd.reader-4412", "Passw0rd.closed-51"
+ANSWER_S = 5.0
+SETTINGS: dict[str, Any] = {
+    "kind": "active-directory",
+    "base_dn": BASE,
+    "bind_dn": f"cn=spoold,cn=Users,{BASE}",
+    "bind_password": READER,
+    "name_attribute": "sAMAccountName",
+    "display_name_attribute": "displayName",
+    "user_filter": "(&(objectCategory=person)(objectClass=user))",
+    "group_mode": "ad-nested",
+    "domains": ["ADLAB", "ad.lab.example"],
+    "operator_groups": ["Printing"],
+    "administrator_groups": ["Domain Admins"],
+}
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DomainController]:
+    folder = tmp_path_factory.mktemp("domain")
+    made = DomainController(folder, Authority(folder / "authority"))
+    try:
+        made.start()
+        _populate(made)
+        yield made
+    finally:
+        made.stop()
+
+
+def _populate(controller: DomainController) -> None:
+    tool = controller.tool
+    tool("user", "create", "ana", ANA, "--given-name=Ana", "--surname=Lab")
+    tool("user", "create", "spoold", READER)
+    for name in ("disabled", "expired", "old", "must"):
+        tool("user", "create", name, CLOSED)
+    tool("user", "create", "other", ANA)
+    tool("user", "disable", "disabled")
+    tool("user", "setexpiry", "expired", "--days=0")
+    # "staff" is in "printing": ana is in both, and in the one that no entry lists as hers.
+    for group in ("Staff", "Printing"):
+        tool("group", "add", group)
+    tool("group", "addmembers", "Staff", "ana")
+    tool("group", "addmembers", "Printing", "Staff")
+    changes = (
+        f"dn: CN=must,CN=Users,{BASE}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: 0\n\n"
+        f"dn: CN=other,CN=Users,{BASE}\nchangetype: modify\nreplace: userPrincipalName\n"
+        "userPrincipalName: renata@ad.lab.example\n"
+    )
+    controller.ldap("ldapmodify", stdin=changes)
+
+
+def ask(controller: DomainController, *questions: tuple[str, ...], **more: Any) -> list[dict[str, Any]]:
+    """Ask the controller from where it listens; every answer comes in time."""
+    asked = {
+        "host": HOST,
+        "port": 636 if more.pop("implicit_tls", True) else 389,
+        "implicit_tls": True,
+        "ca": str(more.pop("ca", controller.authority.certificate)),
+        "settings": SETTINGS | more,
+        "questions": questions,
+    }
+    asked["implicit_tls"] = asked["port"] == 636
+    found: list[dict[str, Any]] = json.loads(controller.ask(json.dumps(asked)))
+    assert all(one["took_s"] < ANSWER_S for one in found), found
+    return found
+
+
+@pytest.mark.parametrize("implicit_tls", [True, False], ids=["ldaps", "starttls"])
+def test_a_person_is_one_whatever_form_the_name_has(controller: DomainController, implicit_tls: bool) -> None:
+    names = ("ana", "adlab\\ana", "ana@ad.lab.example", "ana@school")
+    found = ask(controller, *(("check", name, ANA) for name in names), implicit_tls=implicit_tls)
+    assert {(one["said"], one["name"]) for one in found} == {("accepted", "ana")}, found
+    assert len({one["id"] for one in found}) == 1
+    first = found[0]
+    assert first["id"].startswith("ldap:school:")
+    assert first["display_name"] == "Ana Lab"
+    assert set(first["groups"]) == {"Staff", "Printing", "Domain Users"}
+    assert first["role"] == "operator"
+    wrong = ask(controller, *(("check", name, "wrong") for name in names), implicit_tls=implicit_tls)
+    assert {(one["said"], one["why"]) for one in wrong} == {("rejected", "wrong-password")}
+
+
+def test_the_id_is_the_entrys_and_finds_it_again(controller: DomainController) -> None:
+    (found,) = ask(controller, ("find", "ana"))
+    said = controller.ldap("ldapsearch", "-LLL", "-b", BASE, "(sAMAccountName=ana)", "objectGUID")
+    octets = base64.b64decode(said.partition("objectGUID:: ")[2].split()[0])
+    assert found["id"].rpartition(":")[2] == str(UUID(bytes_le=octets))
+    again, nobody = ask(controller, ("again", found["id"]), ("again", found["id"][:-4] + "0000"))
+    assert (again["said"], again["id"], nobody["said"]) == ("accepted", found["id"], "not-here")
+
+
+def test_a_principal_name_of_its_own_is_the_person_it_names(controller: DomainController) -> None:
+    """The name before the "@" need not be the account's."""
+    upn, account, nobody = ask(
+        controller,
+        ("check", "renata@ad.lab.example", ANA),
+        ("check", "other", ANA),
+        ("check", "renata", ANA),
+    )
+    assert (upn["said"], upn["name"]) == ("accepted", "other")
+    assert upn["id"] == account["id"]
+    assert nobody["said"] == "not-here"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("disabled", "disabled"), ("expired", "account-expired"), ("must", "password-must-change")],
+)
+def test_every_way_of_being_closed_is_a_no(controller: DomainController, name: str, why: str) -> None:
+    right, wrong = ask(controller, ("check", name, CLOSED), ("check", name, "wrong"))
+    assert (right["said"], right["why"]) == ("rejected", why)
+    assert wrong["said"] == "rejected"
+    assert right["id"] == wrong["id"]
+
+
+def test_names_that_are_questions_find_nobody(controller: DomainController) -> None:
+    names = (
+        "*",
+        "*)(sAMAccountName=*",
+        "an*",
+        "ana)(objectClass=*",
+        "\\61na",
+        "an\u00e1",
+        "ana\0",
+        "other\\ana",
+    )
+    found = ask(controller, *(("check", name, ANA) for name in names))
+    assert {one["said"] for one in found} == {"not-here"}, found
+
+
+def test_a_form_of_its_own_for_the_password(controller: DomainController) -> None:
+    for form in ("{name}@ad.lab.example", "ADLAB\\{name}"):
+        right, wrong = ask(controller, ("check", "ana", ANA), ("check", "ana", "wrong"), direct_bind=form)
+        assert (right["said"], wrong["said"]) == ("accepted", "rejected"), form
+    (led_astray,) = ask(controller, ("check", "ana", ANA), direct_bind="other@ad.lab.example")
+    assert led_astray["said"] != "accepted"
+
+
+def test_groups_without_nesting_are_the_direct_ones(controller: DomainController) -> None:
+    (found,) = ask(controller, ("find", "ana"), group_mode="memberOf")
+    assert found["groups"] == ["Staff"]
+    assert found["role"] == "user"
+
+
+def test_the_domain_itself_wants_encryption(controller: DomainController) -> None:
+    """What the rule about StartTLS guards against: a simple bind in clear, which this server refuses."""
+    script = (
+        "import warnings; warnings.simplefilter('ignore'); import ldap3; "
+        f"c = ldap3.Connection(ldap3.Server('{HOST}', get_info=None), 'ana@ad.lab.example', '{ANA}'); "
+        "c.bind(); print(c.result['description'])"
+    )
+    assert controller.run(sys.executable, "-c", script).strip() == "strongerAuthRequired"
+
+
+def test_strangers_learn_nothing(controller: DomainController) -> None:
+    assert [
+        one["said"] for one in ask(controller, ("check", "ana", ANA), bind_dn=None, bind_password="")
+    ] == ["unavailable"]
+    assert (
+        ask(controller, ("check", "ana", ANA), ca="/etc/ssl/certs/ca-certificates.crt")[0]["said"]
+        == "unavailable"
+    )
+
+
+def test_an_account_that_may_write_is_reported(controller: DomainController) -> None:
+    (reader,) = ask(controller, ("online",))
+    assert reader["tried"][-1] == [True, "bind_dn changes nothing"]
+    (writer,) = ask(
+        controller, ("online",), bind_dn=f"cn=Administrator,cn=Users,{BASE}", bind_password="Passw0rd.1"
+    )
+    fine, words = writer["tried"][-1]
+    assert not fine
+    assert "may change entries of people" in words
+
+
+def test_who_is_disabled_is_refused_at_the_next_question(controller: DomainController) -> None:
+    (found,) = ask(controller, ("check", "other", ANA))
+    controller.tool("user", "disable", "other")
+    try:
+        (again,) = ask(controller, ("again", found["id"]))
+        assert (again["said"], again["why"]) == ("rejected", "disabled")
+    finally:
+        controller.tool("user", "enable", "other")
