@@ -1,6 +1,8 @@
 """What the portal calls things, in the language of the page: states, times, sizes."""
 
+from datetime import date as Date  # noqa: N812 - a function here is called date
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from spoold.doors.web.language import ENGLISH, marked, ngettext, speech
@@ -126,7 +128,7 @@ def pages(count: int | None) -> str:
 
 def number(count: int) -> str:
     """Return a number with its digits in groups."""
-    if (code := speech().code) == ENGLISH:
+    if (code := speech().code) == ENGLISH or -1_000 < count < 1_000:
         return f"{count:,}"
     from babel.numbers import format_decimal  # noqa: PLC0415 - Babel, only where it is needed
 
@@ -147,9 +149,7 @@ def day(moment: datetime) -> str:
     local = moment.astimezone()
     if (code := speech().code) == ENGLISH:
         return f"{local.day} {local:%b}"
-    from babel.dates import format_skeleton  # noqa: PLC0415 - Babel, only where it is needed
-
-    return format_skeleton("MMMd", local, locale=code)
+    return _by_skeleton("MMMd", local.date(), code)
 
 
 def date(moment: datetime) -> str:
@@ -157,6 +157,13 @@ def date(moment: datetime) -> str:
     local = moment.astimezone()
     if (code := speech().code) == ENGLISH:
         return f"{local.day} {local:%b %Y}"
+    return _by_skeleton("yMMMd", local.date(), code)
+
+
+# A page full of jobs names a few days many times; each costs more than the rest of its line.
+@lru_cache(maxsize=256)
+def _by_skeleton(skeleton: str, of: Date, code: str) -> str:
+    """Return a day as a language writes it (CLDR, date field symbols)."""
     from babel.dates import format_skeleton  # noqa: PLC0415 - Babel, only where it is needed
 
-    return format_skeleton("yMMMd", local, locale=code)
+    return format_skeleton(skeleton, of, locale=code)

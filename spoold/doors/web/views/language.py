@@ -23,10 +23,20 @@ async def choose_language(request: Request, _portal: Portal, visitor: Visitor) -
 
 
 def _back(request: Request, wanted: str) -> str:
-    """Return the page to go back to: one of our own that can be looked at, "/" for anything else."""
+    """Return the page to go back to: one of our own that can be looked at, "/" for anything else.
+
+    A form's answer has an address that can only be sent to; its page is further up.
+    """
     path, _, query = wanted.partition("?")
     if not is_plain_path(path) or not query.isascii() or not query.isprintable():
         return "/"
+    if _is_page(request, path):
+        return wanted
+    while path and not _is_page(request, path):
+        path = path.rpartition("/")[0]
+    return path or "/"
+
+
+def _is_page(request: Request, path: str) -> bool:
     scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
-    found = any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    return wanted if found else "/"
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
