@@ -15,11 +15,12 @@ from spoold.identity.sessions import Sessions
 from spoold.identity.signing import SignIns
 from spoold.model.errors import NotAuthenticated, NotAuthorized
 from spoold.model.ids import UserId
-from spoold.model.principal import Method, Principal
+from spoold.model.principal import Method, Principal, Role
 from spoold.records import audit
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 
+_ROLES = tuple(Role)
 CLOSED = "Your account is closed. Ask an administrator."
 
 
@@ -120,6 +121,8 @@ class Admission:
     async def confirmed(self, principal: Principal) -> Principal:
         """Return somebody with the groups and role of this moment, as the provider of the account has them.
 
+        A role is lowered here, never raised: tokens and print URIs have less than their owners.
+
         For everything that lets paper out. Nothing that was remembered is used: a directory that cannot be
         asked is a no.
 
@@ -140,7 +143,7 @@ class Admission:
             principal,
             name=account.name,
             groups=account.groups,
-            role=account.role,
+            role=min(principal.role, account.role, key=_ROLES.index),
             display_name=account.display_name,
         )
 
