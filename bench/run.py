@@ -23,6 +23,7 @@ from bench.bench_holdstore import main as bench_holdstore
 from bench.full_house import main as full_house
 from bench.lpr import main as bench_lpr
 from bench.measures import Measure, Row, measures
+from bench.policy import main as bench_policy
 from bench.printer import Printer, printer
 from bench.servers import CUPSD_KINDS, Eve, Server, cpu_s, cupsd, ippeveprinter, only, settle, spoold
 from bench.table import table
@@ -50,7 +51,10 @@ def main() -> int:
     )
     parser.add_argument("--full-house", action="store_true", help="measure spoold with 50,000 held jobs")
     parser.add_argument("--lpr", action="store_true", help="measure LPR only")
+    parser.add_argument("--policy", action="store_true", help="measure decisions of the rules only")
     arguments = parser.parse_args()
+    if arguments.policy:
+        return 0 if bench_policy() else 1
     if arguments.full_house:
         full_house(arguments.directory)
         return 0
@@ -77,6 +81,7 @@ def main() -> int:
     _report([row for one in chosen for row in one.rows], numbers, syncs, arguments.json)
     if not arguments.only:
         bench_lpr(rounds, arguments.directory, quick=arguments.quick)
+        bench_policy()
     return 0
 
 

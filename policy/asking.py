@@ -12,7 +12,7 @@ from policy.rules import CompiledRule, RuleSource
 
 # So many rules are asked whether any of them applies at all: most apply to few jobs, and calling the
 # library costs as much as evaluating a rule. Measured: bench/policy.py.
-BATCH = 8
+BATCH = 6
 
 FAILED = 'The rule "{rule}" could not be decided{why}, so the job is refused. Please tell the administrator.'
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from policy import cel_library
 from policy.asking import Plan, early, effects, failed_words, plan
-from policy.decision import LAST, REFUSALS, SILENT, AttributeValue, Decision, RuleOutcome, Stage
+from policy.decision import LAST, REFUSALS, AttributeValue, Decision, RuleOutcome, Stage
 from policy.explain import Explained, Explanation
 from policy.facts import Facts, variables
 from policy.holidays import parse_calendar
@@ -20,6 +20,7 @@ from policy.surroundings import Surroundings
 EVALUATION_ERRORS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 MAX_DETAIL_CHARACTERS = 200
 _ALLOWED = Decision("allow")
+_NO_MATCH: tuple[RuleOutcome, ...] = ()
 
 
 class PolicyEngine:
@@ -104,6 +105,8 @@ class PolicyEngine:
                 continue
             for rule in batch.rules:
                 found = _ask(rule, stage, facts, context)
+                if found is _NO_MATCH:
+                    continue
                 outcomes += found
                 if found[-1].kind in LAST:
                     return _conclude(outcomes, facts)
@@ -124,7 +127,7 @@ class PolicyEngine:
             elif not source.is_asked(stage, facts.queue.name):
                 found = (RuleOutcome(source.name, "other-queue"),)
             else:
-                found = _ask(rule, stage, facts, context)
+                found = _ask(rule, stage, facts, context) or (RuleOutcome(source.name, "no-match"),)
             explained.append(Explained(source, found, read, late=bool(over)))
             over = over or found[-1].kind in LAST
         return Explanation(stage, around.local, decision, tuple(explained))
@@ -173,7 +176,7 @@ def _ask(rule: CompiledRule, stage: Stage, facts: Facts, context: Any) -> tuple[
     except EVALUATION_ERRORS as error:
         return (_failed(rule, facts, f"{type(error).__name__}: {error}"),)
     if answer is False:
-        return (RuleOutcome(source.name, "no-match"),)
+        return _NO_MATCH
     if answer is not True:
         return (_failed(rule, facts, f"the condition is neither true nor false but {type(answer).__name__}"),)
     return effects(source, stage, facts.job.approved)
@@ -185,9 +188,9 @@ def _failed(rule: CompiledRule, facts: Facts, detail: str) -> RuleOutcome:
 
 
 def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
-    because = tuple(outcome for outcome in outcomes if outcome.kind not in SILENT)
-    if not because:
+    if not outcomes:
         return _ALLOWED
+    because = tuple(outcomes)
     if because[-1].kind in REFUSALS:
         return Decision("deny", because[-1].message, because[-1].rule, because=because)
     attributes: dict[str, AttributeValue] = {}

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 DAY = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})", re.ASCII)
 RANGE = re.compile(r"\s+to\s+")
+# Decisions one after the other ask about the same few days.
+_DAYS_REMEMBERED = 1024
 # A leap year: a day that comes every year may be 29 February.
 _LEAP_YEAR = 2024
 
@@ -19,9 +22,9 @@ class HolidayError(ValueError):
         self.suggestion = suggestion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
-    """Days that are holidays.
+    """Days that are holidays; two calendars are the same only if they are one.
 
     Args:
         spans: first and last day of each range of dates.
@@ -31,6 +34,7 @@ class Calendar:
     spans: tuple[tuple[date, date], ...] = ()
     yearly: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
 
+    @lru_cache(maxsize=_DAYS_REMEMBERED)  # noqa: B019 - a reload leaves a calendar behind for these days
     def contains(self, day: date) -> bool:
         """Return whether the day is one of them."""
         if any(first <= day <= last for first, last in self.spans):
