@@ -31,6 +31,9 @@ _SESSION_OVER = "You are not signed in any more. Sign in again."
 # Every failure takes a whole number of these where a directory is asked: how long the directory took, and
 # whether it was asked at all, tells a stranger which names exist and where.
 FAILURE_GRID_S = 0.5
+# As long as a client takes to try an old password for one job (CUPS: six times in a few seconds). Less than
+# people need to have their password changed in a directory, and to try the new one.
+REFUSED_ELSEWHERE_S = 60.0
 _BASIC = "basic"
 
 _Also = Callable[[Connection, Account], None]
@@ -275,9 +278,8 @@ class Identity(Admission):
             attempt.failed()
             await self._records.failed(claim, finding)
             await self._pad(began_s)
-            if provider is self._users:
-                # What a directory refuses may be right there the next moment; our own accounts tell us.
-                self._refused.remember(check)
+            # What a directory refuses may be right there the next moment; our own accounts tell us.
+            self._refused.remember(check, ttl_s=None if provider is self._users else REFUSED_ELSEWHERE_S)
             raise NotAuthenticated(WRONG)
         account = finding.account
         attempt.succeeded()

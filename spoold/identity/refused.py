@@ -63,14 +63,19 @@ class RefusedProofs:
         """Say that a check begins."""
         return Check(claim, trio.current_time(), self._changes)
 
-    def remember(self, check: Check) -> None:
-        """Remember what a check refused, unless an account has changed while it went on."""
+    def remember(self, check: Check, *, ttl_s: float | None = None) -> None:
+        """Remember what a check refused, unless an account has changed while it went on.
+
+        Args:
+            ttl_s: for how long; for as long as anything is remembered unless told.
+        """
         if check.changes != self._changes:
             return
         claim, took_s = check.claim, trio.current_time() - check.began_s
         tag = self._tag(claim)
         self._entries.pop(tag, None)
-        self._entries[tag] = (claim.name, self._clock.monotonic_s() + self._ttl_s, took_s)
+        until_s = self._clock.monotonic_s() + (self._ttl_s if ttl_s is None else ttl_s)
+        self._entries[tag] = (claim.name, until_s, took_s)
         while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 

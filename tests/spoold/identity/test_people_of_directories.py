@@ -382,3 +382,19 @@ async def test_people_without_a_source_are_found_by_their_ids_alone(database: Da
         assert await kept.find(name) == NotHere()
         assert kept.alias(name) is None
     assert await kept.again(UserId("oidc:1")) == NotHere()
+
+
+async def test_an_old_password_in_a_print_queue_is_shown_to_the_directory_once_a_minute(
+    kit: IdentityKit, school: FakeDirectory
+) -> None:
+    """CUPS tries it six times for each job; five wrong ones would lock the account there."""
+    school.add("carol")
+    for _ in range(6):
+        with pytest.raises(NotAuthenticated):
+            await signed_in(kit, "carol", "the old one")
+    assert (school.asked, await kit.kinds()) == (["carol"], ["sign-in-failed"])
+    await signed_in(kit, "carol")
+    kit.clock.advance(61)
+    with pytest.raises(NotAuthenticated):
+        await signed_in(kit, "carol", "the old one")
+    assert (await kit.kinds()).count("sign-in-failed") == 2
