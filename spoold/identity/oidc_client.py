@@ -297,11 +297,20 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
-        async for piece in self._inner:
-            size += len(piece)
-            if size > MAX_ANSWER_BYTES:
-                raise httpx2.ReadError("the answer is too long", request=self._request)
-            yield piece
+        try:
+            async for piece in self._inner:
+                size += len(piece)
+                if size <= MAX_ANSWER_BYTES:
+                    yield piece
+                else:
+                    # httpx2 leaves generators behind when a loop over them ends early: closing the
+                    # connection ends this one by itself.
+                    await self._inner.aclose()
+        except httpx2.HTTPError:
+            if size <= MAX_ANSWER_BYTES:
+                raise
+        if size > MAX_ANSWER_BYTES:
+            raise httpx2.ReadError("the answer is too long", request=self._request)
 
     async def aclose(self) -> None:
         await self._inner.aclose()

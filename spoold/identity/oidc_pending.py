@@ -77,7 +77,7 @@ class PendingSignIns:
         """
         self._forget_old()
         mine = [one.state for one in self._pending.values() if one.peer == peer]
-        for state in mine[: len(mine) + 1 - MAX_PER_ADDRESS]:
+        for state in mine[: max(0, len(mine) + 1 - MAX_PER_ADDRESS)]:
             del self._pending[state]
         if len(self._pending) >= MAX_PENDING:
             raise Busy("Too many people are signing in at once. Try again in a few minutes.")
