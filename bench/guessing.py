@@ -84,7 +84,9 @@ def _flood(addresses: int, people: int, guesses: int) -> bool:
                 place = one % addresses
                 if place % CONNECTIONS != number and addresses > 1:
                     place = (place // CONNECTIONS * CONNECTIONS + number) % addresses
-                client = clients.setdefault(place, _Client(daemon, f"127.{1 + place // 250}.{place % 250}.7"))
+                if place not in clients:
+                    clients[place] = _Client(daemon, f"127.{1 + place // 250}.{place % 250}.7")
+                client = clients[place]
                 answers[client.ask(f"user-{one % people}", f"guess {one}")] += 1
             for client in clients.values():
                 client.close()
@@ -161,10 +163,17 @@ class _Client:
         proof = f"{name or self._name}:{password or self._password}".encode()
         headers = {"Authorization": f"Basic {base64.b64encode(proof).decode()}"}
         method, path = ("DELETE", f"/api/v1/jobs/{uuid.uuid4()}") if fresh else ("GET", "/api/v1/jobs")
-        self._connection.request(method, path, headers=headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status
+        for _ in range(3):
+            try:
+                self._connection.request(method, path, headers=headers)
+                answer = self._connection.getresponse()
+                answer.read()
+            except (http.client.HTTPException, OSError):
+                # Idle for too long: the daemon has hung up meanwhile.
+                self._connection.close()
+            else:
+                return answer.status
+        return 0
 
     def close(self) -> None:
         """Hang up."""
