@@ -1,4 +1,4 @@
-"""Approval, codes and delegation on the running daemon, as docs/approval.md says; a real CUPS is the client."""
+"""Approval, codes and delegation on the running daemon, as docs/approval.md says, with a real CUPS client."""
 
 import json
 import subprocess

@@ -30,6 +30,7 @@ from spoold.doors.ipp.door import Door
 from spoold.doors.ipp.printer import QueueAttributes
 from spoold.doors.ipp.queue_control import standing_of
 from spoold.identity.authenticator import Identity
+from spoold.identity.second_rule import SecondRule
 from spoold.intake.admission import Admission
 from spoold.intake.inspection import Inspections
 from spoold.intake.pipeline import Intake, IntakeParts
@@ -54,6 +55,7 @@ class KnownPeople(Identity):
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self.second = SecondRule(lambda: "off")
         self.asked: list[tuple[str, bool]] = []
         self.error: SpoolError | None = None
         self.age_s = 0.0
