@@ -1,5 +1,6 @@
 """People of directories: their rows, their names beside those of others, and the account as it is now."""
 
+import contextlib
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,7 +11,7 @@ from spoold.database.engine import Database
 from spoold.identity.kept import KeptPeople
 from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
-from spoold.model.errors import NotAuthenticated, NotAuthorized, NotPossible, Unavailable
+from spoold.model.errors import NotAuthenticated, NotAuthorized, NotPossible, TooManyAttempts, Unavailable
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
 from tests.support.identities import PASSWORD, IdentityKit, make_identity
@@ -398,3 +399,25 @@ async def test_an_old_password_in_a_print_queue_is_shown_to_the_directory_once_a
     with pytest.raises(NotAuthenticated):
         await signed_in(kit, "carol", "the old one")
     assert (await kit.kinds()).count("sign-in-failed") == 2
+
+
+@pytest.mark.parametrize("addresses", [1, 200])
+async def test_of_ten_thousand_guesses_five_reach_the_directory_whatever_the_form(
+    kit: IdentityKit, school: FakeDirectory, addresses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(_seconds: float) -> None:
+        await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(trio, "sleep", at_once)
+    school.add("carol")
+    await kit.identity.authenticate("carol", WORD, peer="192.0.2.9", fresh=True)
+    school.asked.clear()
+    forms = ("carol", "carol@school", "CAROL@school.example")
+    for turn in range(10_000):
+        with contextlib.suppress(NotAuthenticated, TooManyAttempts):
+            await kit.identity.authenticate(
+                forms[turn % 3], f"guess {turn}", peer=f"10.20.{turn % addresses}.7", fresh=True
+            )
+        kit.clock.advance(0.09)
+    assert 1 <= len(school.asked) <= 5
+    assert (await kit.identity.authenticate("carol", WORD, peer="192.0.2.9", fresh=True)).name == "carol"
