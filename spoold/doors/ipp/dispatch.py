@@ -212,7 +212,7 @@ class IppDispatcher:
         if not _is_private(request):
             raise NotAuthorized(OPEN_LINE)
         if self._takes_tickets and scheme_of(header) == "negotiate":
-            return await by_ticket(self._door, request, header)
+            return await by_ticket(self._door, request, header, fresh=fresh)
         try:
             credentials = parse_basic(header)
         except RemoteProtocolError as error:

@@ -11,11 +11,17 @@ from spoold.model.errors import NotAuthenticated
 from spoold.model.principal import Principal
 
 
-async def by_ticket(door: Door, request: Request, authorization: str) -> tuple[Principal, bytes]:
+async def by_ticket(
+    door: Door, request: Request, authorization: str, *, fresh: bool
+) -> tuple[Principal, bytes]:
     """Return whose ticket a request carries, and the token that proves us to the client.
+
+    Args:
+        fresh: whether it is for what lets paper out or changes something.
 
     Raises:
         NotAuthenticated: tickets are not taken, this one is wrong, or it opens no account.
+        NotAuthorized: a second factor is missing for this.
         Busy, Unavailable: not decided.
     """
     if door.kerberos is None:
@@ -25,7 +31,7 @@ async def by_ticket(door: Door, request: Request, authorization: str) -> tuple[P
     except RemoteProtocolError as error:
         raise NotAuthenticated(f"Sign in with a Kerberos ticket or a password: {error}.") from error
     proof = await door.kerberos.prove(Endpoint.IPP, token, peer=request.peer_host)
-    return proof.principal, proof.reply
+    return door.identity.second.bounded(proof.principal, fresh=fresh), proof.reply
 
 
 def with_reply(response: Response, reply: bytes) -> Response:
