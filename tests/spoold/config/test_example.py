@@ -28,6 +28,12 @@ def everything() -> dict[str, Any]:
     return tomllib.loads(COMMENTED.sub("", EXAMPLE.read_text()))
 
 
+@pytest.fixture(scope="module")
+def asked(everything: dict[str, Any]) -> dict[str, Any]:
+    """And with its directory in the order of providers, of which the file shows the default."""
+    return everything | {"identity": everything["identity"] | {"order": ["local", "school"]}}
+
+
 def keys(
     schema: dict[str, Any], node: dict[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ...]]:
@@ -70,9 +76,9 @@ def test_every_fact_of_the_rules_is_named() -> None:
     assert {path for path, _ in vocabulary()} <= comments
 
 
-def test_every_commented_key_is_valid(everything: dict[str, Any]) -> None:
+def test_every_commented_key_is_valid(asked: dict[str, Any]) -> None:
     # The two places where the file shows alternatives of which only one can be chosen.
-    everything = everything | {"tls": everything["tls"] | {"certificate": "/etc/spoold/tls/certificate.pem"}}
+    everything = asked | {"tls": asked["tls"] | {"certificate": "/etc/spoold/tls/certificate.pem"}}
     lobby = {key: value for key, value in everything["printers"]["lobby"].items() if key != "ca"}
     config = Config.model_validate(everything | {"printers": {"lobby": lobby}})
     assert len(config.rules) == 4
@@ -103,7 +109,7 @@ def test_the_defaults_shown_are_the_real_ones(everything: dict[str, Any]) -> Non
     assert defaults(Rule) == {"allow": False, "mask": False}
 
 
-def test_the_limits_shown_are_the_daemon_s_own(everything: dict[str, Any]) -> None:
-    document = everything | {"tls": {}, "printers": {"lobby": {"uri": "ipps://h"}}}
+def test_the_limits_shown_are_the_daemon_s_own(asked: dict[str, Any]) -> None:
+    document = asked | {"tls": {}, "printers": {"lobby": {"uri": "ipps://h"}}}
     for name, value in Config.model_validate(document).limits.overrides().items():
         assert getattr(DaemonLimits(), name) == value, name
