@@ -7,7 +7,12 @@ from datetime import timedelta
 
 import trio
 
+from policy.engine import compile_rules
+from policy.explain import Explanation
+from policy.facts import Facts, QueueFacts
 from policy.masking import masked_name
+from policy.rules import RuleSource
+from policy.setting import Setting
 from spoold.database.records import JobEventRow
 from spoold.identity.pins import Pin
 from spoold.model.access import Action, may
@@ -37,6 +42,7 @@ class FakeDesk:
         self._printers: dict[str, Printer] = {}
         self._statuses: dict[str, PrinterStatus] = {}
         self.released: list[tuple[JobId, str]] = []
+        self.rules: list[RuleSource] = []
         self._pins = FakePins(self)
 
     @property
@@ -211,12 +217,19 @@ class FakeDesk:
         self._readable(principal, job_id)
         return list(self._events[job_id])
 
+    async def explain(self, principal: Principal, job_id: JobId) -> tuple[Explanation, Explanation]:
+        await trio.lowlevel.checkpoint()
+        self._readable(principal, job_id)
+        policy = compile_rules(self.rules, Setting(), "UTC")
+        facts, now = Facts(QueueFacts("secure")), self._clock.now()
+        return policy.explain("accept", facts, now), policy.explain("release", facts, now)
+
     def _check_ready(self, name: str) -> None:
         status = self._statuses[name]
         if status.ready:
             return
         better = [each.name for each in self._printers.values() if self._statuses[each.name].ready]
-        hint = f' "{better[0]}" is ready.' if better else ""
+        hint = f" It can be released at {better[0]} now." if better else ""
         raise PrinterNotReady(f"{name}: {status.why} Nothing was printed.{hint}")
 
     def _readable(self, principal: Principal | None, job_id: JobId) -> Job:

@@ -109,7 +109,8 @@ async def test_a_printer_in_trouble_is_a_problem(portal: PortalKit, alice: Progr
     portal.desk.set_status("lobby", JAM)
     response = await alice.ask("POST", f"/api/v1/jobs/{job}/release", {"printer": "lobby"})
     problem = check_problem(response, 409, "printer-not-ready")
-    assert problem["detail"] == 'lobby: Paper is jammed. Nothing was printed. "floor-2" is ready.'
+    words = "lobby: Paper is jammed. Nothing was printed. It can be released at floor-2 now."
+    assert problem["detail"] == words
     assert portal.desk.state_of(job) is JobState.HELD
 
 

@@ -120,7 +120,7 @@ async def test_a_release_is_refused_with_the_reason_and_a_better_printer(portal:
     response = await alice.post(f"/jobs/{job}/release", printer="lobby")
     assert response.status_code == 409
     assert "Nothing was printed." in response.text
-    assert "&#34;floor-2&#34; is ready." in response.text
+    assert "It can be released at floor-2 now." in response.text
     assert re.search(r'value="lobby"[^>]*checked', response.text), "the choice is kept"
     assert portal.desk.state_of(job) is JobState.HELD
 
