@@ -9,9 +9,10 @@ from trio.testing import MockClock
 
 from policy.rules import RuleSource
 from protocols.ipp.values import date_time
-from spoold.model.errors import NotAuthorized, NotFound, NotPossible
+from spoold.model.errors import NotAuthorized, NotFound, NotPossible, Unavailable
+from spoold.model.ids import UserId
 from spoold.model.jobstate import JobState
-from spoold.model.principal import Role
+from spoold.model.principal import Principal, Role
 from spoold.model.queue import Release
 from spoold.printers.base import PrinterUnreachable
 from spoold.records.queue_orders import Order
@@ -151,6 +152,28 @@ async def test_an_account_that_is_gone_prints_nothing(tmp_path: Path, autojump_c
         await trio.sleep(3)
         assert "account" in (await house.job(job)).reason
         assert house.memory("lobby").jobs == []
+
+
+async def test_a_directory_that_cannot_be_asked_prints_nothing_until_it_can(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, queues=QUEUES, printers=PRINTERS) as house:
+        job = await house.add_job(house.person("ana"), queue="direct", on_arrival=True)
+        found = house.service.arrivals.people
+
+        async def down(_user_id: UserId) -> Principal | None:
+            raise Unavailable("The directory cannot be asked at this moment. Try again in a few minutes.")
+
+        house.service.arrivals.people = down
+        await house.service.on_arrival(job)
+        await trio.sleep(25)
+        waiting = await house.job(job)
+        assert waiting.state is JobState.HELD
+        assert "directory cannot be asked" in waiting.reason
+        assert house.memory("lobby").jobs == []
+        house.service.arrivals.people = found
+        await trio.sleep(25)
+        assert (await house.job(job)).state is JobState.COMPLETED
 
 
 async def test_a_job_that_asked_for_a_time_waits_for_it(tmp_path: Path, autojump_clock: MockClock) -> None:

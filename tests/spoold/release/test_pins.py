@@ -22,6 +22,7 @@ from spoold.model.errors import (
     ProofTooOld,
     RefusedByPolicy,
     TooManyAttempts,
+    Unavailable,
 )
 from spoold.model.holding import awaits_pin
 from spoold.model.ids import UserId, new_job_id
@@ -206,6 +207,22 @@ async def test_rules_ask_about_the_owner_not_about_whoever_typed(
         await house.desk.pins.release(Wanted(first.id), RIGHT, None, peer=PEER)
         with pytest.raises(RefusedByPolicy):
             await house.desk.pins.release(Wanted(second.id), RIGHT, None, peer=PEER)
+
+
+async def test_a_directory_that_cannot_be_asked_about_the_owner_releases_nothing(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with pin_house(tmp_path) as house:
+        job = await with_pin(house, house.person("ana"))
+
+        async def down(_user_id: UserId) -> Principal | None:
+            raise Unavailable("The directory cannot be asked at this moment. Try again in a few minutes.")
+
+        house.desk.pins._people = down
+        with pytest.raises(Unavailable):
+            await house.desk.pins.release(Wanted(job.id), RIGHT, None, peer=PEER)
+        assert (await house.job(job)).state is JobState.HELD
+        assert await house.grants(job) == []
 
 
 async def test_a_proof_is_for_one_job_one_attempt_and_two_minutes(
