@@ -491,6 +491,8 @@ async def test_only_staff_print_the_sheet(portal: PortalKit) -> None:
     sheet = await oskar.get("/printers/lobby/sheet")
     assert f"{ORIGIN}{portal.marks.path_of('lobby')}" in sheet.text
     assert "<svg" in sheet.text
+    assert "/printers/lobby/sheet" in (await oskar.get("/printers")).text
+    assert "/sheet" not in (await alice.get("/printers")).text
     assert (await alice.get("/printers/lobby/sheet")).status_code == 403
     assert (await oskar.get("/printers/attic/sheet")).status_code == 404
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from spoold.identity.secret import Secret
 from spoold.model.jobstate import JobState
+from spoold.model.principal import Method
 from tests.support.browser import FEW_SEATS, SEATS, Person, Seat, visiting
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
@@ -70,28 +72,48 @@ def press_pin(tablet: Person, pin: str = PIN) -> None:
     tablet.page.click("#go")
 
 
-def give_badge(served: ServedPortal, browser: Browser, name: str = "alice", number: str = BADGE) -> None:
-    """Set a PIN and link a badge in the portal."""
-    with visiting(browser, served.origin, Seat("phone")) as person:
-        person.sign_in(name)
+def give_badge(served: ServedPortal, name: str = "alice", number: str = BADGE) -> None:
+    """Set a PIN and link a badge, as the portal does after a full sign-in."""
+    kit, badges = served.portal.kit, served.portal.stations.badges
+
+    async def enrol() -> None:
+        account = await kit.identity.lookup(name)
+        assert account is not None
+        person = account.principal(Method.PASSWORD, kit.clock.now())
+        await badges.set_pin(person, PIN)
+        await badges.enrol(person, Secret(number), Secret(number), "Blue card")
+
+    served.ask(enrol)
+
+
+@pytest.mark.parametrize("seat", [Seat("phone"), *FEW_SEATS], ids=str)
+def test_people_link_their_badges_in_the_portal(browser: Browser, served: ServedPortal, seat: Seat) -> None:
+    with visiting(browser, served.origin, seat) as person:
+        person.sign_in()
         person.open("/me/badges")
+        person.check()
+        person.page.fill("#new-pin", "123456")
+        person.page.fill("#pin-again", "123456")
+        person.page.click("#set-pin")
+        expect(person.page.get_by_role("alert")).to_be_visible()
         person.check()
         person.page.fill("#new-pin", PIN)
         person.page.fill("#pin-again", PIN)
         person.page.click("#set-pin")
-        expect(person.page.get_by_role("status").first).to_contain_text("Your PIN is set")
-        person.page.fill("#badge", number)
-        person.page.fill("#badge-again", number)
+        expect(person.page.locator(".notice.good")).to_be_visible()
+        person.page.fill("#badge", BADGE)
+        person.page.fill("#badge-again", BADGE)
         person.page.fill("#label", "Blue card")
         person.page.click("#add-badge")
         expect(person.page.locator("#badges")).to_contain_text("Blue card")
         person.check()
-        person.screenshot("badges")
+        person.check_focus()
+        person.screenshot(f"badges-{seat}")
 
 
 @pytest.mark.parametrize("seat", STATION_SEATS, ids=str)
 def test_badge_pin_and_paper(browser: Browser, served: ServedPortal, seat: Seat) -> None:
-    give_badge(served, browser)
+    give_badge(served)
     job, _ = served.portal.job("Salaries 2026", pages=3), served.portal.job("Exam papers", pages=12)
     with visiting(browser, served.origin, seat) as tablet:
         enrol(tablet, served)
@@ -149,7 +171,7 @@ def test_an_unknown_badge_is_linked_at_the_station(
 
 @pytest.mark.parametrize("seat", [Seat("tablet"), Seat("tablet", "fr", script=False)], ids=str)
 def test_a_visit_ends_by_itself_on_the_screen(browser: Browser, served: ServedPortal, seat: Seat) -> None:
-    give_badge(served, browser)
+    give_badge(served)
     served.portal.job("Salaries 2026")
     with visiting(browser, served.origin, seat) as tablet:
         enrol(tablet, served)
@@ -186,12 +208,9 @@ def test_the_code_beside_a_printer(browser: Browser, served: ServedPortal, seat:
 
 
 @pytest.mark.parametrize("seat", [Seat("desktop"), *FEW_SEATS], ids=str)
-def test_the_sheet_and_the_badges_page(browser: Browser, served: ServedPortal, seat: Seat) -> None:
+def test_the_sheet_beside_a_printer(browser: Browser, served: ServedPortal, seat: Seat) -> None:
     with visiting(browser, served.origin, seat) as oskar:
         oskar.sign_in("oskar")
         oskar.open("/printers/lobby/sheet")
         oskar.check()
         oskar.screenshot(f"sheet-{seat}")
-        oskar.open("/me/badges")
-        oskar.check()
-        oskar.check_focus()
