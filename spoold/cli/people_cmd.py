@@ -79,11 +79,14 @@ def list_users(config_path: str, as_json: bool) -> None:
         [
             clean(one["name"]),
             one["role"],
+            clean(one["provider"]),
             clean(", ".join(one["groups"])),
             "closed" if one["disabled"] else "",
         ]
         for one in found
     ]
     print_table(
-        ["NAME", "ROLE", "GROUPS", ""], rows, nothing="No accounts; add one with: spoold user add NAME"
+        ["NAME", "ROLE", "FROM", "GROUPS", ""],
+        rows,
+        nothing="No accounts; add one with: spoold user add NAME",
     )

@@ -177,7 +177,12 @@ def test_people_of_a_directory_print_see_and_release(house: House, slapd: Slapd)
     house.daemon.wait_for_job("completed")
     assert len(list(house.printed.iterdir())) == 1
     users = {one["name"]: one for one in house.daemon.command("user-list")}
-    assert set(users) == {"alice", "dora", "bob"}
+    assert {name: one["provider"] for name, one in users.items()} == {
+        "alice": "local",
+        "dora": "school",
+        "bob": "school",
+    }
+    assert "school" in house.daemon.cli("user", "list").stdout
     assert house.daemon.files_with(READER_CANARY) == []
 
 

@@ -36,7 +36,13 @@ async def _user_enable(parts: ControlParts, principal: Principal, arguments: Arg
 
 async def _user_list(parts: ControlParts, _principal: Principal, _arguments: Arguments) -> Answer:
     return [
-        {"name": user.name, "role": user.role, "groups": sorted(user.groups), "disabled": user.disabled}
+        {
+            "name": user.name,
+            "role": user.role,
+            "provider": user.provider,
+            "groups": sorted(user.groups),
+            "disabled": user.disabled,
+        }
         for user in await parts.identity.list_users()
     ]
 

@@ -234,13 +234,13 @@ def test_accounts_are_changed(
 
 def test_accounts_are_listed(run: Run) -> None:
     users = [
-        {"name": "ana", "role": "user", "groups": ["a", "b"], "disabled": False},
-        {"name": "ben", "role": "administrator", "groups": [], "disabled": True},
+        {"name": "ana", "role": "user", "provider": "school", "groups": ["a", "b"], "disabled": False},
+        {"name": "ben", "role": "administrator", "provider": "local", "groups": [], "disabled": True},
     ]
     done, _ = run("user", "list", user_list=users)
     assert [line.split() for line in done.lines[1:]] == [
-        ["ana", "user", "a,", "b"],
-        ["ben", "administrator", "closed"],
+        ["ana", "user", "school", "a,", "b"],
+        ["ben", "administrator", "local", "closed"],
     ]
 
 

@@ -420,7 +420,7 @@ async def test_accounts_are_changed_in_the_administrator_s_name(served: Socket) 
         ("enable", "eve", "id-ada"),
     ]
     assert await served.ask("user-list") == [
-        {"name": "ana", "role": "user", "groups": ["a", "b"], "disabled": True}
+        {"name": "ana", "role": "user", "provider": "local", "groups": ["a", "b"], "disabled": True}
     ]
 
 
