@@ -9,7 +9,7 @@ from spoold.model.queue import ClaimRule
 from tests.support.identities import PASSWORD
 from tests.support.web_portal import PortalKit, Visitor
 
-_ADDRESS = re.compile(r'value="(ipps|https)(://print\.example\.org:631/ipp/print/secure/u/([a-z2-7]{32}))"')
+_ADDRESS = re.compile(r">(ipps|https)(://print\.example\.org:631/ipp/print/secure/u/([a-z2-7]{32}))<")
 _ID = re.compile(r'name="id" value="([0-9a-f]{32})"')
 URIS = "/me/print-uris"
 
