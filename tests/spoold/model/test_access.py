@@ -1,5 +1,6 @@
 """The table of who may do what."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -32,6 +33,24 @@ def _job(owner: Principal | None, claimed: str = "ana", peer: str = "192.0.2.7")
         changed_at=NOW,
         expires_at=NOW,
     )
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_print_uri_is_good_for_its_jobs_and_for_nothing_else(role: Role) -> None:
+    """Whatever its owner may do besides: the list is short, and new actions are not on it by accident."""
+    ana = replace(_person("ana", role), method=Method.PRINT_URI)
+    good = {action for action in Action if may(ana, action, _job(ana))}
+    assert good == {
+        Action.READ_QUEUE,
+        Action.SUBMIT,
+        Action.SUBSCRIBE,
+        Action.READ_STATE,
+        Action.READ_JOB,
+        Action.SEND_DOCUMENT,
+        Action.CANCEL,
+        Action.CANCEL_INCOMING,
+        Action.CANCEL_MINE,
+    }
 
 
 def test_every_action_is_declared() -> None:

@@ -16,10 +16,12 @@ from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, integer, keyword, name_
 from spoold.database import people
 from spoold.database.people import UserRow
+from spoold.doors.ipp.declarations import OPERATIONS, Declaration, Object
 from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.repeats import Repeats
 from spoold.identity.print_uris import PrintUris
 from spoold.identity.throttle import Throttle
+from spoold.model.access import may
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Role
 from tests.support.ipp_door import TEXT, IppHouse, Reply, open_ipp, request_for
@@ -273,3 +275,19 @@ async def test_without_print_uris_there_are_none(personal: Personal) -> None:
     door = replace(personal.house.door, print_uris=None)
     personal.house = replace(personal.house, dispatcher=IppDispatcher(door))
     assert (await personal.ask(Operation.GET_PRINTER_ATTRIBUTES)).status == NOT_FOUND
+
+
+@pytest.mark.parametrize("declaration", OPERATIONS, ids=lambda declaration: declaration.operation.rfc_name)
+async def test_every_operation_as_the_table_of_access_says(
+    personal: Personal, declaration: Declaration
+) -> None:
+    """The owner is an operator and owns the job; the address is good for less than that."""
+    number = (await printed(personal)).job.integer("job-id")
+    assert number is not None
+    job = await personal.house.job(number)
+    opened = await personal.uris.open(personal.token, "open", peer=PEER, submits=False)
+    about = job if declaration.about is Object.JOB else None
+    reply = await personal.ask(declaration.operation, job=number)
+    assert reply.http == 200
+    is_refused = reply.status == Status.CLIENT_ERROR_NOT_AUTHORIZED
+    assert is_refused == (not may(opened.principal, declaration.action, about, peer=PEER))
