@@ -14,8 +14,9 @@ from protocols.ipp.decoder import decode
 from protocols.ipp.status import Status
 from protocols.limits import IppLimits
 from tests.integration.conftest import MakeDaemon
-from tests.integration.daemon import CANARY_DOCUMENT, Daemon
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, Daemon
 from tests.integration.ipp_asking import print_job
+from tests.support.cups import Cups
 from tests.support.kdc import FOREIGN, REALM, Kdc, running_kdc
 
 SITE = """
@@ -238,6 +239,28 @@ def test_the_library_is_asked_for_when_it_is_missing(
     assert daemon.process.wait(60) == 2
     assert "python3-gssapi" in daemon.log
     daemon.process = None
+
+
+def test_cups_goes_on_with_a_password_where_tickets_are_taken_too(
+    house: House, kdc: Kdc, tmp_path: Path
+) -> None:
+    """CUPS sticks to the first scheme it is offered; with Negotiate first it asks for no password ever."""
+    document = tmp_path / "document.txt"
+    document.write_bytes(CANARY_DOCUMENT)
+    cups = Cups()
+    cups.start()
+    try:
+        cups.add_queue("secure", house.daemon.ipp_uri("secure", scheme="ipps"))
+        number = cups.lp("secure", document, user="alice")
+        cups.wait_for("pending-held", number)
+        assert cups.job(number).reasons == ("cups-held-for-authentication",)
+        authority = f"alice:{CANARY_PASSWORD}@localhost:{house.daemon.ports['ipp']}"
+        cups.add_queue("secure", f"ipps://{authority}/ipp/print/secure")
+        cups.run("lp", "-i", f"secure-{number}", "-H", "resume")
+        cups.wait_for("completed", number)
+    finally:
+        cups.stop()
+    assert [(job["user"], job["state"]) for job in house.daemon.jobs()] == [("alice", "held")]
 
 
 def is_refused(answer: Answer, endpoint: str) -> bool:
