@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from spoold.database.schema import delegations
 from spoold.database.times import from_us, to_us
@@ -58,6 +58,12 @@ def revoke_delegation(connection: Connection, delegation_id: str, owner: UserId,
         delegations.c.revoked_us.is_(None),
     )
     return connection.execute(statement.values(revoked_us=to_us(at))).rowcount == 1
+
+
+def forget_delegations(connection: Connection, before: datetime) -> int:
+    """Delete what ended by itself before this moment; returns how many."""
+    statement = delete(delegations).where(delegations.c.expires_us < to_us(before))
+    return int(connection.execute(statement).rowcount)
 
 
 def _of(connection: Connection, whose: Any, now: datetime) -> list[Delegation]:

@@ -36,6 +36,8 @@ MAX_USES = 1_000
 # A term; what is needed for longer is a rule, too.
 MAX_LIFE = timedelta(days=120)
 MAX_LIVE_CODES = 100
+# Codes that have ended stay on their issuer's list of the API for this long; the chain keeps what they did.
+KEPT = timedelta(days=30)
 MAX_LABEL_CHARACTERS = 80
 MAX_SCOPE_NAMES = 50
 WRONG = "This code is not known here, or has ended. Ask whoever gave it to you."
@@ -100,6 +102,7 @@ class CodeDesk:
             live = [one for one in approvals.codes_of(connection, principal.id) if one.is_on(now)]
             if len(live) >= MAX_LIVE_CODES:
                 raise NotPossible(f"You have {MAX_LIVE_CODES} codes already; revoke some first.")
+            approvals.forget_codes(connection, now - KEPT)
             approvals.insert_code(connection, row)
             _note(connection, "approval-code-issued", principal.id, row, now)
 

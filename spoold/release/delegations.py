@@ -22,6 +22,8 @@ log = structlog.get_logger()
 # A school year's leave; what is for ever is a colleague's own print-out.
 MAX_LIFE = timedelta(days=366)
 MAX_GIVEN = 50
+# What has ended is history after this; the chain keeps it.
+KEPT = timedelta(days=30)
 NO_SUCH_PERSON = "There is nobody of this name here who could release for you."
 
 # The account of a name as it is now, None when there is none or it is closed.
@@ -84,6 +86,7 @@ class DelegationDesk:
         def write(connection: Connection) -> None:
             if len(delegations.delegations_by(connection, owner.id, now)) >= MAX_GIVEN:
                 raise NotPossible(f"You have named {MAX_GIVEN} people already; take some back first.")
+            delegations.forget_delegations(connection, now - KEPT)
             delegations.insert_delegation(connection, one)
             _note(connection, "delegation-given", one, owner.id, now)
             if job is not None:

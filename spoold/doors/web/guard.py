@@ -55,7 +55,7 @@ _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Where a sign-in may lead back to.
 _NEXT = re.compile(
     rf"/(?:printers|claim|claim/{_JOB_ID.pattern}|p/[a-z0-9._-]{{1,63}}/[A-Za-z0-9_-]{{22}}|me(?:/[a-z-]+)?"
-    rf"|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?"
+    rf"|approvals(?:/codes)?|jobs/{_JOB_ID.pattern}(?:/(?:release|delete))?)?"
 )
 # One text for a job that is not there and for one that is somebody else's.
 NO_SUCH_JOB = "There is no such job."

@@ -139,6 +139,8 @@ async def test_a_delegation_is_for_its_job_or_for_all_until_it_ends(database: Da
         assert delegations.delegations_to(connection, UserId("b1"), now) == [_given("d1", JOB.id)]
         assert delegations.delegations_by(connection, UserId("a1"), now) == [_given("d1", JOB.id)]
         assert not delegations.delegations_by(connection, UserId("b1"), now)
+        assert delegations.forget_delegations(connection, START + HOUR) == 0
+        assert delegations.forget_delegations(connection, START + 2 * HOUR) == 2
 
     await database.write(arrange)
     await database.write(look)

@@ -17,7 +17,7 @@ from spoold.model.errors import NotAuthorized, NotFound, NotPossible, SpoolError
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Method, Principal, Role
-from spoold.release.codes import ALPHABET, MAX_LIFE, MAX_LIVE_CODES, WrongCode, normal_form, shown
+from spoold.release.codes import ALPHABET, KEPT, MAX_LIFE, MAX_LIVE_CODES, WrongCode, normal_form, shown
 from tests.support.release_house import House, open_house, queue
 
 LONG = RuleSource("long", "job.copies > 5", hold="A teacher looks at it.", approvers=("teachers", "user:una"))
@@ -122,6 +122,9 @@ async def test_a_code_that_has_ended_is_no_code(tmp_path: Path, autojump_clock: 
         assert [one.is_on(house.clock.now()) for one in await house.decisions.codes.issued(tom)] == [
             False
         ] * 2
+        await trio.sleep(KEPT.total_seconds())
+        await issue(house, tom)
+        assert len(await house.decisions.codes.issued(tom)) == 1
 
 
 @pytest.mark.parametrize(
