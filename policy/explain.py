@@ -109,3 +109,26 @@ def _term(seconds: int) -> str:
             count = seconds // length
             return f"{count} {unit}{'s' * (count != 1)}"
     return f"{seconds} second{'s' * (seconds != 1)}"
+
+
+def as_fields(found: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON fields."""
+    decision = found.decision
+    return {
+        "stage": found.stage,
+        "at": found.local.isoformat(),
+        "verdict": decision.verdict,
+        "rule": decision.rule,
+        "said": explain(decision),
+        "rules": [
+            {
+                "rule": one.rule.name,
+                "when": one.rule.when,
+                "outcomes": [outcome.kind for outcome in one.outcomes],
+                "said": list(sentences(one.outcomes)),
+                "read": dict(one.read),
+                "late": one.late,
+            }
+            for one in found.rules
+        ],
+    }

@@ -2,6 +2,7 @@
 
 import click
 
+from spoold.cli.policy_explain import explain
 from spoold.cli.policy_test import test
 
 
@@ -11,3 +12,4 @@ def policy() -> None:
 
 
 policy.add_command(test)
+policy.add_command(explain)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import trio
 
+from policy.explain import Explanation
 from spoold.database import jobs
 from spoold.database.records import JobEventRow
 from spoold.keys.words import PrivateWords
@@ -16,6 +17,7 @@ from spoold.model.jobstate import AT_PRINTER, FINAL, LIVE, IllegalTransition, Jo
 from spoold.model.principal import Principal
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
+from spoold.release.explaining import Explaining
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseService
 from spoold.release.ties import NO_TIE, Ties
@@ -189,6 +191,23 @@ class Desk:
         """
         await self._readable(principal, job_id)
         return await self.service.ledger.timeline(job_id)
+
+    async def explain(
+        self, principal: Principal, job_id: JobId, printer: str | None = None
+    ) -> tuple[Explanation, Explanation]:
+        """Return what the rules say about a job: of its acceptance, and of a release now.
+
+        Args:
+            printer: where; the first printer of its queue when None.
+
+        Raises:
+            NotFound: there is none, or not for this person.
+            NotPossible, Unavailable: as `Explaining.explain`.
+        """
+        job, _ = await self._readable(principal, job_id)
+        gate = self.service.gate
+        explaining = Explaining(self.service.ledger, self.site, self.printer_directory, gate.people)
+        return await explaining.explain(job, principal, printer)
 
     async def _readable(self, principal: Principal | None, job_id: JobId) -> tuple[Job, frozenset[Standing]]:
         """Return a job and what the person is to it besides its owner."""

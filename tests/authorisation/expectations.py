@@ -312,6 +312,8 @@ CONTROL: Mapping[str, ControlCase] = {
     "delegate": ControlCase({"delegate": "nobody-here"}, for_people=True, missing=True),
     "delegations": ControlCase(),
     "delegation-end": ControlCase({"delegation": "no-such-one"}, missing=True),
+    "policy-explain": ControlCase(job=True),
+    "policy-person": ControlCase({"name": "spare"}),
     "printers": ControlCase(),
     "user-add": ControlCase({"name": "new-{who}", "new_password": CANARY_PASSWORD}, accounts=1),
     "user-password": ControlCase({"name": "spare", "new_password": CANARY_PASSWORD}, accounts=2),

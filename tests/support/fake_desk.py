@@ -11,7 +11,7 @@ from policy.engine import compile_rules
 from policy.explain import Explanation
 from policy.facts import Facts, QueueFacts
 from policy.masking import masked_name
-from policy.rules import RuleSource
+from policy.rules import RuleSource  # noqa: TC001 - as every other of this file
 from policy.setting import Setting
 from spoold.database.records import JobEventRow
 from spoold.identity.pins import Pin

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import clients, decisions, jobs, people, spooler, stations, tokens
+from spoold.doors.control import clients, decisions, jobs, people, policy, spooler, stations, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             decisions.COMMANDS,
             jobs.COMMANDS,
             people.COMMANDS,
+            policy.COMMANDS,
             tokens.COMMANDS,
             stations.COMMANDS,
             spooler.COMMANDS,

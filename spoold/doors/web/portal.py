@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
 
+from policy.explain import Explanation
 from spoold.database.records import JobEventRow
 from spoold.doors.web.rendering import Renderer
 from spoold.identity.authenticator import Identity
@@ -104,6 +105,10 @@ class JobDesk(Protocol):
 
     async def timeline(self, principal: Principal, job_id: JobId) -> list[JobEventRow]:
         """Return what happened to a job, oldest first."""
+        ...
+
+    async def explain(self, principal: Principal, job_id: JobId) -> tuple[Explanation, Explanation]:
+        """Return what the rules say about a job: of its acceptance, and of a release now."""
         ...
 
 

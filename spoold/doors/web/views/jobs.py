@@ -4,6 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from policy.explain import sentence
 from spoold.doors.web import words
 from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
@@ -11,6 +12,7 @@ from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.ways import has_password, ways_to_confirm
 from spoold.model.errors import ProofTooOld, SpoolError
+from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
 from spoold.release.gate import PROOF_S
 from spoold.release.views import JobView, PrinterView
@@ -21,6 +23,7 @@ log = structlog.get_logger()
 MAX_ENDED_SHOWN = 10
 # Asked for a little before the gate does, so that choosing a printer does not outlast the proof.
 CONFIRM_AFTER_S = PROOF_S - 15.0
+_WAITING = frozenset({JobState.HELD, JobState.WAITING_APPROVAL})
 
 
 async def list_jobs(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -43,8 +46,28 @@ async def show_job(_request: Request, portal: Portal, visitor: Visitor) -> Respo
     view = visitor.about
     events = await portal.desk.timeline(visitor.known, view.job.id)
     return page(
-        portal, visitor, "job.html", view=view, events=events[::-1], decides=portal.decisions is not None
+        portal,
+        visitor,
+        "job.html",
+        view=view,
+        events=events[::-1],
+        decides=portal.decisions is not None,
+        rules=await _said_by_rules(portal, visitor, view),
     )
+
+
+async def _said_by_rules(portal: Portal, visitor: Visitor, view: JobView) -> list[str]:
+    """Return what the rules say about a job that waits for its owner, a sentence for each that applies."""
+    if not view.own or view.job.state not in _WAITING:
+        return []
+    try:
+        found = await portal.desk.explain(visitor.known, view.job.id)
+    except SpoolError as error:
+        # The page is about the job; why the rules cannot be asked is told where it is released.
+        log.info("not-explained", job=str(view.job.id), kind=error.kind)
+        return []
+    told = [sentence(outcome) for one in found for outcome in one.decision.because]
+    return list(dict.fromkeys(told))
 
 
 async def show_release(_request: Request, portal: Portal, visitor: Visitor) -> Response:

@@ -1,0 +1,111 @@
+"""Why the rules decide as they do is said on the command line, with what they read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.control_peer import Done, control_peer
+from tests.support.pdfs import pdf
+
+Run = Callable[..., tuple[Done, list[tuple[str, dict[str, Any]]]]]
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+SCHOOL = (EXAMPLES / "school.toml").read_text()
+EVENING = ("--at", "2026-11-24T18:00", "--queue", "everybody")
+FOUND = {
+    "stage": "accept",
+    "at": "2026-11-24T18:00:00+01:00",
+    "verdict": "deny",
+    "rule": "Hours",
+    "said": 'Refused by the rule "Hours": Later.',
+    "rules": [
+        {
+            "rule": "Hours",
+            "when": '!open("hours")',
+            "outcomes": ["deny"],
+            "said": ['Refused by the rule "Hours": Later.'],
+            "read": {'open("hours")': False, "document.pages": None},
+            "late": False,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `spoold policy explain` against a daemon that answers from a table."""
+
+    def _run(*words: str, **results: Any) -> tuple[Done, list[tuple[str, dict[str, Any]]]]:
+        named = {name.replace("_", "-"): result for name, result in results.items()}
+        with control_peer(tmp_path, named) as peer:
+            config = tmp_path / "spoold.toml"
+            if "policy_explain" not in results:
+                state = config.read_text().partition("state_dir")[2].splitlines()[0]
+                config.write_text(SCHOOL.replace("[server]\n", f"[server]\nstate_dir{state}\n"))
+            done = peer.run("policy", "explain", *words, monkeypatch=monkeypatch, capsys=capsys, stdin="")
+        return done, peer.asked
+
+    return _run
+
+
+def test_a_job_of_the_daemon_is_explained(run: Run) -> None:
+    done, asked = run("--job", "12", "--printer", "lobby", policy_explain=[FOUND])
+    assert asked == [("policy-explain", {"job": "12", "printer": "lobby"})]
+    assert done.lines == [
+        "At acceptance, 2026-11-24 18:00: refused.",
+        '  Refused by the rule "Hours": Later.',
+        '  + Refused by the rule "Hours": Later.',
+        '      !open("hours")',
+        '      open("hours") = false; document.pages = not known',
+    ]
+
+
+def test_a_job_that_nobody_has_sent_is_explained_without_a_daemon(run: Run) -> None:
+    done, asked = run("--as", "leo", "--groups", "class-9a", *EVENING)
+    assert (done.status, asked) == (0, [])
+    assert done.lines[:2] == [
+        "At acceptance, 2026-11-24 18:00: refused.",
+        '  Refused by the rule "Classes print in school hours": Printing is open Monday to Friday '
+        "from 08:00 to 17:00, not in the holidays.",
+    ]
+    assert '      user.groups = ["class-9a"]; open("school-hours") = false' in done.lines
+    assert '  - The rule "The office prints at any time" does not apply.' in done.lines
+
+
+def test_the_daemon_knows_the_groups(run: Run) -> None:
+    person = {"name": "mia", "groups": ["office"], "role": "operator", "provider": "school"}
+    done, asked = run("--as", "mia", "--at", "2026-11-24T18:00", "--json", policy_person=person)
+    assert done.status == 0, done.err
+    assert asked == [("policy-person", {"name": "mia"})]
+    assert json.loads(done.lines[0])["stage"] == "accept"
+
+
+def test_a_document_is_looked_into_and_a_release_explained(run: Run, tmp_path: Path) -> None:
+    document = tmp_path / "long.pdf"
+    document.write_bytes(pdf(3))
+    done, _ = run(
+        *("--as", "leo", "--groups", "class-9a", "--file", str(document), "--copies", "9"),
+        *("--at", "2026-11-24T10:00", "--queue", "everybody", "--printer", "corridor", "--from", "10.20.1.1"),
+    )
+    assert [line for line in done.lines if line.startswith("At ")] == [
+        "At acceptance, 2026-11-24 10:00: held for approval.",
+        "At release, 2026-11-24 10:00: held for approval.",
+    ]
+    assert any("document.pages = 3" in line for line in done.lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--queue", "nowhere"), 'no queue named "nowhere"'),
+        (("--printer", "nowhere"), 'no printer named "nowhere"'),
+        (("--at", "soon"), '"soon" is no time'),
+        (("--file", "/nowhere.pdf"), "cannot be read"),
+    ],
+)
+def test_what_is_not_there_is_said(run: Run, words: tuple[str, ...], said: str) -> None:
+    done, _ = run(*words)
+    assert done.status == 2
+    assert said in done.err
