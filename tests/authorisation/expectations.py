@@ -190,7 +190,7 @@ WEB: Mapping[tuple[str, str], WebCase] = {
     ("GET", "/me"): WebCase(),
     ("GET", "/sign-in/passkey"): WebCase(),
     # Nobody has one here: what a right one does is in tests/spoold/doors/web/test_second_factor*.py.
-    ("POST", "/sign-in/passkey"): WebCase(frozenset({403}), form=_no_fields),
+    ("POST", "/sign-in/passkey"): WebCase(frozenset({403, 409}), form=_no_fields),
     ("GET", "/second-factor"): WebCase(_MOVED),
     ("POST", "/second-factor"): WebCase(_MOVED, form=_no_fields),
     ("GET", "/me/second-factor"): WebCase(),
