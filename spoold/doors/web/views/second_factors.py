@@ -76,6 +76,8 @@ async def confirm_passkey(request: Request, portal: Portal, visitor: Visitor) ->
     form = visitor.form
     try:
         site = site_of(request, portal)
+        if not form.get("passkey"):
+            raise NotPossible("No passkey was made. Try again.")
         done = await factors_of(portal).passkeys.add(
             visitor.known, visitor.token, form.get("passkey", ""), site, label=form.get("label", "")
         )
