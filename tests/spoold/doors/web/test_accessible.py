@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from spoold.doors.web.guard import Surface
+from spoold.doors.web.routes import ROUTES
 from spoold.model.ids import JobId
 from spoold.model.jobstate import JobState
 from tests.support.browser import FEW_SEATS, SEATS, Person, Seat, visiting
@@ -56,6 +58,41 @@ def test_pages_of_somebody(browser: Browser, served: ServedPortal, seat: Seat) -
         alice.screenshot(f"release-refused-{seat}")
         served.portal.kit.clock.advance(130)
         look(alice, f"/jobs/{job}/release", f"release-password-{seat}")
+
+
+PAGES = sorted(
+    declaration.path
+    for declaration in ROUTES
+    if declaration.method == "GET"
+    and declaration.surface in {Surface.OPEN, Surface.PORTAL}
+    and not declaration.path.startswith(("/static", "/metrics", "/healthz"))
+)
+
+
+@pytest.mark.parametrize(
+    ("who", "seat"), [("alice", Seat("phone", "fr")), ("ada", Seat("tablet", "en", script=False))], ids=str
+)
+def test_every_page_there_is(browser: Browser, served: ServedPortal, who: str, seat: Seat) -> None:
+    """From the table of routes, so that no page is forgotten: as it is found, and as it refuses."""
+    job = furnish(served)
+    seen = 0
+    with visiting(browser, served.origin, seat) as person:
+        person.sign_in(who)
+        for path in PAGES:
+            answer = person.page.goto(served.origin + path.format_map(Filled(job_id=str(job))))
+            assert answer is not None
+            if answer.headers["content-type"].startswith("text/html"):
+                person.check()
+                person.screenshot(f"page{path.replace('/', '-')}-{who}-{seat}")
+                seen += 1
+    assert seen >= 15
+
+
+class Filled(dict[str, str]):
+    """Values for the parts of an address; a printer's name where nothing else is known."""
+
+    def __missing__(self, name: str) -> str:
+        return "lobby"
 
 
 def look(person: Person, path: str, name: str) -> None:
