@@ -1,7 +1,5 @@
 """Commands about clients that cannot sign in: personal print URIs, and unclaimed jobs."""
 
-import getpass
-
 import click
 
 from spoold.cli.client import ask
@@ -12,8 +10,8 @@ from spoold.cli.output import (
     json_option,
     print_json,
     print_table,
-    read_password,
 )
+from spoold.cli.person import person_options, proof
 
 
 @click.group("print-uri")
@@ -26,13 +24,12 @@ def print_uri() -> None:
 @json_option
 @click.argument("queue")
 @click.option("--label", required=True, help="Which device it is for.")
-@click.option("--user", help="Whose it is to be; your login name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Whose it is to be; your login name if not given.")
 def add(  # noqa: PLR0917 - click passes options by name
     config_path: str, as_json: bool, queue: str, label: str, user: str | None, password_stdin: bool
 ) -> None:
     """Make an address for QUEUE and print it; it is not shown again."""
-    made = ask(config_path, "print-uri-add", queue=queue, label=label, **_proof(user, password_stdin))
+    made = ask(config_path, "print-uri-add", queue=queue, label=label, **proof(user, password_stdin))
     if as_json:
         print_json(made)
         return
@@ -43,13 +40,12 @@ def add(  # noqa: PLR0917 - click passes options by name
 @config_option
 @json_option
 @click.option("--of", "owner", help="Somebody else's, as root.")
-@click.option("--user", help="Whose they are; your login name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Whose they are; your login name if not given.")
 def list_print_uris(
     config_path: str, as_json: bool, owner: str | None, user: str | None, password_stdin: bool
 ) -> None:
     """List addresses, without their secrets."""
-    about = {"owner": owner} if owner is not None else _proof(user, password_stdin)
+    about = {"owner": owner} if owner is not None else proof(user, password_stdin)
     found = ask(config_path, "print-uri-list", **about)
     if as_json:
         print_json(found)
@@ -70,12 +66,11 @@ def list_print_uris(
 @print_uri.command()
 @config_option
 @click.argument("uri_id", metavar="ID")
-@click.option("--user", help="Whose it is; as root without it, anybody's.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Whose it is; as root without it, anybody's.")
 def revoke(config_path: str, uri_id: str, user: str | None, password_stdin: bool) -> None:
     """End an address at once; what was printed to it before stays."""
-    proof = {} if user is None else _proof(user, password_stdin)
-    ended = ask(config_path, "print-uri-revoke", id=uri_id, **proof)
+    shown = {} if user is None else proof(user, password_stdin)
+    ended = ask(config_path, "print-uri-revoke", id=uri_id, **shown)
     click.echo(f"The address for {clean(ended['label'])} is not accepted any more.")
 
 
@@ -83,19 +78,18 @@ def revoke(config_path: str, uri_id: str, user: str | None, password_stdin: bool
 @config_option
 @json_option
 @click.argument("job", required=False)
-@click.option("--user", help="Who claims; your login name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Who claims; your login name if not given.")
 def claim(config_path: str, as_json: bool, job: str | None, user: str | None, password_stdin: bool) -> None:
     """Claim JOB, which came without proof and is yours; without JOB, list what you may claim."""
-    proof = _proof(user, password_stdin)
+    shown = proof(user, password_stdin)
     if job is not None:
-        one = ask(config_path, "claim", job=job, **proof)
+        one = ask(config_path, "claim", job=job, **shown)
         if as_json:
             print_json(one)
             return
         click.echo(f"Job {one['number']} is yours now: {clean(one['title'])}")
         return
-    found = ask(config_path, "claimable", **proof)
+    found = ask(config_path, "claimable", **shown)
     if as_json:
         print_json(found)
         return
@@ -111,8 +105,3 @@ def claim(config_path: str, as_json: bool, job: str | None, user: str | None, pa
         for one in found
     ]
     print_table(["JOB", "SENT", "SIZE", "FROM", "QUEUE", "LEFT"], rows, nothing="Nothing to claim.")
-
-
-def _proof(user: str | None, password_stdin: bool) -> dict[str, str]:
-    name = user or getpass.getuser()
-    return {"user": name, "password": read_password(password_stdin, f"Password of {name}")}

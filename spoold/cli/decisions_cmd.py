@@ -1,9 +1,7 @@
 """Commands about approval, approval codes and delegation: each by a person, with a name and a password."""
 
-import getpass
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -15,31 +13,17 @@ from spoold.cli.output import (
     json_option,
     print_json,
     print_table,
-    read_password,
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def person_options(function: F) -> F:
-    """Add --user and --password-stdin."""
-    user = click.option("--user", help="Who you are; your login name if not given.")
-    password = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-    return user(password(function))
-
-
-def _proof(user: str | None, password_stdin: bool) -> dict[str, str]:
-    name = user or getpass.getuser()
-    return {"user": name, "password": read_password(password_stdin, f"Password of {name}")}
+from spoold.cli.person import person_options, proof
 
 
 @click.command()
 @config_option
 @json_option
-@person_options
+@person_options()
 def approvals(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
     """List the jobs that wait for your approval."""
-    found = ask(config_path, "approvals", **_proof(user, password_stdin))
+    found = ask(config_path, "approvals", **proof(user, password_stdin))
     if as_json:
         print_json(found)
         return
@@ -61,10 +45,10 @@ def approvals(config_path: str, as_json: bool, user: str | None, password_stdin:
 @config_option
 @json_option
 @click.argument("job", metavar="JOB")
-@person_options
+@person_options()
 def approve(config_path: str, as_json: bool, job: str, user: str | None, password_stdin: bool) -> None:
     """Approve a job that waits for you. It is not printed: its owner releases it."""
-    _show(ask(config_path, "approve", job=job, **_proof(user, password_stdin)), as_json)
+    _show(ask(config_path, "approve", job=job, **proof(user, password_stdin)), as_json)
 
 
 @click.command()
@@ -72,12 +56,12 @@ def approve(config_path: str, as_json: bool, job: str, user: str | None, passwor
 @json_option
 @click.argument("job", metavar="JOB")
 @click.option("--reason", required=True, help="Why; its owner reads this.")
-@person_options
+@person_options()
 def refuse(  # noqa: PLR0917 - click passes options by name
     config_path: str, as_json: bool, job: str, reason: str, user: str | None, password_stdin: bool
 ) -> None:
     """Refuse a job that waits for you, and destroy its documents."""
-    _show(ask(config_path, "refuse", job=job, reason=reason, **_proof(user, password_stdin)), as_json)
+    _show(ask(config_path, "refuse", job=job, reason=reason, **proof(user, password_stdin)), as_json)
 
 
 @click.group()
@@ -95,7 +79,7 @@ def code() -> None:
 @click.option("--rule", "rules", multiple=True, help="Only for what this rule holds; may be repeated.")
 @click.option("--for", "people", multiple=True, help="Only for this group, or user:NAME; may be repeated.")
 @click.option("--max-pages", type=click.IntRange(1), help="Only for jobs of at most so many pages.")
-@person_options
+@person_options()
 def issue(  # noqa: PLR0917 - click passes options by name
     config_path: str,
     as_json: bool,
@@ -120,7 +104,7 @@ def issue(  # noqa: PLR0917 - click passes options by name
         rules=list(rules),
         people=list(people),
         max_pages=max_pages,
-        **_proof(user, password_stdin),
+        **proof(user, password_stdin),
     )
     if as_json:
         print_json(made)
@@ -131,10 +115,10 @@ def issue(  # noqa: PLR0917 - click passes options by name
 @code.command("list")
 @config_option
 @json_option
-@person_options
+@person_options()
 def list_codes(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
     """List your codes, without what is typed."""
-    found = ask(config_path, "code-list", **_proof(user, password_stdin))
+    found = ask(config_path, "code-list", **proof(user, password_stdin))
     if as_json:
         print_json(found)
         return
@@ -154,10 +138,10 @@ def list_codes(config_path: str, as_json: bool, user: str | None, password_stdin
 @code.command()
 @config_option
 @click.argument("code_id", metavar="ID")
-@person_options
+@person_options()
 def revoke(config_path: str, code_id: str, user: str | None, password_stdin: bool) -> None:
     """End one of your codes at once; what it has approved stays approved."""
-    ask(config_path, "code-revoke", code=code_id, **_proof(user, password_stdin))
+    ask(config_path, "code-revoke", code=code_id, **proof(user, password_stdin))
     click.echo("The code is not accepted any more.")
 
 
@@ -166,12 +150,12 @@ def revoke(config_path: str, code_id: str, user: str | None, password_stdin: boo
 @json_option
 @click.argument("job", metavar="JOB")
 @click.argument("typed", metavar="CODE")
-@person_options
+@person_options()
 def use(  # noqa: PLR0917 - click passes options by name
     config_path: str, as_json: bool, job: str, typed: str, user: str | None, password_stdin: bool
 ) -> None:
     """Have your own job approved with a code you were given."""
-    _show(ask(config_path, "code-use", job=job, code=typed, **_proof(user, password_stdin)), as_json)
+    _show(ask(config_path, "code-use", job=job, code=typed, **proof(user, password_stdin)), as_json)
 
 
 @click.command()
@@ -181,7 +165,7 @@ def use(  # noqa: PLR0917 - click passes options by name
 @click.option("--job", help="Only this job, as long as it is kept.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="All your jobs, to the end of this day.")
 @click.option("--show-names", is_flag=True, help="They also see what your documents are called.")
-@person_options
+@person_options()
 def delegate(  # noqa: PLR0917 - click passes options by name
     config_path: str,
     as_json: bool,
@@ -204,7 +188,7 @@ def delegate(  # noqa: PLR0917 - click passes options by name
         job=job,
         expires_at=end,
         titles=show_names,
-        **_proof(user, password_stdin),
+        **proof(user, password_stdin),
     )
     if as_json:
         print_json(made)
@@ -220,10 +204,10 @@ def delegation() -> None:
 @delegation.command("list")
 @config_option
 @json_option
-@person_options
+@person_options()
 def list_delegations(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
     """List whom you have named, and who has named you."""
-    found = ask(config_path, "delegations", **_proof(user, password_stdin))
+    found = ask(config_path, "delegations", **proof(user, password_stdin))
     if as_json:
         print_json(found)
         return
@@ -243,10 +227,10 @@ def list_delegations(config_path: str, as_json: bool, user: str | None, password
 @delegation.command()
 @config_option
 @click.argument("delegation_id", metavar="ID")
-@person_options
+@person_options()
 def end(config_path: str, delegation_id: str, user: str | None, password_stdin: bool) -> None:
     """Take a delegation back at once."""
-    ask(config_path, "delegation-end", delegation=delegation_id, **_proof(user, password_stdin))
+    ask(config_path, "delegation-end", delegation=delegation_id, **proof(user, password_stdin))
     click.echo("It has ended.")
 
 

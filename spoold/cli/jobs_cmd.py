@@ -1,6 +1,5 @@
 """Commands about jobs and printers."""
 
-import getpass
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from spoold.cli.output import (
     print_table,
     read_password,
 )
+from spoold.cli.person import person_options, proof
 from spoold.cli.station_cmd import qr
 
 # As long as a grant lives, and a document to print after it.
@@ -71,8 +71,7 @@ def job(config_path: str, as_json: bool, job_id: str) -> None:
 @json_option
 @click.argument("job_id", metavar="JOB")
 @click.option("--printer", help="Where it shall come out; the queue's first printer if not given.")
-@click.option("--user", help="Whose job it is; your login name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Whose job it is; your login name if not given.")
 @click.option("--pin-stdin", is_flag=True, help="Read the job's PIN from standard input instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the printer.")
 def release(  # noqa: PLR0917 - click passes options by name
@@ -88,15 +87,11 @@ def release(  # noqa: PLR0917 - click passes options by name
     """Release a job: with its owner's password, or with the PIN it was sent with; also as root."""
     if pin_stdin and (user is not None or password_stdin):
         raise click.UsageError("A PIN takes the place of user and password.")
-    if pin_stdin:
-        proof = {"pin": read_password(True, "PIN")}
-    else:
-        owner = user or getpass.getuser()
-        proof = {"user": owner, "password": read_password(password_stdin, f"Password of {owner}")}
+    shown = {"pin": read_password(True, "PIN")} if pin_stdin else proof(user, password_stdin)
     if not (as_json or no_wait):
         click.echo("Releasing ...", err=True)
     wait_s = 0 if no_wait else RELEASE_WAIT_S
-    one = ask(config_path, "release", job=job_id, printer=printer, wait_s=wait_s, **proof)
+    one = ask(config_path, "release", job=job_id, printer=printer, wait_s=wait_s, **shown)
     _show(one, as_json)
     return 0 if no_wait else _RELEASED.get(one["state"], 1)
 
@@ -114,13 +109,10 @@ def cancel(config_path: str, as_json: bool, job_id: str) -> None:
 @config_option
 @json_option
 @click.argument("job_id", metavar="JOB")
-@click.option("--user", help="Whose job it is; your login name if not given.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@person_options("Whose job it is; your login name if not given.")
 def take_back(config_path: str, as_json: bool, job_id: str, user: str | None, password_stdin: bool) -> None:
     """Hold a job again of which nobody can know whether it was printed. Look at the printer first."""
-    owner = user or getpass.getuser()
-    password = read_password(password_stdin, f"Password of {owner}")
-    _show(ask(config_path, "take-back", job=job_id, user=owner, password=password), as_json)
+    _show(ask(config_path, "take-back", job=job_id, **proof(user, password_stdin)), as_json)
 
 
 @click.group(invoke_without_command=True)
