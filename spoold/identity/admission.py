@@ -57,6 +57,14 @@ class Admission:
         finding = await self.providers.find(typed_name(name), only=provider)
         return await self._as_recorded(finding.account) if isinstance(finding, Accepted) else None
 
+    async def distinct(self, account: Account) -> Account:
+        """Return an account of a provider that chooses names without us, under a name that is no other's.
+
+        Raises:
+            Unavailable, Busy: a provider that may know somebody by this name cannot be asked.
+        """
+        return await self.providers.distinct(account)
+
     async def account_of(self, user_id: UserId) -> Account | None:
         """Return an account that was here before as its provider has it now; None when it is gone or closed.
 

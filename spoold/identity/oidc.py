@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from spoold.database.engine import Database
 from spoold.identity.claim import typed_name
-from spoold.identity.kerberos import People
+from spoold.identity.kerberos import People as LookedUp
 from spoold.identity.local import MAX_GROUPS, MAX_NAME_BYTES
 from spoold.identity.oidc_pending import WRONG, Identified, Pending, PendingSignIns
 from spoold.identity.provider import Account
@@ -47,6 +47,14 @@ class Provider(Protocol):
 
     async def identify(self, pending: Pending, code: str, issuer: str | None) -> Identified:
         """Turn a code into who that is."""
+        ...
+
+
+class People(LookedUp, Protocol):
+    """The part of `spoold.identity.authenticator.Identity` that knows accounts."""
+
+    async def distinct(self, account: Account) -> Account:
+        """Return an account under a name that is nobody else's."""
         ...
 
 
@@ -165,7 +173,7 @@ class Oidc:
             await self._refusals.note(peer, "no-name")
             raise NotAuthenticated(WRONG)
         if rules.provider is None:
-            account: Account | None = Account(
+            own = Account(
                 _own_id(self._client.issuer, identified.subject),
                 name,
                 frozenset(_groups(claims.get(rules.groups_claim))),
@@ -174,6 +182,8 @@ class Oidc:
                 display_name=_text(claims.get(rules.display_name_claim)),
                 provider=OIDC,
             )
+            # Jobs and approvals go by name, also those of somebody who has never signed in here.
+            account: Account | None = await self._people.distinct(own)
         else:
             account = await self._people.lookup(name, provider=rules.provider)
         if account is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from spoold.identity.claim import Claim
 from spoold.identity.people_of_directories import qualified
-from spoold.identity.provider import Accepted, Authenticator, Finding, NotHere
+from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere
 from spoold.model.errors import Unavailable
 from spoold.model.ids import UserId
 
@@ -83,6 +83,15 @@ class Providers:
             if not isinstance(finding, NotHere):
                 return provider, finding
         return provider, NotHere()
+
+    async def distinct(self, account: Account) -> Account:
+        """Return somebody whom nobody here was asked for by name, under a name that is not another's.
+
+        For people of providers that choose their names without us; raises as `check`.
+        """
+        earlier = [provider for provider in self.order if provider.name != account.provider]
+        accepted = await self._distinct(Accepted(account), "", earlier)
+        return accepted.account
 
     async def _distinct(self, finding: Accepted, name: str, earlier: Sequence[Authenticator]) -> Accepted:
         """Tell a person who was asked for with a domain from one whom an earlier provider calls the same."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from spoold.database.engine import Database
+from spoold.identity.kept import KeptPeople
 from spoold.identity.oidc import (
     CANCELLED,
     NO_ACCOUNT,
@@ -25,9 +27,13 @@ from spoold.identity.oidc_pending import (
     Pending,
     PendingSignIns,
 )
+from spoold.identity.provider import Accepted, Account, Finding, NotHere, Rejected
+from spoold.identity.providers import Providers
+from spoold.identity.secret import Secret
 from spoold.model.errors import Busy, NotAuthenticated, Unavailable
+from spoold.model.ids import UserId
 from spoold.model.principal import Method, Role
-from tests.support.identities import PASSWORD, IdentityKit
+from tests.support.identities import PASSWORD, IdentityKit, make_identity
 
 PEER = "10.20.1.9"
 
@@ -119,6 +125,50 @@ async def test_a_name_of_ours_stays_ours(kit: IdentityKit) -> None:
     principal, _ = await come_back(make_oidc(kit, provider), provider)
     assert principal.id != local.id
     assert principal.name == "ana@oidc"
+
+
+@dataclass
+class OneDirectory:
+    """A directory that knows one name, of somebody who has never signed in here."""
+
+    knows: Finding
+    name: str = "school"
+    down: bool = False
+
+    async def check(self, name: str, _password: Secret) -> Finding:
+        return await self.find(name)
+
+    async def find(self, name: str) -> Finding:
+        if self.down:
+            raise Unavailable("down")
+        return self.knows if name == "ana" else NotHere()
+
+    async def again(self, _account_id: UserId) -> Finding:
+        return self.knows
+
+    def alias(self, name: str) -> str | None:
+        return name
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_name_of_a_directorys_is_theirs_before_they_ever_sign_in(
+    database: Database, closed: bool
+) -> None:
+    """Unclaimed jobs and `user:NAME` in rules go by name: nobody brings the name of another along."""
+    known = Account(UserId("ldap:school:1"), "ana", frozenset(), Role.USER, 0, "", "school", unique=True)
+    school = OneDirectory(Rejected(known.id, "disabled") if closed else Accepted(known))
+    kit = make_identity(database)
+    kit.identity.providers = Providers((kit.users, school, KeptPeople("oidc", database)))
+    provider = FakeProvider()
+    principal, _ = await come_back(make_oidc(kit, provider), provider)
+    assert principal.name == "ana@oidc"
+    again, _ = await come_back(make_oidc(kit, provider), provider)
+    assert (again.id, again.name) == (principal.id, "ana@oidc")
+    ben = FakeProvider({"preferred_username": "ben"}, subject="ben-1")
+    assert (await come_back(make_oidc(kit, ben), ben))[0].name == "ben"
+    school.down = True
+    with pytest.raises(Unavailable):
+        await come_back(make_oidc(kit, provider), provider)
 
 
 async def test_accounts_of_another_provider_are_looked_up_there(kit: IdentityKit) -> None:
