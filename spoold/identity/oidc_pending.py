@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from spoold.identity.throttle import home_of
 from spoold.model.errors import Busy
 from spoold.runtime.clock import Clock
 
@@ -16,7 +17,7 @@ WRONG = "The sign-in could not be verified. Sign in again; if that does not help
 DOWN = "Your organisation's sign-in cannot be reached. Try again later, or sign in another way."
 # Somebody looks for a second factor; ten minutes later they have given up.
 TERM_S = 600.0
-# One person's tabs, and a computer room behind one address; the oldest of an address go first.
+# One person's tabs, and a computer room behind one address; the oldest of one place go first.
 MAX_PER_ADDRESS = 64
 # A kilobyte each.
 MAX_PENDING = 4_096
@@ -49,6 +50,7 @@ class Pending:
         browser: SHA-256 of what the browser keeps in its cookie.
         following: where to go afterwards.
         again: somebody who is signed in proves it once more; only a sign-in there from now on counts.
+        home: where it was begun; an IPv6 network of which somebody has every address is one place.
     """
 
     state: str
@@ -57,7 +59,7 @@ class Pending:
     browser: bytes = field(repr=False)
     following: str
     again: bool
-    peer: str
+    home: str
     at: datetime
     until_s: float
 
@@ -76,7 +78,8 @@ class PendingSignIns:
             Busy: too many are under way.
         """
         self._forget_old()
-        mine = [one.state for one in self._pending.values() if one.peer == peer]
+        home = home_of(peer)
+        mine = [one.state for one in self._pending.values() if one.home == home]
         for state in mine[: max(0, len(mine) + 1 - MAX_PER_ADDRESS)]:
             del self._pending[state]
         if len(self._pending) >= MAX_PENDING:
@@ -88,7 +91,7 @@ class PendingSignIns:
             browser=_hash(browser),
             following=following,
             again=again,
-            peer=peer,
+            home=home,
             at=self._clock.now(),
             until_s=self._clock.monotonic_s() + TERM_S,
         )

@@ -253,7 +253,7 @@ class Throttle:
         person = self._person(name)
         person.streak = 0
         person.locked_until = 0.0
-        home, homes = _home(peer), self._usual.setdefault(name, [])
+        home, homes = home_of(peer), self._usual.setdefault(name, [])
         if home in homes:
             homes.remove(home)
         homes.append(home)
@@ -303,7 +303,7 @@ class Throttle:
         return max(all_s, strange_s, person.locked_until - now)
 
     def _is_usual(self, name: str, peer: str) -> bool:
-        return _home(peer) in self._usual.get(name, ())
+        return home_of(peer) in self._usual.get(name, ())
 
     # -- the counters
 
@@ -359,7 +359,7 @@ def _is_over(counter: _Person | _Window, now: float) -> bool:
     return not counter.recent(now) and not counter.checking
 
 
-def _home(peer: str) -> str:
+def home_of(peer: str) -> str:
     """Return the place a person signs in from: an IPv4 address, or the /64 of an IPv6 address (RFC 8981)."""
     address = _address(peer)
     if isinstance(address, ipaddress.IPv6Address):

@@ -22,6 +22,7 @@ from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.tokens import TokenRow
 from spoold.identity.guesses import Guesses
+from spoold.identity.throttle import home_of
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
@@ -238,7 +239,8 @@ class Tokens:
 
     async def _refuse_unknown(self, call: Call) -> None:
         """Record a token that is none; too many from one place are turned away without a record each."""
-        async with self._guesses.attempt(f"tokens-from:{call.peer}") as guess:
+        # One count for a whole /64: whoever has one has any number of addresses.
+        async with self._guesses.attempt(f"tokens-from:{home_of(call.peer)}") as guess:
 
             def work(connection: Connection) -> None:
                 guess.wrong(connection)

@@ -268,3 +268,12 @@ def test_sign_ins_under_way_are_bounded(kit: IdentityKit) -> None:
         pending.begin("b", "/", "192.0.2.1", again=False)
     kit.clock.advance(TERM_S + 1)
     pending.begin("b", "/", "192.0.2.1", again=False)
+
+
+def test_a_network_of_addresses_is_one_place_for_sign_ins_under_way(kit: IdentityKit) -> None:
+    """Whoever has an IPv6 /64 does not keep everybody else from signing in."""
+    pending = PendingSignIns(kit.clock)
+    for number in range(MAX_PENDING):
+        pending.begin("b", "/", f"2001:db8::{number:x}", again=False)
+    mine = pending.begin("c", "/", "2001:db8:0:1::1", again=False)
+    assert pending.take(mine.state, "c") == mine

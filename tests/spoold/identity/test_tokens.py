@@ -252,3 +252,14 @@ async def test_a_person_has_fifty_at_most(house: House) -> None:
         await house.issue()
     await house.tokens.revoke(made[0].row.id, actor="alice", owner=house.owner)
     await house.issue()
+
+
+async def test_a_network_of_addresses_is_one_place_for_wrong_tokens(house: House) -> None:
+    """Whoever has an IPv6 /64 neither fills the audit chain nor the counts that PINs and badges share."""
+    for number in range(20):
+        await house.refused("spd_x", Call(Scope.JOBS_READ, "read-job", f"2001:db8::{number:x}"))
+    before = len(await house.kit.audit())
+    with pytest.raises(TooManyAttempts):
+        await house.tokens.principal_of("spd_x", Call(Scope.JOBS_READ, "read-job", "2001:db8::99"))
+    assert len(await house.kit.audit()) == before
+    assert await house.refused("spd_x", Call(Scope.JOBS_READ, "read-job", "2001:db8:0:1::1")) == "unknown"
