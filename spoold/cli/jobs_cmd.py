@@ -38,16 +38,15 @@ def jobs(config_path: str, as_json: bool, everything: bool) -> None:
     rows = [
         [
             str(one["number"]),
-            one["id"][:8],
             clean(one["user"]) + ("" if one["claimed"] else " (unclaimed)"),
             one["queue"],
             one["state"],
-            in_words(one["seconds_left"]),
+            "-" if one["state"] in ended else in_words(one["seconds_left"]),
             clean(one["reason"]),
         ]
         for one in shown
     ]
-    print_table(["JOB", "ID", "USER", "QUEUE", "STATE", "LEFT", "WHY"], rows, nothing="No jobs.")
+    print_table(["JOB", "USER", "QUEUE", "STATE", "LEFT", "WHY"], rows, nothing="No jobs.")
 
 
 @click.command()

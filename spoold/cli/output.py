@@ -1,7 +1,9 @@
 """What commands print: tables for people, JSON for programs, one line for an error."""
 
+import getpass
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -71,8 +73,17 @@ def fail(error: SpoolError) -> int:
 
 
 def read_password(from_stdin: bool, prompt: str, *, confirm: bool = False) -> str:
-    """Return a password from standard input (one line) or from the terminal."""
+    """Return a password from standard input (one line) or from the terminal.
+
+    Raises:
+        click.UsageError: there is no terminal, so that what is typed would be seen.
+    """
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
-    answer: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            answer: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    except getpass.GetPassWarning as error:
+        raise click.UsageError("There is no terminal to ask on; --help has the -stdin options.") from error
     return answer

@@ -49,6 +49,8 @@ def explain(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Say which rules match and why. Changes nothing."""
     if job_id is not None:
+        if any(option is not None for option in (user, groups, path, at, queue)):
+            raise click.UsageError("--job is a job that is there: it takes --printer only.")
         found = ask(config_path, "policy-explain", job=job_id, printer=printer)
     else:
         person = _person(config_path, user, groups)

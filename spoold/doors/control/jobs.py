@@ -130,7 +130,9 @@ async def find_job(parts: ControlParts, principal: Principal, arguments: Argumen
     found = [view.job.id for view in views if _is_called(view, wanted)]
     if len(found) != 1:
         raise NotFound(
-            f"There is no job {wanted!r} that you may see." if not found else f"{wanted!r} is not one job."
+            f"There is no job {wanted!r} that you may see."
+            if not found
+            else f"{wanted!r} is not one job but the beginning of {len(found)}; give its number."
         )
     return found[0]
 

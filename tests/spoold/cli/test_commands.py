@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ def test_jobs_are_a_table_of_what_still_waits(run: Run) -> None:
     done, asked = run("jobs", jobs=[*ended, JOB, stranger])
     assert done.status == 0
     assert [" ".join(line.split()) for line in done.lines] == [
-        "JOB ID USER QUEUE STATE LEFT WHY",
-        "12 1d0f3a52 ana secure held 1 h 02 min Waiting for its owner to release it.",
-        "13 1d0f3a52 ben (unclaimed) secure held 59 s Waiting for its owner to release it.",
+        "JOB USER QUEUE STATE LEFT WHY",
+        "12 ana secure held 1 h 02 min Waiting for its owner to release it.",
+        "13 ben (unclaimed) secure held 59 s Waiting for its owner to release it.",
     ]
     assert asked == [("jobs", {})]
 
@@ -65,6 +66,25 @@ def test_jobs_are_a_table_of_what_still_waits(run: Run) -> None:
 def test_jobs_that_have_ended_are_listed_when_asked_for(run: Run) -> None:
     done, _ = run("jobs", "--all", "--json", jobs=[JOB, JOB | {"state": "completed"}])
     assert [json.loads(line)["state"] for line in done.lines] == ["held", "completed"]
+
+
+def test_jobs_that_have_ended_have_no_time_left(run: Run) -> None:
+    done, _ = run("jobs", "--all", jobs=[JOB | {"state": "completed", "seconds_left": 0}])
+    assert done.lines[1].split()[:5] == ["12", "ana", "secure", "completed", "-"]
+
+
+def test_without_a_terminal_nobody_types_a_password_that_is_seen(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_terminal(prompt: str) -> str:
+        warnings.warn("Can not control echo on the terminal.", getpass.GetPassWarning, stacklevel=2)
+        return "seen"
+
+    monkeypatch.setattr("click.termui.hidden_prompt_func", no_terminal)
+    done, asked = run("release", "12", "--user", "ana")
+    assert done.status == 2
+    assert "There is no terminal to ask on" in done.err
+    assert asked == []
 
 
 def test_no_jobs_are_said(run: Run) -> None:

@@ -99,6 +99,7 @@ def test_a_document_is_looked_into_and_a_release_explained(run: Run, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--job", "12", "--as", "ana"), "it takes --printer only"),
         (("--queue", "nowhere"), 'no queue named "nowhere"'),
         (("--printer", "nowhere"), 'no printer named "nowhere"'),
         (("--at", "soon"), '"soon" is no time'),
