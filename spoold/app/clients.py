@@ -43,6 +43,7 @@ def make_clients(parts: Parts) -> Clients:
             parts.release.ledger,
             parts.site,
             find,
+            parts.identity.confirmed,
             max_jobs=parts.limits.max_held_jobs_per_user,
             has_domains=any(one.name != LOCAL for one in parts.identity.providers.order),
         ),

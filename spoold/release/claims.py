@@ -27,6 +27,7 @@ from spoold.model.principal import Method, Principal
 from spoold.model.queue import Authentication, ClaimRule, Queue
 from spoold.model.site import CurrentSite
 from spoold.records import audit, transitions
+from spoold.release.gate import Confirm
 from spoold.release.ledger import Ledger
 
 log = structlog.get_logger()
@@ -82,17 +83,26 @@ class ClaimDesk:
 
     Args:
         find: looks an account up by the name it signs in with, without a password.
+        confirm: somebody as the provider of the account has them now: a session's name may be another's.
         max_jobs: how many jobs one person may have waiting.
         has_domains: accounts have names with a domain, too, which clients may send their jobs under.
     """
 
     def __init__(
-        self, ledger: Ledger, site: CurrentSite, find: Find, *, max_jobs: int, has_domains: bool = False
+        self,
+        ledger: Ledger,
+        site: CurrentSite,
+        find: Find,
+        confirm: Confirm,
+        *,
+        max_jobs: int,
+        has_domains: bool = False,
     ) -> None:
         self._ledger = ledger
         self._clock = ledger.clock
         self._site = site
         self._find = find
+        self._confirm = confirm
         self._max_jobs = max_jobs
         self._has_domains = has_domains
         self._known: dict[str, tuple[float, _Name]] = {}
@@ -143,8 +153,11 @@ class ClaimDesk:
 
         Raises:
             NotFound, NotPossible: as `one`; or the person has too many jobs waiting.
+            NotAuthorized: the account is closed.
+            Unavailable: the directory that knows the person cannot be asked.
         """
         _check_person(principal)
+        principal = await self._confirm(principal)
         mine = await self._ledger.job(job_id)
         if mine.owner_id == principal.id:
             # Asked for twice; the first time was a success.

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from spoold.identity.provider import Accepted, Account, Finding, NotHere, Rejected
-from spoold.model.errors import NotAuthorized, NotFound, NotPossible, Unavailable
+from spoold.model.errors import NotAuthorized, NotFound, NotPossible, SpoolError, Unavailable
 from spoold.model.ids import UserId, new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -32,6 +32,8 @@ class Site:
     desk: ClaimDesk
     findings: dict[str, Finding | Unavailable]
     asked: list[str]
+    # People who are others to their provider now than in their sessions.
+    now: dict[UserId, Principal | SpoolError]
 
     async def job(self, name: str = "pixel 8", in_queue: str = "open", **fields: object) -> Job:
         return await self.house.add_job(None, claimed=name, queue=in_queue, **fields)  # type: ignore[arg-type]
@@ -71,8 +73,17 @@ async def open_site(root: Path, *, max_jobs: int = 100, known: bool = False) -> 
                 raise found
             return found
 
-        desk = ClaimDesk(house.service.ledger, lambda: house.site, find, max_jobs=max_jobs)
-        yield Site(house, desk, findings, asked)
+        now: dict[UserId, Principal | SpoolError] = {}
+
+        async def confirm(person: Principal) -> Principal:
+            await trio.lowlevel.checkpoint()
+            found = now.get(person.id, person)
+            if isinstance(found, SpoolError):
+                raise found
+            return found
+
+        desk = ClaimDesk(house.service.ledger, lambda: house.site, find, confirm, max_jobs=max_jobs)
+        yield Site(house, desk, findings, asked, now)
 
 
 def account(name: str) -> Accepted:
@@ -279,3 +290,21 @@ async def test_an_offer_is_made_where_a_queue_makes_one(tmp_path: Path) -> None:
         site.house.change_site(queues={"secure": queues["secure"]})
         assert not site.desk.offers()
         assert await site.shown(site.house.person("ana")) == []
+
+
+async def test_a_name_that_is_somebody_elses_by_now_claims_nothing(tmp_path: Path) -> None:
+    """A session keeps the name of its sign-in; the directory may have given it to another person since."""
+    async with open_site(tmp_path) as site:
+        ana, job = site.house.person("ana"), await site.job("ana", "by-name")
+        for now in (
+            replace(ana, name="ana.muller"),
+            NotAuthorized("Your account is closed."),
+            Unavailable("The directory cannot be asked."),
+        ):
+            site.now[ana.id] = now
+            wanted = NotFound if isinstance(now, Principal) else type(now)
+            with pytest.raises(wanted):
+                await site.desk.claim(ana, job.id, peer=ELSEWHERE)
+            assert (await site.house.job(job)).owner_id is None
+        del site.now[ana.id]
+        assert (await site.desk.claim(ana, job.id, peer=ELSEWHERE)).owner_id == ana.id
