@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from spoold.database.engine import Database
+from spoold.identity.throttle import home_of
 from spoold.model.ids import UserId
 from spoold.model.principal import Method
 from spoold.records import audit
@@ -27,11 +28,11 @@ class Refusals:
         self._database = database
         self._clock = clock
         self._metrics = metrics
-        # (address, why) of what was recorded, and until when more of it is not.
+        # (place, why) of what was recorded, and until when more of it is not.
         self._quiet: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def note(self, peer: str, why: str, user: UserId | None = None) -> None:
-        """Count a refusal; the first of its kind from an address is an audit record, then one a minute.
+        """Count a refusal; the first of its kind from a place is an audit record, then one a minute.
 
         Args:
             why: a stable word; never anything that was sent.
@@ -39,10 +40,11 @@ class Refusals:
         """
         self._metrics.sign_in("rejected")
         now = self._clock.monotonic_s()
-        if self._quiet.get((peer, why), now) > now:
+        subject = home_of(peer), why
+        if self._quiet.get(subject, now) > now:
             return
-        self._quiet[peer, why] = now + QUIET_S
-        self._quiet.move_to_end((peer, why))
+        self._quiet[subject] = now + QUIET_S
+        self._quiet.move_to_end(subject)
         while len(self._quiet) > _MAX_QUIET:
             self._quiet.popitem(last=False)
         await self._database.write(

@@ -277,3 +277,11 @@ def test_a_network_of_addresses_is_one_place_for_sign_ins_under_way(kit: Identit
         pending.begin("b", "/", f"2001:db8::{number:x}", again=False)
     mine = pending.begin("c", "/", "2001:db8:0:1::1", again=False)
     assert pending.take(mine.state, "c") == mine
+
+
+async def test_refusals_of_a_network_of_addresses_are_one_record(kit: IdentityKit) -> None:
+    oidc, before = make_oidc(kit, FakeProvider()), len(await kit.audit())
+    for number in range(5):
+        with pytest.raises(NotAuthenticated):
+            await oidc.finish("b", Returned("x", "code", "", None), peer=f"2001:db8::{number:x}")
+    assert len(await kit.audit()) == before + 1
