@@ -28,6 +28,7 @@ from spoold.doors.web.tickets import (
     with_offer,
     with_reply,
 )
+from spoold.doors.web.views.proof import check_young
 from spoold.identity.kerberos import Endpoint
 from spoold.identity.passkey_site import PasskeySite
 from spoold.identity.second_rule import SecondFactorNeeded
@@ -99,7 +100,8 @@ class RouteDeclaration:
         path: exact, with {job_id} for a job's UUID.
         about_job: the action is decided on each job: on the one in the path, before the handler runs,
             and by the desk for every job it shows or moves.
-        fresh: API credentials are verified anew, whatever was proven minutes ago.
+        fresh: API credentials are verified anew, whatever was proven minutes ago; a session shown there has
+            to be as young as for a release.
         by_pin: who answers a request without credentials, whose only proof is the PIN in its body.
         second: what it takes of people who have to show a second factor.
         scope: what a program's token needs here; None where no token is good.
@@ -358,7 +360,10 @@ async def _api_principal(
     if (presented := _bearer(request)) is not None:
         if is_token(presented):
             return await _program(presented, request, declaration, portal, peer)
-        return await portal.identity.principal_of(presented)
+        principal = await portal.identity.principal_of(presented)
+        if principal is not None and declaration.fresh:
+            check_young(portal, principal)
+        return principal
     if not authorization:
         return None
     try:

@@ -12,8 +12,7 @@ _SIGN_IN_AGAIN = "You signed in a while ago. Enter your password again, or sign 
 
 def is_fresh(portal: Portal, visitor: Visitor, *, within_s: float = CONFIRM_AFTER_S) -> bool:
     """Tell whether the visitor's last proof is young enough."""
-    age_s = (portal.clock.now() - visitor.known.proven_at).total_seconds()
-    return 0 <= age_s <= within_s
+    return _is_young(portal, visitor.known, within_s)
 
 
 async def fresh_principal(portal: Portal, visitor: Visitor) -> Principal:
@@ -26,6 +25,19 @@ async def fresh_principal(portal: Portal, visitor: Visitor) -> Principal:
     password = visitor.form.get("password", "")
     if password:
         return await portal.identity.confirm(visitor.token, password, peer=visitor.peer)
-    if is_fresh(portal, visitor, within_s=PROOF_S):
-        return visitor.known
-    raise ProofTooOld(_SIGN_IN_AGAIN, user=visitor.known.id)
+    check_young(portal, visitor.known)
+    return visitor.known
+
+
+def check_young(portal: Portal, principal: Principal) -> None:
+    """Refuse a proof that is too long ago: somebody else may sit there by now.
+
+    Raises:
+        ProofTooOld: in words.
+    """
+    if not _is_young(portal, principal, PROOF_S):
+        raise ProofTooOld(_SIGN_IN_AGAIN, user=principal.id)
+
+
+def _is_young(portal: Portal, principal: Principal, within_s: float) -> bool:
+    return 0 <= (portal.clock.now() - principal.proven_at).total_seconds() <= within_s

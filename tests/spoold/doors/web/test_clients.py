@@ -168,3 +168,17 @@ async def test_programs_claim_too(portal: PortalKit) -> None:
     answer = await client.post(address, headers=headers)
     assert (answer.status_code, answer.json()["title"]) == (200, "Salaries 2026")
     assert (await client.post(address, headers=basic("bob"))).status_code == 409
+
+
+async def test_an_old_session_makes_nothing_at_the_api_either(portal: PortalKit) -> None:
+    """Shown as a bearer it is no fresher than in the portal, where the password is asked for once more."""
+    visitor = await portal.signed_in("alice")
+    bearer = {"Authorization": f"Bearer {visitor.token}"}
+    body, address = {"queue": "secure", "label": "Laptop"}, "/api/v1/print-uris"
+    assert (await visitor.client.post(address, json=body, headers=bearer)).status_code == 201
+    portal.kit.clock.advance(121)
+    refused = await visitor.client.post(address, json=body, headers=bearer)
+    assert (refused.status_code, refused.json()["kind"]) == (401, "proof-too-old")
+    # Looking is no more than the portal allows as well.
+    listed = await visitor.client.get(address, headers=bearer)
+    assert len(listed.json()["print_uris"]) == 1
