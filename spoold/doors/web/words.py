@@ -5,9 +5,11 @@ from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
+from policy.masking import masked_name
 from spoold.doors.web.language import ENGLISH, marked, ngettext, speech
 from spoold.doors.web.language import gettext as _
 from spoold.model.jobstate import AT_PRINTER, FINAL, JobState
+from spoold.release.views import JobView
 
 _S = JobState
 
@@ -51,6 +53,12 @@ EVENT_WORDS: MappingProxyType[str, str] = MappingProxyType(
         "damaged": marked("Damaged"),
     }
 )
+
+
+def title(view: JobView) -> str:
+    """Return what a job is called: its document's name, or its number where nobody may see that."""
+    number = view.job.number
+    return _("Job %(number)s", number=number) if view.title == masked_name(number) else view.title
 
 
 def tone(state: JobState) -> str:

@@ -26,6 +26,8 @@ from tests.support.web_portal import PortalKit
 OTHERS = [code for code in LANGUAGES if code != language.ENGLISH]
 _VALUE = re.compile(r"%\((\w+)\)s")
 _TAG = re.compile(r"</?[a-z]+[^>]*>")
+# French puts a space before these, which must not let them begin a line.
+_LOOSE = re.compile("\\x20[:;!?»]|«\\x20")
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
 
 
@@ -72,6 +74,7 @@ def test_translations_are_whole(code: str) -> None:
             assert sorted(_VALUE.findall(english)) == sorted(_VALUE.findall(other)), f"{place}: other values"
             assert set(slots_of(other)) <= set(slots_of(english)), f"{place}: a value that is not there"
             assert _TAG.findall(english) == _TAG.findall(other), f"{place}: other markup"
+            assert code != "fr" or not _LOOSE.search(other), f"{place}: a sign that may begin a line"
             # Both can be filled: a lone percent sign would fail when the page is shown.
             if _VALUE.search(english):
                 assert other % dict.fromkeys(_VALUE.findall(english), "x"), place
@@ -266,6 +269,13 @@ def test_numbers_and_dates_follow_the_language() -> None:
         assert words.pages(1) == "1 page"
         assert words.pages(1_200) == "1\u202f200 pages"
         assert words.time_left(93_600) == "1 j 2 h"
+
+
+async def test_a_job_without_a_name_is_called_by_its_number_in_the_pages_language(portal: PortalKit) -> None:
+    portal.job("Salaries 2026")
+    page = (await (await portal.signed_in("oskar")).get("/", **{"Accept-Language": "fr"})).text
+    assert "Impression 1" in page
+    assert "Job 1" not in page
 
 
 # -- the daemon's sentences
