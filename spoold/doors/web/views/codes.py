@@ -11,6 +11,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
+from spoold.doors.web.views.proof import fresh_principal, is_fresh
 from spoold.model.errors import NotPossible, SpoolError
 from spoold.release.codes import MAX_LABEL_CHARACTERS, MAX_USES, shown
 
@@ -26,12 +27,13 @@ async def issue_code(_request: Request, portal: Portal, visitor: Visitor) -> Res
     """Issue a code; this answer is the only one that ever shows it."""
     form = visitor.form
     try:
+        principal = await fresh_principal(portal, visitor)
         scope = scope_of(
             form.get("queue", ""), form.get("rule", ""), form.get("people", ""), form.get("pages", "")
         )
         uses = count_of(form.get("uses", ""), "Write for how many jobs as a number.")
         _, code = await decisions_of(portal).codes.issue(
-            visitor.known,
+            principal,
             form.get("label", ""),
             scope,
             uses,
@@ -101,5 +103,6 @@ async def _page(
         max_uses=MAX_USES,
         max_label=MAX_LABEL_CHARACTERS,
         form=visitor.form if error is not None else {},
+        asks_password=not is_fresh(portal, visitor),
         error="" if error is None else error.public,
     )

@@ -9,6 +9,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
+from spoold.doors.web.views.proof import fresh_principal, is_fresh
 from spoold.model.errors import NotFound, NotPossible, SpoolError
 from spoold.model.ids import JobId
 from spoold.model.jobstate import FINAL
@@ -28,12 +29,13 @@ async def give(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Let somebody release one job, or all until a day."""
     form = visitor.form
     try:
+        principal = await fresh_principal(portal, visitor)
         job_id = await _job(portal, visitor) if form.get("which") == _ONE else None
         if form.get("which") not in {_ALL, _ONE}:
             raise NotPossible("Choose whether it is for one job or for all.")
         until = None if job_id is not None else end_of_day(form.get("until", ""), portal)
         await decisions_of(portal).delegations.give(
-            visitor.known, form.get("name", ""), until, job_id=job_id, titles="titles" in form
+            principal, form.get("name", ""), until, job_id=job_id, titles="titles" in form
         )
     except SpoolError as error:
         portal.metrics.refused(error)
@@ -77,5 +79,6 @@ async def _page(
         jobs=await _own(portal, visitor),
         today=today(portal).isoformat(),
         form=form,
+        asks_password=not is_fresh(portal, visitor),
         error="" if error is None else error.public,
     )

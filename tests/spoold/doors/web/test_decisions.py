@@ -12,9 +12,11 @@ import httpx2
 import pytest
 
 from spoold.doors.web.app import build_web_app
+from spoold.doors.web.guard import COOKIE
+from spoold.identity.sessions import csrf_token
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
-from spoold.model.principal import Role
+from spoold.model.principal import Principal, Role
 from spoold.runtime.health import Health
 from tests.support.decisions_portal import LONG
 from tests.support.ipp_door import PASSWORD, KnownPeople
@@ -55,13 +57,13 @@ class Kit:
 
 
 @asynccontextmanager
-async def open_kit(folder: Path) -> AsyncIterator[Kit]:
+async def open_kit(folder: Path, people: type[Teachers] = Teachers) -> AsyncIterator[Kit]:
     """The API over a real desk."""
     async with open_house(folder, rules=[LONG]) as house:
         for name in ("ana", "ben", "oskar"):
             await house.account(name)
         app = build_web_app(
-            identity=Teachers(house),
+            identity=people(house),
             desk=house.desk,
             site=lambda: house.site,
             clock=house.clock,
@@ -206,3 +208,41 @@ async def test_a_program_names_somebody_and_takes_it_back(tmp_path: Path) -> Non
         assert (await kit.ask("ben", "DELETE", f"/delegations/{made.json()['id']}")).status_code == 404
         assert (await kit.ask("ana", "DELETE", f"/delegations/{made.json()['id']}")).status_code == 204
         assert (await kit.house.settled(job)).released_by == "id-ben"
+
+
+class Seated(Teachers):
+    """Somebody whose browser is still signed in, since some minutes."""
+
+    async def principal_of(self, token: str, *, used: bool = True) -> Principal | None:
+        return self._house.person("oskar", "teachers", role=Role.USER, age_s=300.0)
+
+    async def confirm(self, token: str, password: str, *, peer: str) -> Principal:
+        return await self.authenticate("oskar", password, peer=peer, fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/me/delegation", {"which": "all", "until": "", "name": "ben"}),
+        ("/approvals/codes", {"uses": "3", "hours": "4", "label": "3b"}),
+    ],
+)
+async def test_what_others_may_do_afterwards_takes_the_password_again(
+    tmp_path: Path, path: str, form: dict[str, str]
+) -> None:
+    """Whoever finds a browser signed in names nobody who releases for its owner, and issues no code."""
+    async with open_kit(tmp_path, Seated) as kit:
+        form = form | {
+            "csrf": csrf_token("t"),
+            "until": f"{kit.house.clock.now() + timedelta(days=1):%Y-%m-%d}",
+        }
+        headers = {"Cookie": f"{COOKIE}=t", "Origin": str(kit.web.base_url).rstrip("/")}
+        assert 'id="password"' in (await kit.web.get(path, headers=headers)).text
+        for password, status in (("", 403), ("wrong", 403)):
+            answer = await kit.web.post(path, data=form | {"password": password}, headers=headers)
+            assert answer.status_code == status
+        kinds = {"delegation-given", "approval-code-issued"}
+        assert not kinds & {one["kind"] for one in await kit.house.audit()}
+        answer = await kit.web.post(path, data=form | {"password": PASSWORD}, headers=headers)
+        assert answer.status_code in {200, 303}
+        assert len(kinds & {one["kind"] for one in await kit.house.audit()}) == 1
