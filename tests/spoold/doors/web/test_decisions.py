@@ -217,7 +217,8 @@ class Seated(Teachers):
         return self._house.person("oskar", "teachers", role=Role.USER, age_s=300.0)
 
     async def confirm(self, token: str, password: str, *, peer: str) -> Principal:
-        return await self.authenticate("oskar", password, peer=peer, fresh=True)
+        proven: Principal = await self.authenticate("oskar", password, peer=peer, fresh=True)
+        return proven
 
 
 @pytest.mark.parametrize(
