@@ -64,7 +64,7 @@ class ProofCache:
 
     def remember(self, scheme: str, name: str, password: Secret, epoch: int, principal: Principal) -> None:
         """Remember a proof that was just made, unless the account has changed while it was being made."""
-        if epoch < self._epochs.get(name, 0):
+        if epoch < max(self._epochs.get(name, 0), self._epochs.get(principal.name, 0)):
             return
         expires_s = self._clock.monotonic_s() + self._ttl_s
         tag = self._tag(scheme, name, password, epoch)
@@ -76,7 +76,8 @@ class ProofCache:
     def forget(self, name: str, epoch: int) -> None:
         """Forget an account's proofs because it now has this epoch; older ones are not taken any more."""
         self._epochs[name] = max(epoch, self._epochs.get(name, 0))
-        for key in [key for key in self._entries if key[1] == name]:
+        # A directory's person may have typed another form of the name: "ana@lab.example".
+        for key in [key for key, one in self._entries.items() if name in (key[1], one.principal.name)]:
             del self._entries[key]
 
     def _tag(self, scheme: str, name: str, password: Secret, epoch: int) -> bytes:

@@ -75,6 +75,16 @@ def test_a_changed_account_is_forgotten_and_late_proofs_of_it_too(cache: ProofCa
     assert cache.find("basic", "alice", Secret("battery staple")) is not None
 
 
+def test_another_form_of_the_name_is_forgotten_as_well(cache: ProofCache) -> None:
+    """A directory's person signs in as "alice@lab.example", too, and is closed here under one name."""
+    cache.remember("basic", "alice@lab.example", Secret("correct horse"), 0, principal("alice"))
+    cache.forget("alice", 1)
+    assert cache.find("basic", "alice@lab.example", Secret("correct horse")) is None
+    # Neither does a check that was under way bring it back.
+    cache.remember("basic", "alice@lab.example", Secret("correct horse"), 0, principal("alice"))
+    assert cache.find("basic", "alice@lab.example", Secret("correct horse")) is None
+
+
 def test_no_password_stays_in_it(cache: ProofCache) -> None:
     cache.remember("basic", "alice", Secret("correct horse"), 0, principal("alice"))
     assert "correct horse" not in repr(vars(cache))
