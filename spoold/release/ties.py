@@ -10,10 +10,12 @@ from spoold.model.delegation import Delegation
 from spoold.model.errors import NotPossible
 from spoold.model.job import Job
 from spoold.model.jobstate import LIVE
-from spoold.model.principal import Principal
+from spoold.model.principal import Method, Principal
 from spoold.release.ledger import Ledger
 
 NO_TIE: frozenset[Standing] = frozenset()
+# An owner names a person, who signs in; not the programs and computers that this person has given a proof.
+_NOT_THE_PERSON = frozenset({Method.TOKEN, Method.PRINT_URI})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,16 @@ class Ties:
         """
         if principal is None or job.owner_id is None or job.owner_id == principal.id:
             return None
+        if principal.method in _NOT_THE_PERSON:
+            return None
         return await self.ledger.database.read(
             lambda connection: self._look(connection, principal, job), short=True
         )
 
     async def entrusted(self, principal: Principal, limit: int) -> list[tuple[Job, frozenset[Standing]]]:
         """Return the jobs that others let this person release, with what the person is to each."""
+        if principal.method in _NOT_THE_PERSON:
+            return []
         return await self.ledger.database.read(
             lambda connection: self._entrusted(connection, principal, limit), short=True
         )

@@ -235,3 +235,18 @@ async def test_who_cannot_be_named(tmp_path: Path) -> None:
             await desk.give(ana, "ben", end)
         with pytest.raises(NotPossible):
             await desk.give(ana, "ben", end)
+
+
+@pytest.mark.parametrize("method", [Method.TOKEN, Method.PRINT_URI])
+async def test_a_delegates_programs_are_not_the_delegate(tmp_path: Path, method: Method) -> None:
+    """A token and a print address are about their owner's own jobs, whoever has named the owner."""
+    async with open_house(tmp_path) as house:
+        ana, ben = await house.account("ana"), await house.account("ben")
+        job = await house.add_job(ana)
+        await house.decisions.delegations.give(ana, "ben", house.clock.now() + HOUR, titles=True)
+        program = replace(ben, method=method)
+        assert await house.desk.jobs(program) == []
+        with pytest.raises(NotFound):
+            await house.desk.job(program, job.id)
+        await refused(house, program, job, NotFound)
+        assert [view.job.id for view in await house.desk.jobs(ben)] == [job.id]
