@@ -16,7 +16,7 @@ ServicePrincipal = Annotated[
     str,
     *spelt(
         r"[A-Za-z][A-Za-z0-9]{0,31}/[A-Za-z0-9.-]{1,253}(?:@[A-Za-z0-9.-]{1,253})?",
-        'a service and its host such as "HTTP/print.example.org"',
+        'a service and its host such as "HTTP/print.example.org@EXAMPLE.ORG"',
     ),
 ]
 
@@ -27,7 +27,7 @@ class Kerberos(Section):
     keytab: SecretFile
     """The service's keys: "credential:NAME" (systemd) or "file:/path" (mode 0600)."""
     service: ServicePrincipal | None = None
-    """The one key of the keytab that counts, such as "HTTP/print.example.org"; every key when absent."""
+    """The one key of the keytab that counts, every key when absent; without @REALM of the machine's realm."""
     endpoints: Annotated[tuple[Literal["portal", "api", "ipp"], ...], Field(min_length=1)] = ("portal", "api")
     """Where tickets are taken; everywhere else they are refused unread."""
     realms: Annotated[Mapping[Realm, Name], Field(min_length=1)]
