@@ -140,7 +140,7 @@ def list_codes(config_path: str, as_json: bool, user: str | None, password_stdin
 @click.argument("code_id", metavar="ID")
 @person_options()
 def revoke(config_path: str, code_id: str, user: str | None, password_stdin: bool) -> None:
-    """End one of your codes at once; what it has approved stays approved."""
+    """End a code at once; what it approved stays approved."""
     ask(config_path, "code-revoke", code=code_id, **proof(user, password_stdin))
     click.echo("The code is not accepted any more.")
 

@@ -58,7 +58,7 @@ def enable(config_path: str, name: str) -> None:
 @config_option
 @click.argument("name")
 def reset_second_factor(config_path: str, name: str) -> None:
-    """Remove somebody's second factors, because they are lost; all sessions end."""
+    """Remove lost second factors; all sessions end."""
     done = ask(config_path, "user-reset-second-factor", name=name)
     if done["removed"]:
         click.echo(f"{clean(name)} signs in without a second factor now, and can set up a new one.")

@@ -18,10 +18,10 @@ def station() -> None:
 @json_option
 @click.argument("name")
 def add(config_path: str, as_json: bool, name: str) -> None:
-    """Print the link that makes a device the screen of a station; it works once, for a day.
+    """Print the link that makes a device a station.
 
-    The station itself stands in the configuration: [stations.NAME] with printer and networks. A device that
-    it had is dismissed.
+    It works once, for a day. The station itself stands in the configuration: [stations.NAME] with printer
+    and networks. A device that it had is dismissed.
     """
     made = ask(config_path, "station-add", name=name)
     if as_json:
@@ -62,7 +62,7 @@ def list_stations(config_path: str, as_json: bool) -> None:
 @config_option
 @click.argument("name")
 def remove(config_path: str, name: str) -> None:
-    """Dismiss the device of a station, or an invitation that nobody took."""
+    """Dismiss a station's device, or its unused link."""
     ask(config_path, "station-remove", name=name)
     click.echo(f"The device of {clean(name)} is dismissed.")
 
