@@ -12,6 +12,7 @@ from spoold.keys.words import PrivateWords
 from spoold.model.access import Action, Standing, may
 from spoold.model.approval import Approval, Verdict, standing_of_approver
 from spoold.model.errors import NotAuthorized, NotFound, NotPossible
+from spoold.model.holding import awaits_pin
 from spoold.model.ids import JobId
 from spoold.model.job import Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
@@ -28,6 +29,10 @@ MAX_REASON_CHARACTERS = 300
 # More than a person can decide on; the oldest come first.
 MAX_WAITING = 500
 NOT_YOURS = "There is no such job waiting for you."
+_NOBODYS = (
+    "Nobody has signed in for this job and it goes by a PIN, so nobody knows whose it is. Refuse it, and have"
+    " it sent again by somebody who signs in."
+)
 _DECIDED = "Somebody has decided about this job already: {reason}"
 
 
@@ -84,9 +89,12 @@ class ApprovalDesk:
         Raises:
             NotFound: it does not wait for this person.
             NotAuthorized: it is this person's own.
-            NotPossible: somebody has decided already.
+            NotPossible: somebody has decided already; or nobody has signed in for the job and whoever knows
+                its PIN could have it, the approver too.
         """
         case = await self._mine(principal, job_id)
+        if case.job.owner_id is None and awaits_pin(case.job.template):
+            raise NotPossible(_NOBODYS, job=str(job_id))
         return await self.settle(case.job, case.approval, principal)
 
     async def refuse(self, principal: Principal, job_id: JobId, reason: str) -> Job:

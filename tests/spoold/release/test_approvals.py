@@ -263,6 +263,18 @@ async def test_nobody_s_approval_counts_for_a_job_that_becomes_theirs(tmp_path: 
             await house.desk.release(dora, job.id, "lobby")
 
 
+async def test_a_job_of_nobody_s_that_goes_by_a_pin_is_not_approved(tmp_path: Path) -> None:
+    """Whoever sent it under an invented name could approve it, and release it by its PIN."""
+    async with open_house(tmp_path) as house:
+        by_pin = (keyword("job-release-action", "job-password"),)
+        job = await house.wants(await house.add_job(None, claimed="phone", template=by_pin), "desk")
+        dora = house.person("dora", "desk")
+        with pytest.raises(NotPossible, match="nobody knows whose it is"):
+            await house.decisions.approvals.approve(dora, job.id)
+        assert (await house.job(job)).state is JobState.WAITING_APPROVAL
+        assert (await house.decisions.approvals.refuse(dora, job.id, "Sign in.")).state is JobState.ABORTED
+
+
 async def test_what_is_changed_after_the_approval_was_not_approved(tmp_path: Path) -> None:
     """New settings end the approval; a new name does not."""
     async with open_house(tmp_path, rules=[NIGHT]) as house:
