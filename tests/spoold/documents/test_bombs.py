@@ -15,6 +15,8 @@ from tests.support import pdfs
 from tests.support.children import child_pids
 from tests.support.ticker import Ticker
 
+pytestmark = pytest.mark.alone
+
 PDF = "application/pdf"
 SAMPLES = Path(__file__).parent / "samples"
 MIB = 1024 * 1024

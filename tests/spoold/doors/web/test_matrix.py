@@ -57,6 +57,10 @@ def expected(declaration: RouteDeclaration, who: str) -> set[int]:
         return {403}
     if not is_known:
         return {401} if declaration.surface is Surface.API else {303}
+    is_code = declaration.method == "POST" and declaration.path.endswith("/code")
+    if declaration.about_approval or (is_code and who == "alice"):
+        # Nothing waits here, and nobody is told more: who decides is in tests/authorisation.
+        return {400, 404}
     one_job = "{job_id}" in declaration.path
     standings = {WHO[who], Standing.USER}
     if who == "alice" and not one_job:
@@ -108,7 +112,7 @@ def test_every_declaration_is_consistent() -> None:
     for declaration in ROUTES:
         assert declaration.action in Action
         if "{job_id}" in declaration.path:
-            assert declaration.about_job
+            assert declaration.about_job or declaration.about_approval
         if declaration.surface is Surface.OPEN:
             assert Standing.ANONYMOUS in ALLOWED[declaration.action]
             assert not declaration.about_job
@@ -129,6 +133,15 @@ def test_the_api_is_the_promised_one() -> None:
         ("DELETE", "/api/v1/print-uris/{uri_id}"),
         ("GET", "/api/v1/claimable"),
         ("POST", "/api/v1/claimable/{waiting_id}/claim"),
+        ("GET", "/api/v1/approvals"),
+        ("POST", "/api/v1/approvals/{job_id}"),
+        ("GET", "/api/v1/approval-codes"),
+        ("POST", "/api/v1/approval-codes"),
+        ("DELETE", "/api/v1/approval-codes/{code_id}"),
+        ("POST", "/api/v1/jobs/{job_id}/code"),
+        ("GET", "/api/v1/delegations"),
+        ("POST", "/api/v1/delegations"),
+        ("DELETE", "/api/v1/delegations/{delegation_id}"),
     }
     assert {(each.method, each.path) for each in ROUTES if each.surface is Surface.API} == promised
     assert {"/healthz", "/metrics"} <= {each.path for each in ROUTES}

@@ -13,14 +13,14 @@ from tests.support.web_portal import PortalKit
 async def test_the_page_lists_what_this_portal_offers(
     portal: PortalKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = Section("/me/shown", "Shown & told", "What is offered.")
+    shown = Section("/me/shown", "Shown and told", "What is offered.")
     hidden = replace(shown, path="/me/hidden", offered=lambda _portal: False)
     monkeypatch.setattr(sections, "SECTIONS", (shown, hidden))
     visitor = await portal.signed_in("alice")
     page = await visitor.get("/me")
     assert page.status_code == 200
     assert 'href="/me/shown"' in page.text
-    assert "Shown &amp; told" in page.text
+    assert "Shown and told" in page.text
     assert "/me/hidden" not in page.text
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from spoold.doors.web.app import build_web_app
+from spoold.doors.web.assets import ASSETS
 from spoold.doors.web.guard import MAX_BODY_BYTES
 from spoold.doors.web.routes import ROUTES
 from spoold.model.jobstate import JobState
@@ -319,7 +320,7 @@ async def test_pages_hold_nothing_that_the_policy_forbids(portal: PortalKit) -> 
 
 async def test_files_may_be_kept_because_their_address_changes(portal: PortalKit) -> None:
     files = [declaration.path for declaration in ROUTES if declaration.path.startswith("/static/")]
-    assert len(files) == 3
+    assert len(files) == len(ASSETS)
     for path in files:
         response = await portal.visitor().get(path)
         assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
