@@ -124,5 +124,6 @@ async def wanted(request: Request, *names: str) -> dict[str, str | None]:
 
 
 def json_answer(content: object, status: int = 200) -> Response:
+    """Return content as JSON."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     return Response(text, status_code=status, media_type=JSON_TYPE)
