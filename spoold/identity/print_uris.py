@@ -264,6 +264,17 @@ class PrintUris:
         )
 
 
+def print_uri_fields(row: PrintUriRow) -> dict[str, object]:
+    """Return a print URI as programs see it: without its token."""
+    return {
+        "id": row.id,
+        "queue": row.queue,
+        "label": row.label,
+        "created_at": row.created_at.isoformat(),
+        "used_at": None if row.used_at is None else row.used_at.isoformat(),
+    }
+
+
 def _trouble(row: PrintUriRow, user: UserRow, queue: str) -> str:
     """Return what is wrong with a print URI that there is, for the log; empty if nothing."""
     if row.revoked_at is not None:

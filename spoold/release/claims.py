@@ -320,3 +320,17 @@ def _is_same(one: str, other: str) -> bool:
     except ValueError:
         return False
     return (getattr(first, "ipv4_mapped", None) or first) == (getattr(second, "ipv4_mapped", None) or second)
+
+
+def claimable_fields(one: Claimable) -> dict[str, object]:
+    """Return a job that may be claimed as programs see it: no name of any kind."""
+    return {
+        "id": str(one.id),
+        "number": one.number,
+        "queue": one.queue,
+        "size_bytes": one.size_bytes,
+        "from": one.peer,
+        "created_at": one.created_at.isoformat(),
+        "seconds_left": one.seconds_left,
+        "rule": one.rule.value,
+    }

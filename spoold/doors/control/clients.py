@@ -2,34 +2,33 @@
 
 from uuid import UUID
 
-from spoold.database.print_uris import PrintUriRow
 from spoold.doors.control.jobs import job_fields
 from spoold.doors.control.parts import LOCAL_PEER, Answer, Arguments, Command, ControlParts
-from spoold.identity.print_uris import PrintUris
+from spoold.identity.print_uris import PrintUris, print_uri_fields
 from spoold.model.access import Action
 from spoold.model.errors import NotAuthorized, NotFound
 from spoold.model.ids import JobId, UserId, canonical_name
 from spoold.model.principal import Principal, Role
-from spoold.release.claims import NO_SUCH_JOB, Claimable, ClaimDesk
+from spoold.release.claims import NO_SUCH_JOB, ClaimDesk, claimable_fields
 
 
 async def _add(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     uris = _uris(parts)
     row, token = await uris.add(principal, str(arguments["queue"]), str(arguments["label"]), peer=LOCAL_PEER)
-    return _fields(row) | {"uri": uris.address(row.queue, token)}
+    return print_uri_fields(row) | {"uri": uris.address(row.queue, token)}
 
 
 async def _list(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     owner = await _owner(parts, principal, arguments)
-    return [_fields(row) for row in await _uris(parts).of(owner)]
+    return [print_uri_fields(row) for row in await _uris(parts).of(owner)]
 
 
 async def _revoke(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    return _fields(await _uris(parts).revoke(principal, str(arguments["id"]), peer=LOCAL_PEER))
+    return print_uri_fields(await _uris(parts).revoke(principal, str(arguments["id"]), peer=LOCAL_PEER))
 
 
 async def _claimable(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
-    return [_shown(one) for one in await _claims(parts).claimable(principal, peer=LOCAL_PEER)]
+    return [claimable_fields(one) for one in await _claims(parts).claimable(principal, peer=LOCAL_PEER)]
 
 
 async def _claim(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
@@ -78,26 +77,3 @@ def _claims(parts: ControlParts) -> ClaimDesk:
     if parts.claims is None:
         raise NotFound("Jobs cannot be claimed here.")
     return parts.claims
-
-
-def _fields(row: PrintUriRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "queue": row.queue,
-        "label": row.label,
-        "created_at": row.created_at.isoformat(),
-        "used_at": None if row.used_at is None else row.used_at.isoformat(),
-    }
-
-
-def _shown(one: Claimable) -> dict[str, object]:
-    return {
-        "id": str(one.id),
-        "number": one.number,
-        "queue": one.queue,
-        "size_bytes": one.size_bytes,
-        "from": one.peer,
-        "created_at": one.created_at.isoformat(),
-        "seconds_left": one.seconds_left,
-        "rule": one.rule.value,
-    }

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from spoold.database.approvals import CodeRow, Scope
-from spoold.doors.web.api import JSON_TYPE, job_json
+from spoold.doors.web.api import JSON_TYPE, job_json, json_answer
 from spoold.doors.web.decisions import decisions_of, moment_of
 from spoold.doors.web.guard import BadRequest, job_id_of, read_body
 from spoold.doors.web.portal import Portal, Visitor
@@ -23,7 +23,7 @@ _NOT_JSON = "The body is a JSON object; docs/approval.md shows what it holds."
 async def list_approvals(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Return what waits for the caller's decision, the oldest first."""
     waiting = await decisions_of(portal).approvals.waiting(visitor.known)
-    return _json({"approvals": [_waiting_json(one) for one in waiting]})
+    return json_answer({"approvals": [_waiting_json(one) for one in waiting]})
 
 
 async def decide(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -36,13 +36,15 @@ async def decide(request: Request, portal: Portal, visitor: Visitor) -> Response
         job = await desk.refuse(visitor.known, job_id, body.get("reason", ""))
     else:
         raise BadRequest('The verdict is "approved" or "refused".')
-    return _json({"id": str(job.id), "number": job.number, "state": job.state.value, "reason": job.reason})
+    return json_answer(
+        {"id": str(job.id), "number": job.number, "state": job.state.value, "reason": job.reason}
+    )
 
 
 async def list_codes(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Return the codes that the caller has issued, the newest first; never a code itself."""
     codes = await decisions_of(portal).codes.issued(visitor.known)
-    return _json({"codes": [_code_json(one, portal) for one in codes]})
+    return json_answer({"codes": [_code_json(one, portal) for one in codes]})
 
 
 async def issue_code(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -67,7 +69,7 @@ async def issue_code(request: Request, portal: Portal, visitor: Visitor) -> Resp
     row, code = await decisions_of(portal).codes.issue(
         visitor.known, body.get("label", ""), scope, body["uses"], moment_of(body["expires_at"])
     )
-    return _json(_code_json(row, portal) | {"code": shown(code)}, 201)
+    return json_answer(_code_json(row, portal) | {"code": shown(code)}, 201)
 
 
 async def revoke_code(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -81,7 +83,7 @@ async def use_code(request: Request, portal: Portal, visitor: Visitor) -> Respon
     body = await _body(request, {"code": str})
     job_id = visitor.about.job.id
     await decisions_of(portal).codes.use(visitor.known, job_id, body.get("code", ""), peer=visitor.peer)
-    return _json(job_json(await portal.desk.job(visitor.known, job_id)))
+    return json_answer(job_json(await portal.desk.job(visitor.known, job_id)))
 
 
 async def list_delegations(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -89,7 +91,7 @@ async def list_delegations(_request: Request, portal: Portal, visitor: Visitor) 
     desk = decisions_of(portal).delegations
     given = [_delegation_json(one) for one in await desk.given(visitor.known)]
     held = [_delegation_json(one) for one in await desk.held(visitor.known)]
-    return _json({"given": given, "held": held})
+    return json_answer({"given": given, "held": held})
 
 
 async def give_delegation(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -104,7 +106,7 @@ async def give_delegation(request: Request, portal: Portal, visitor: Visitor) ->
         job_id=_job_id(body["job"]) if "job" in body else None,
         titles=body.get("titles", False),
     )
-    return _json({"id": one.id, "expires_at": one.expires_at.isoformat()}, 201)
+    return json_answer({"id": one.id, "expires_at": one.expires_at.isoformat()}, 201)
 
 
 async def end_delegation(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -188,8 +190,3 @@ async def _body(request: Request, fields: dict[str, type]) -> dict[str, Any]:
     if not all(type(value) is fields[name] for name, value in content.items()):
         raise BadRequest(_NOT_JSON)
     return content
-
-
-def _json(content: object, status: int = 200) -> Response:
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    return Response(text, status_code=status, media_type=JSON_TYPE)
