@@ -1,6 +1,5 @@
 """Makes what people sign in with besides passwords: Kerberos tickets, an OpenID provider."""
 
-import os
 import ssl
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from protocols.tls import verified_context
 from spoold.app.state import StateDirectory
 from spoold.config.model import Config
 from spoold.config.oidc import Oidc as OidcSettings
-from spoold.config.values import KeyReference
 from spoold.database.engine import Database
 from spoold.identity.authenticator import Identity
 from spoold.identity.kerberos import Kerberos
 from spoold.identity.oidc import Oidc, OidcRules
 from spoold.identity.secret import Secret
-from spoold.keys.source import CREDENTIALS_VARIABLE
+from spoold.keys.source import secret_path
 from spoold.model.errors import ConfigurationError
 from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
@@ -137,24 +135,3 @@ def _trust(ca: Path | None) -> ssl.SSLContext:
         return verified_context(ca)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"The authorities in {ca} cannot be used: {error}.") from error
-
-
-def secret_path(reference: KeyReference, what: str, key: str) -> Path:
-    """Return the file that holds a secret.
-
-    Args:
-        what: what it is, as a sentence begins.
-        key: where the file names it.
-
-    Raises:
-        ConfigurationError: a credential was named, but systemd passed none.
-    """
-    if reference.kind == "file":
-        return Path(reference.value)
-    directory = os.environ.get(CREDENTIALS_VARIABLE)
-    if not directory:
-        raise ConfigurationError(
-            f"{what} is the systemd credential {reference.value!r}, but no credentials were passed. "
-            f'Start the service with LoadCredential={reference.value}:/path, or set {key} = "file:/path".'
-        )
-    return Path(directory) / reference.value

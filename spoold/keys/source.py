@@ -1,4 +1,4 @@
-"""Finds the store key: a systemd credential, or a file that only the daemon can read."""
+"""Finds secrets, the store key above all: a systemd credential, or a file that only the daemon can read."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ def load_keyring(reference: KeyReference) -> Keyring:
     Raises:
         ConfigurationError: there is no such key, or others can read it; the daemon must not start.
     """
-    path = key_path(reference)
+    path = secret_path(reference, "The store key", "[store] key", file="/etc/spoold/store.key")
     try:
         return Keyring.from_file(path, credential=reference.kind == "credential")
     except (HoldStoreError, OSError) as error:
@@ -27,8 +27,13 @@ def load_keyring(reference: KeyReference) -> Keyring:
         ) from error
 
 
-def key_path(reference: KeyReference) -> Path:
-    """Return the file that holds the key.
+def secret_path(reference: KeyReference, what: str, key: str, *, file: str = "/path") -> Path:
+    """Return the file that holds a secret.
+
+    Args:
+        what: what it is, as a sentence begins.
+        key: where the configuration names it.
+        file: where such a file may lie, for the words of a refusal.
 
     Raises:
         ConfigurationError: a credential was named, but systemd passed none.
@@ -38,8 +43,7 @@ def key_path(reference: KeyReference) -> Path:
     directory = os.environ.get(CREDENTIALS_VARIABLE)
     if not directory:
         raise ConfigurationError(
-            f"The store key is the systemd credential {reference.value!r}, but no credentials were passed. "
-            f"Start the service with LoadCredential={reference.value}:/etc/spoold/store.key, "
-            'or set [store] key = "file:/etc/spoold/store.key".'
+            f"{what} is the systemd credential {reference.value!r}, but no credentials were passed. "
+            f'Start the service with LoadCredential={reference.value}:{file}, or set {key} = "file:{file}".'
         )
     return Path(directory) / reference.value
