@@ -29,13 +29,15 @@ struct step {
 struct client {
     int socket;
     int step;
+    unsigned number;
     double began;
     size_t received;
     char *answer;
 };
 
 static struct step steps[MAX_STEPS];
-static int step_count, port, is_lpr, number;
+static int step_count, port, is_lpr;
+static unsigned jobs;
 static char *outgoing;
 
 static void fail(const char *words) {
@@ -80,7 +82,7 @@ static void send_step(struct client *client) {
     char *octets = step->octets;
     if (is_lpr && client->step < step_count - 1) {
         char digits[12];
-        snprintf(digits, sizeof digits, "%03u", (unsigned)number % 1000);
+        snprintf(digits, sizeof digits, "%03u", client->number % 1000);
         memcpy(outgoing, step->octets, step->length);
         for (size_t at = 0; at + 3 <= step->length; at++)
             if (memcmp(outgoing + at, "###", 3) == 0) memcpy(outgoing + at, digits, 3);
@@ -99,7 +101,7 @@ static void begin(struct client *client) {
     client->step = 0;
     if (is_lpr) {
         open_connection(client);
-        number++;
+        client->number = jobs++;
     }
     send_step(client);
 }
