@@ -108,7 +108,8 @@ def test_a_passkey_is_made_and_signs_in(browser: Browser, served: ServedPortal, 
             alice.check()
             alice.screenshot(f"passkey-{seat}")
             alice.page.click("#use-passkey")
-            alice.page.wait_for_url("**/printers")
+            # The whole address: "**/printers" is the end of the address before it, too.
+            alice.page.wait_for_url(f"{origin(served)}/printers")
             alice.page.context.clear_cookies()
 
 
