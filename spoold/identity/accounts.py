@@ -3,6 +3,7 @@
 from spoold.database import people
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
+from spoold.identity.provider import account_of
 from spoold.model.ids import UserId, canonical_name
 from spoold.model.principal import Method, Principal
 from spoold.runtime.clock import Clock
@@ -39,12 +40,4 @@ class Accounts:
     def _principal(self, user: UserRow | None, method: Method) -> Principal | None:
         if user is None or user.disabled:
             return None
-        return Principal(
-            id=user.id,
-            name=user.name,
-            groups=user.groups,
-            role=user.role,
-            method=method,
-            proven_at=self._clock.now(),
-            provider=user.provider,
-        )
+        return account_of(user).principal(method, self._clock.now())

@@ -2,7 +2,7 @@
 
 from spoold.database import people
 from spoold.database.engine import Database
-from spoold.identity.provider import Accepted, Account, Finding, NotHere, Rejected
+from spoold.identity.provider import Finding, NotHere, finding_of
 from spoold.identity.secret import Secret
 from spoold.model.ids import UserId
 
@@ -27,13 +27,7 @@ class KeptPeople:
         row = await self._database.read(
             lambda connection: people.user_by_id(connection, account_id), short=True
         )
-        if row is None or row.provider != self.name:
-            return NotHere()
-        if row.disabled:
-            return Rejected(row.id, "disabled")
-        return Accepted(
-            Account(row.id, row.name, row.groups, row.role, row.epoch, row.display_name, row.provider)
-        )
+        return finding_of(row, self.name)
 
     def alias(self, _name: str) -> str | None:
         """Return nothing: no typed name is for us."""

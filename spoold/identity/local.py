@@ -12,7 +12,7 @@ from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.people_of_directories import make_way
-from spoold.identity.provider import LOCAL, Accepted, Account, Finding, NotHere, Rejected
+from spoold.identity.provider import LOCAL, Accepted, Finding, NotHere, Rejected, account_of, finding_of
 from spoold.identity.secret import Secret
 from spoold.model.errors import Busy, NotFound, NotPossible
 from spoold.model.ids import UserId, canonical_name, new_token
@@ -63,19 +63,19 @@ class LocalUsers:
             return Rejected(row.id, "disabled")
         if verdict.outdated:
             await self._rehash(row, password)
-        return Accepted(_account_of(row))
+        return Accepted(account_of(row))
 
     async def find(self, name: str) -> Finding:
         """Look an account up by its name."""
         row = await self._database.read(lambda connection: people.user_by_name(connection, name), short=True)
-        return _finding(row)
+        return finding_of(row, LOCAL)
 
     async def again(self, account_id: UserId) -> Finding:
         """Look an account up by its id."""
         row = await self._database.read(
             lambda connection: people.user_by_id(connection, account_id), short=True
         )
-        return _finding(row)
+        return finding_of(row, LOCAL)
 
     def alias(self, name: str) -> str | None:
         """Return the name: accounts here have one each."""
@@ -197,16 +197,6 @@ def _checked_name(name: str) -> str:
     if not canonical or not readable or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
         raise NotPossible("A user name is 1 to 255 bytes of readable text without a colon.")
     return canonical
-
-
-def _account_of(row: UserRow) -> Account:
-    return Account(row.id, row.name, row.groups, row.role, row.epoch, row.display_name)
-
-
-def _finding(row: UserRow | None) -> Finding:
-    if row is None or row.provider != LOCAL:
-        return NotHere()
-    return Rejected(row.id, "disabled") if row.disabled else Accepted(_account_of(row))
 
 
 def _user_of(row: UserRow) -> User:

@@ -11,7 +11,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 import structlog
@@ -21,6 +21,7 @@ from spoold.database import people, print_uris
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.print_uris import PrintUriRow
+from spoold.identity.provider import account_of
 from spoold.identity.throttle import Throttle
 from spoold.model.errors import Busy, NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
 from spoold.model.ids import UserId, new_token
@@ -205,7 +206,7 @@ class PrintUris:
         if why:
             # It was somebody's once: no guess, and no reason to shut out the room where it is still in use.
             raise NotFound(NO_SUCH_PRINTER, why=why, print_uri=row.id, peer=peer)
-        principal = _principal(user, now)
+        principal = _bounded(account_of(user).principal(Method.PRINT_URI, now))
         if submits:
             principal = await self._confirmed(principal, row)
         if row.used_at is None or now - row.used_at >= USE_GRANULARITY:
@@ -282,19 +283,6 @@ def _trouble(row: PrintUriRow, user: UserRow, queue: str) -> str:
     if user.disabled:
         return "account-closed"
     return "print-uri-of-another-queue" if row.queue != queue else ""
-
-
-def _principal(user: UserRow, now: datetime) -> Principal:
-    return Principal(
-        id=user.id,
-        name=user.name,
-        groups=user.groups,
-        role=Role.USER,
-        method=Method.PRINT_URI,
-        proven_at=now,
-        display_name=user.display_name,
-        provider=user.provider,
-    )
 
 
 def _bounded(principal: Principal) -> Principal:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from spoold.database.people import UserRow
 from spoold.identity.secret import Secret
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
@@ -69,6 +70,22 @@ class NotHere:
 
 
 Finding = Accepted | Rejected | NotHere
+
+
+def account_of(row: UserRow) -> Account:
+    """Return the account that a row tells of, open or closed."""
+    return Account(row.id, row.name, row.groups, row.role, row.epoch, row.display_name, row.provider)
+
+
+def finding_of(row: UserRow | None, provider: str) -> Finding:
+    """Return what a provider says of an account of which its row says all there is.
+
+    Args:
+        row: the row that was found; another provider's is not here.
+    """
+    if row is None or row.provider != provider:
+        return NotHere()
+    return Rejected(row.id, "disabled") if row.disabled else Accepted(account_of(row))
 
 
 class Authenticator(Protocol):

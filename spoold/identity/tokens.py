@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
@@ -22,6 +22,7 @@ from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.tokens import TokenRow
 from spoold.identity.guesses import Guesses
+from spoold.identity.provider import account_of
 from spoold.identity.throttle import home_of
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
 from spoold.model.ids import UserId
@@ -279,17 +280,8 @@ class Tokens:
                 scopes=row.scopes,
             )
         # Whatever office its owner has, a token is about the owner's own jobs.
-        return Principal(
-            id=user.id,
-            name=user.name,
-            groups=user.groups,
-            role=Role.USER,
-            method=Method.TOKEN,
-            proven_at=now,
-            display_name=user.display_name,
-            provider=user.provider,
-            scopes=row.scopes,
-        )
+        owner = account_of(user).principal(Method.TOKEN, now)
+        return replace(owner, role=Role.USER, scopes=row.scopes)
 
 
 def is_good(row: TokenRow, now: datetime) -> bool:
