@@ -230,6 +230,25 @@ class ApprovalDesk:
         )
 
 
+def waiting_fields(one: WaitingView) -> dict[str, object]:
+    """Return what waits for a decision as programs see it; each door adds whose it is and its end."""
+    job = one.view.job
+    return {
+        "id": str(job.id),
+        "number": job.number,
+        "queue": job.queue,
+        "title": one.view.title,
+        "pages": job.pages,
+        "why": one.why,
+        "rules": list(one.rules),
+    }
+
+
+def decided_fields(job: Job) -> dict[str, object]:
+    """Return what a decision has made of a job, as programs see it."""
+    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+
+
 def name_of(principal: Principal) -> str:
     """Return what people call somebody."""
     return principal.display_name or principal.name

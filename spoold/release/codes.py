@@ -253,6 +253,21 @@ def shown(code: str) -> str:
     return f"{code[:half]}-{code[half:]}"
 
 
+def code_fields(row: CodeRow) -> dict[str, object]:
+    """Return a code as programs see it: never the code itself, which is shown once, by `issue`."""
+    return {
+        "id": row.id,
+        "label": row.label,
+        "uses": row.uses,
+        "used": row.used,
+        "queues": list(row.scope.queues),
+        "rules": list(row.scope.rules),
+        "people": list(row.scope.people),
+        "max_pages": row.scope.max_pages,
+        "expires_at": row.expires_at.isoformat(),
+    }
+
+
 def _note(connection: Connection, kind: str, actor: UserId, row: CodeRow, now: datetime) -> None:
     audit.append(
         connection,

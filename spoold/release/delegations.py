@@ -176,6 +176,18 @@ def _number(connection: Connection, job_id: JobId | None) -> int | None:
     return None if job is None else job.number
 
 
+def delegation_fields(view: DelegationView) -> dict[str, object]:
+    """Return a delegation as programs see it; each door adds how its jobs are named: by number, or by id."""
+    one = view.delegation
+    return {
+        "id": one.id,
+        "owner": view.owner,
+        "delegate": view.delegate,
+        "titles": one.titles,
+        "expires_at": one.expires_at.isoformat(),
+    }
+
+
 def _note(connection: Connection, kind: str, one: Delegation, actor: UserId, now: datetime) -> None:
     audit.append(
         connection,

@@ -2,45 +2,35 @@
 
 from datetime import datetime, timedelta
 
-from spoold.database.approvals import CodeRow, Scope
+from spoold.database.approvals import Scope
 from spoold.doors.control.jobs import find_job
 from spoold.doors.control.parts import LOCAL_PEER, Answer, Arguments, Command, ControlParts
 from spoold.model.access import Action
 from spoold.model.errors import NotAuthorized, NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.principal import Method, Principal
-from spoold.release.approvals import NOT_YOURS
-from spoold.release.codes import shown
+from spoold.release.approvals import NOT_YOURS, decided_fields, waiting_fields
+from spoold.release.codes import code_fields, shown
 from spoold.release.decisions import Decisions
-from spoold.release.delegations import DelegationView
+from spoold.release.delegations import delegation_fields
 
 
 async def _approvals(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
     return [
-        {
-            "id": str(one.view.job.id),
-            "number": one.view.job.number,
-            "title": one.view.title,
-            "queue": one.view.job.queue,
-            "user": one.owner,
-            "pages": one.view.job.pages,
-            "why": one.why,
-            "rules": list(one.rules),
-            "seconds_left": one.view.seconds_left,
-        }
+        waiting_fields(one) | {"user": one.owner, "seconds_left": one.view.seconds_left}
         for one in await _desks(parts).approvals.waiting(principal)
     ]
 
 
 async def _approve(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     job = await _desks(parts).approvals.approve(principal, await _waiting(parts, principal, arguments))
-    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+    return decided_fields(job)
 
 
 async def _refuse(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     job_id = await _waiting(parts, principal, arguments)
     job = await _desks(parts).approvals.refuse(principal, job_id, str(arguments.get("reason", "")))
-    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+    return decided_fields(job)
 
 
 async def _code_issue(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
@@ -55,13 +45,13 @@ async def _code_issue(parts: ControlParts, principal: Principal, arguments: Argu
     row, code = await _desks(parts).codes.issue(
         principal, str(arguments.get("label", "")), scope, int(arguments["uses"]), end
     )
-    return _code_fields(row) | {"code": shown(code)}
+    return code_fields(row) | {"code": shown(code)}
 
 
 async def _codes(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
     now = parts.clock.now()
     issued = await _desks(parts).codes.issued(principal)
-    return [_code_fields(row) | {"good": row.is_on(now)} for row in issued]
+    return [code_fields(row) | {"good": row.is_on(now)} for row in issued]
 
 
 async def _code_revoke(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
@@ -72,7 +62,7 @@ async def _code_revoke(parts: ControlParts, principal: Principal, arguments: Arg
 async def _code_use(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     job_id = await find_job(parts, principal, arguments)
     job = await _desks(parts).codes.use(principal, job_id, str(arguments["code"]), peer=LOCAL_PEER)
-    return {"number": job.number, "state": job.state.value, "reason": job.reason}
+    return decided_fields(job)
 
 
 async def _delegate(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
@@ -91,8 +81,8 @@ async def _delegate(parts: ControlParts, principal: Principal, arguments: Argume
 async def _delegations(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
     desk = _desks(parts).delegations
     return {
-        "given": [_delegation_fields(one) for one in await desk.given(principal)],
-        "held": [_delegation_fields(one) for one in await desk.held(principal)],
+        "given": [delegation_fields(one) | {"number": one.number} for one in await desk.given(principal)],
+        "held": [delegation_fields(one) | {"number": one.number} for one in await desk.held(principal)],
     }
 
 
@@ -121,32 +111,6 @@ async def _waiting(parts: ControlParts, principal: Principal, arguments: Argumen
 
 def _names(arguments: Arguments, key: str) -> tuple[str, ...]:
     return tuple(str(one) for one in arguments.get(key, []))
-
-
-def _code_fields(row: CodeRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "label": row.label,
-        "uses": row.uses,
-        "used": row.used,
-        "queues": list(row.scope.queues),
-        "rules": list(row.scope.rules),
-        "people": list(row.scope.people),
-        "max_pages": row.scope.max_pages,
-        "expires_at": row.expires_at.isoformat(),
-    }
-
-
-def _delegation_fields(view: DelegationView) -> dict[str, object]:
-    one = view.delegation
-    return {
-        "id": one.id,
-        "owner": view.owner,
-        "delegate": view.delegate,
-        "number": view.number,
-        "titles": one.titles,
-        "expires_at": one.expires_at.isoformat(),
-    }
 
 
 COMMANDS = (

@@ -13,9 +13,9 @@ from spoold.doors.web.decisions import decisions_of, moment_of
 from spoold.doors.web.guard import BadRequest, job_id_of, read_body
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.model.ids import JobId
-from spoold.release.approvals import WaitingView
-from spoold.release.codes import shown
-from spoold.release.delegations import DelegationView
+from spoold.release.approvals import WaitingView, decided_fields, waiting_fields
+from spoold.release.codes import code_fields, shown
+from spoold.release.delegations import DelegationView, delegation_fields
 
 _NOT_JSON = "The body is a JSON object; docs/approval.md shows what it holds."
 
@@ -36,9 +36,7 @@ async def decide(request: Request, portal: Portal, visitor: Visitor) -> Response
         job = await desk.refuse(visitor.known, job_id, body.get("reason", ""))
     else:
         raise BadRequest('The verdict is "approved" or "refused".')
-    return json_answer(
-        {"id": str(job.id), "number": job.number, "state": job.state.value, "reason": job.reason}
-    )
+    return json_answer({"id": str(job.id)} | decided_fields(job))
 
 
 async def list_codes(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -117,48 +115,23 @@ async def end_delegation(request: Request, portal: Portal, visitor: Visitor) -> 
 
 def _waiting_json(one: WaitingView) -> dict[str, object]:
     job = one.view.job
-    return {
-        "id": str(job.id),
-        "number": job.number,
-        "queue": job.queue,
+    return waiting_fields(one) | {
         "owner": one.owner,
         "owner_verified": one.verified,
-        "title": one.view.title,
-        "pages": job.pages,
         "documents": job.documents,
-        "why": one.why,
-        "rules": list(one.rules),
         "wanted_at": one.wanted_at.isoformat(),
         "expires_at": job.expires_at.isoformat(),
     }
 
 
 def _code_json(row: CodeRow, portal: Portal) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "label": row.label,
-        "uses": row.uses,
-        "used": row.used,
-        "good": row.is_on(portal.clock.now()),
-        "queues": list(row.scope.queues),
-        "rules": list(row.scope.rules),
-        "people": list(row.scope.people),
-        "max_pages": row.scope.max_pages,
-        "created_at": row.created_at.isoformat(),
-        "expires_at": row.expires_at.isoformat(),
-    }
+    good, since = row.is_on(portal.clock.now()), row.created_at.isoformat()
+    return code_fields(row) | {"good": good, "created_at": since}
 
 
 def _delegation_json(view: DelegationView) -> dict[str, object]:
-    one = view.delegation
-    return {
-        "id": one.id,
-        "owner": view.owner,
-        "delegate": view.delegate,
-        "job": None if one.job_id is None else str(one.job_id),
-        "titles": one.titles,
-        "expires_at": one.expires_at.isoformat(),
-    }
+    job_id = view.delegation.job_id
+    return delegation_fields(view) | {"job": None if job_id is None else str(job_id)}
 
 
 def _names(body: dict[str, Any], key: str) -> tuple[str, ...]:
