@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -48,6 +48,7 @@ async def check(
     *,
     read_data: float = 0.0,
     seed: bytes | None = None,
+    archived: Iterable[SealedDocument] = (),
 ) -> AsyncIterator[Finding]:
     """Compare rows and containers; yields findings as they are made, none when all is well.
 
@@ -59,6 +60,7 @@ async def check(
         documents: every row of the database, in any order.
         read_data: the fraction of documents, 0 to 1, whose every byte is read and authenticated.
         seed: decides which ones; a fresh choice every time unless given.
+        archived: copies of which nobody here has the key: that they are there, whole and the right ones.
 
     Raises:
         StoreFailed: the store itself cannot be listed.
@@ -69,20 +71,30 @@ async def check(
     unclaimed = set(await store.blobs.names())
     for document in documents:
         unclaimed.discard(blob_name(document.job_id, document.number))
-        finding = await _check_one(store, document, read_all=_chosen(document, read_data, seed))
+        read_all = _chosen(document, read_data, seed)
+        finding = await _look(document, _check_one(store, document, read_all=read_all))
+        if finding is not None:
+            yield finding
+    for copy in archived:
+        unclaimed.discard(blob_name(copy.job_id, copy.number))
+        finding = await _look(copy, store.look_at_archived(copy))
         if finding is not None:
             yield finding
     for name in sorted(unclaimed):
         yield _stranger(name)
 
 
-async def _check_one(store: HoldStore, document: SealedDocument, *, read_all: bool) -> Finding | None:
+async def _check_one(store: HoldStore, document: SealedDocument, *, read_all: bool) -> None:
+    async with store.open(document) as reader:
+        if read_all:
+            await reader.verify()
+        else:
+            await reader.verify_head()
+
+
+async def _look(document: SealedDocument, looking: Awaitable[None]) -> Finding | None:
     try:
-        async with store.open(document) as reader:
-            if read_all:
-                await reader.verify()
-            else:
-                await reader.verify_head()
+        await looking
     except DamagedContainer as error:
         trouble = Trouble.MISSING if error.damage is Damage.MISSING else Trouble.DAMAGED
         return Finding(trouble, str(error), document.job_id, document.number, error.damage)

@@ -1,4 +1,4 @@
-"""The store key and what it wraps: with sealing.py, the only door to `cryptography`."""
+"""The store key and what it wraps: with sealing.py and archive_key.py, the only door to `cryptography`."""
 
 import hashlib
 import hmac
@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from holdstore import durable
+from holdstore.archive_key import ArchiveKey
 from holdstore.container import KEK_ID_BYTES
 from holdstore.errors import Damage, DamagedContainer, KeyUnavailable, store_error
 
@@ -127,6 +128,10 @@ class Keyring:
     def rewrap(self, wrapped: bytes, job_id: UUID, number: int) -> bytes:
         """The same key wrapped by the active store key; the container stays as it is."""
         return self.wrap(self.unwrap(wrapped, job_id, number), job_id, number)
+
+    def wrap_for_archive(self, wrapped: bytes, job_id: UUID, number: int, key: ArchiveKey) -> bytes:
+        """The same key, wrapped a second time: for whoever has the private half of an archive key."""
+        return key.wrap(self.unwrap(wrapped, job_id, number), job_id, number)
 
 
 def read_key_file(path: Path, *, credential: bool = False) -> bytes:

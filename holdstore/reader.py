@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+from uuid import UUID
 
-from holdstore.blobs.base import BlobReader, BlobStore, Range
+from holdstore.blobs.base import BlobReader, Range
 from holdstore.container import (
     PREAMBLE_BYTES,
     SEALED_SEGMENT_BYTES,
@@ -19,13 +20,26 @@ from holdstore.container import (
     segment_offset,
 )
 from holdstore.errors import Damage, DamagedContainer, HoldStoreError
-from holdstore.keyring import Keyring
-from holdstore.sealing import SegmentCipher, open_preamble
+from holdstore.sealing import SegmentCipher, check_header, open_preamble
 
 # 1 MiB of document: one hop to a thread for each, and the bound on what chunks() hands on at a time.
 BATCH_SEGMENTS = 16
 # What a thread reads and checks at a time when a whole container is verified.
 SCAN_SEGMENTS = 32
+
+
+class OpensBlobs(Protocol):
+    """Where containers lie, as far as a reader needs it; see holdstore.blobs.base.BlobStore."""
+
+    async def open(self, name: str) -> BlobReader | None:
+        """The blob, or None if there is none. Raises StoreFailed."""
+
+
+class Unwraps(Protocol):
+    """The store key, or the private half of an archive key."""
+
+    def unwrap(self, wrapped: bytes, job_id: UUID, number: int) -> bytes:
+        """The document's key. Raises DamagedContainer: KEY."""
 
 
 class SealedReader:
@@ -34,7 +48,7 @@ class SealedReader:
     Memory is bounded by one batch (1 MiB) of ciphertext and of plaintext, whatever the document's size.
     """
 
-    def __init__(self, blobs: BlobStore, keyring: Keyring, document: SealedDocument) -> None:
+    def __init__(self, blobs: OpensBlobs, keyring: Unwraps, document: SealedDocument) -> None:
         self._blobs = blobs
         self._keyring = keyring
         self._document = document
@@ -67,6 +81,15 @@ class SealedReader:
             DamagedContainer, StoreFailed: as verify.
         """
         await self._open(await self._find())
+
+    async def verify_outside(self) -> None:
+        """Check what shows without the document's key: size and header (of steps 1, 2, 4 and 5).
+
+        Raises:
+            DamagedContainer, StoreFailed: as verify.
+        """
+        blob = await self._find()
+        check_header(await blob.read(0, PREAMBLE_BYTES), self._document.job_id, self._document.number)
 
     async def begin(self) -> None:
         """Check size, wrapped key, header and commitment; chunks() then checks each tag as it comes to it.

@@ -1,4 +1,7 @@
-"""Sealing and opening of segments and private words: with keyring.py, the only door to `cryptography`."""
+"""Sealing and opening of segments and private words.
+
+With keyring.py and archive_key.py, the only door to `cryptography`.
+"""
 
 import hmac
 import json
@@ -84,17 +87,27 @@ class SegmentCipher:
             raise DamagedContainer(Damage.SEGMENT, f"segment {index} is not what was sealed") from None
 
 
-def open_preamble(dek: bytes, preamble: bytes, job_id: UUID, number: int) -> SegmentCipher:
-    """Check the first 120 bytes of a container against its row and its key.
+def check_header(preamble: bytes, job_id: UUID, number: int) -> Header:
+    """Read the header out of the first 120 bytes of a container, and check whose it is.
 
     Raises:
-        DamagedContainer: HEADER, IDENTITY or COMMITMENT.
+        DamagedContainer: HEADER or IDENTITY.
     """
     if len(preamble) != PREAMBLE_BYTES:
         raise DamagedContainer(Damage.HEADER, f"the container starts with {len(preamble)} bytes")
     header = decode_header(preamble[:HEADER_BYTES])
     if (header.job_id, header.number) != (job_id, number):
         raise DamagedContainer(Damage.IDENTITY, "the container belongs to another job or document")
+    return header
+
+
+def open_preamble(dek: bytes, preamble: bytes, job_id: UUID, number: int) -> SegmentCipher:
+    """Check the first 120 bytes of a container against its row and its key.
+
+    Raises:
+        DamagedContainer: HEADER, IDENTITY or COMMITMENT.
+    """
+    header = check_header(preamble, job_id, number)
     cipher = SegmentCipher(dek, header)
     # AES-GCM does not commit to its key, so a matching tag alone would not name the one document.
     if not hmac.compare_digest(cipher.preamble[HEADER_BYTES:], preamble[HEADER_BYTES:]):

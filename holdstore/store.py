@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
+from holdstore.archive_key import ArchiveKey
 from holdstore.batches import BATCH_BYTES, Batches
 from holdstore.blobs.base import BlobStore
 from holdstore.blobs.local import LocalBlobStore
@@ -116,6 +117,24 @@ class HoldStore:
     def open(self, document: SealedDocument) -> SealedReader:
         """A reader of a sealed document; nothing is read before its verify or chunks."""
         return SealedReader(self._blobs, self._keyring, document)
+
+    async def look_at_archived(self, document: SealedDocument) -> None:
+        """Check what shows of an archived copy without its key: that it is there, whole, and the right one.
+
+        Raises:
+            DamagedContainer: with the check that failed.
+            StoreFailed: the medium refused to be read.
+        """
+        async with self.open(document) as reader:
+            await reader.verify_outside()
+
+    def wrap_for_archive(self, document: SealedDocument, key: ArchiveKey) -> bytes:
+        """The document's key, wrapped a second time; its container stays as it is.
+
+        Raises:
+            DamagedContainer: KEY. The row's key does not open.
+        """
+        return self._keyring.wrap_for_archive(document.wrapped_key, document.job_id, document.number, key)
 
     async def shred(self, job_id: UUID, numbers: Iterable[int]) -> int:
         """Delete the containers of a job's documents, after their row is gone; see holdstore.shred."""

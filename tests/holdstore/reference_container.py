@@ -1,7 +1,7 @@
-"""A second implementation of docs/formats.md, sections 1 and 2, that writes the public vectors.
+"""A second implementation of docs/formats.md, sections 1, 2 and 10; it writes the public vectors.
 
 It is written from that page alone and shares no code with the hold store: it computes HKDF with hmac,
-joins fields by hand, and holds whole documents in memory. Only the AES-GCM primitive is a library's.
+joins fields by hand, and holds whole documents in memory. Only AES-GCM and X25519 are a library's.
 Running it as a program writes the vectors again.
 """
 
@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 Vector = dict[str, Any]
@@ -44,6 +45,51 @@ def kek_id(kek: bytes) -> bytes:
 
 def wrap(kek: bytes, nonce: bytes, dek: bytes, job: bytes, number: int) -> bytes:
     return nonce + AESGCM(kek).encrypt(nonce, dek, b"spoold/wrap/v1" + kek_id(kek) + job + u16(number))
+
+
+def hkdf_extract(salt: bytes, material: bytes) -> bytes:
+    """RFC 5869 section 2.2 with SHA-256."""
+    return hmac.new(salt or bytes(32), material, hashlib.sha256).digest()
+
+
+def labeled_extract(suite: bytes, salt: bytes, label: bytes, material: bytes) -> bytes:
+    """RFC 9180 section 4."""
+    return hkdf_extract(salt, b"HPKE-v1" + suite + label + material)
+
+
+def labeled_expand(suite: bytes, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
+    """RFC 9180 section 4."""
+    return hkdf_expand(prk, u16(length) + b"HPKE-v1" + suite + label + info, length)
+
+
+def archive_cipher(shared: bytes, encapsulated: bytes, public: bytes, job: bytes, number: int) -> bytes:
+    """Key (32) and nonce (12) of a wrap for the archive: RFC 9180 sections 4.1 and 5.1, base mode."""
+    kem = b"KEM" + u16(0x0020)
+    prk = labeled_extract(kem, b"", b"eae_prk", shared)
+    secret = labeled_expand(kem, prk, b"shared_secret", encapsulated + public, 32)
+    suite = b"HPKE" + u16(0x0020) + u16(0x0001) + u16(0x0002)
+    info = b"spoold/archive-wrap/v1" + hashlib.sha256(b"archive" + public).digest()[:16] + job + u16(number)
+    context = b"\x00" + labeled_extract(suite, b"", b"psk_id_hash", b"")
+    context += labeled_extract(suite, b"", b"info_hash", info)
+    prk = labeled_extract(suite, secret, b"secret", b"")
+    key = labeled_expand(suite, prk, b"key", context, 32)
+    return key + labeled_expand(suite, prk, b"base_nonce", context, 12)
+
+
+def archive_wrap(public: bytes, ephemeral: bytes, dek: bytes, job: bytes, number: int) -> bytes:
+    secret = X25519PrivateKey.from_private_bytes(ephemeral)
+    encapsulated = secret.public_key().public_bytes_raw()
+    shared = secret.exchange(X25519PublicKey.from_public_bytes(public))
+    cipher = archive_cipher(shared, encapsulated, public, job, number)
+    return encapsulated + AESGCM(cipher[:32]).encrypt(cipher[32:], dek, b"")
+
+
+def archive_unwrap(secret: bytes, wrapped: bytes, job: bytes, number: int) -> bytes:
+    private = X25519PrivateKey.from_private_bytes(secret)
+    shared = private.exchange(X25519PublicKey.from_public_bytes(wrapped[:32]))
+    public = private.public_key().public_bytes_raw()
+    cipher = archive_cipher(shared, wrapped[:32], public, job, number)
+    return AESGCM(cipher[:32]).decrypt(cipher[32:], wrapped[32:], b"")
 
 
 def cut(plaintext: bytes) -> list[bytes]:
