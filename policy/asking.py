@@ -112,6 +112,8 @@ def effects(source: RuleSource, stage: Stage, approved: Collection[str]) -> tupl
         found.append(RuleOutcome(name, "shorten", hold_s=source.expires_after_s))
     if source.mask:
         found.append(RuleOutcome(name, "mask"))
+    if source.watermark is not None:
+        found.append(RuleOutcome(name, "watermark", watermark=source.watermark))
     if source.allow:
         found.append(RuleOutcome(name, "allow"))
     return tuple(found)

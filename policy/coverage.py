@@ -29,6 +29,7 @@ WORDS: dict[OutcomeKind, str] = {
     "redirect": "sends it to another printer",
     "shorten": "shortens the hold",
     "mask": "masks the name",
+    "watermark": "stamps every page",
     "no-match": "does not apply",
 }
 

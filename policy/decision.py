@@ -18,6 +18,7 @@ OutcomeKind = Literal[
     "redirect",  # the rule sends the job to another printer
     "shorten",  # the rule shortened the hold
     "mask",  # the rule hides the document's name
+    "watermark",  # the rule wants words on every page
     "failed",  # the rule could not be decided, which refuses the job
     "no-match",  # its condition is false
     "other-stage",  # it is not asked at this stage
@@ -47,6 +48,7 @@ class RuleOutcome:
         copies_limit: the most copies it leaves.
         approvers: who may approve, as written in the rule.
         printers: where it sends the job, in the order of preference.
+        watermark: the words it wants on every page, with placeholders.
     """
 
     rule: str
@@ -58,6 +60,7 @@ class RuleOutcome:
     copies_limit: int | None = None
     approvers: tuple[str, ...] = ()
     printers: tuple[str, ...] = ()
+    watermark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Decision:
         because: what each rule that applied did, in file order.
         redirect: printers where the job goes instead, the preferred one first; empty leaves it where it is.
         mask: the printer is not told the document's name, whatever the queue says.
+        watermark: the words that stand on every page, a line for each rule, in file order.
     """
 
     verdict: Verdict
@@ -84,6 +88,7 @@ class Decision:
     because: tuple[RuleOutcome, ...] = ()
     redirect: tuple[str, ...] = ()
     mask: bool = False
+    watermark: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

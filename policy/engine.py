@@ -213,4 +213,5 @@ def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
         because=because,
         redirect=redirect,
         mask=any(outcome.kind == "mask" for outcome in because),
+        watermark=tuple(dict.fromkeys(outcome.watermark for outcome in because if outcome.watermark)),
     )

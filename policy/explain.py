@@ -76,6 +76,8 @@ def sentence(outcome: RuleOutcome) -> str:
             done = f"Printed {_copies(outcome.copies_limit or 1)} at most"
         case "redirect":
             done = f"Printed at {' or '.join(outcome.printers)}"
+        case "watermark":
+            done = f'Printed with "{outcome.watermark}" on every page'
         case _:
             done = f"Held for {_term(outcome.hold_s or 0)} at most"
     return f"{done}, as {rule} asks."

@@ -13,6 +13,7 @@ from policy.schedule import ScheduleError, calendars_of, parse_period
 from policy.setting import Setting
 from policy.suggestion import closest
 from policy.surroundings import Surroundings
+from policy.watermark import mistakes_in
 
 # A site with more rules than this wants a directory group; it also bounds what one decision can cost.
 MAX_RULES = 1_000
@@ -27,6 +28,7 @@ RuleField = Literal[
     "approvers",
     "set",
     "redirect",
+    "watermark",
     "schedules",
     "holidays",
     "timezone",
@@ -50,6 +52,7 @@ class RuleSource:
         copies_limit: the most copies.
         redirect: printers where the job goes instead, the preferred one first.
         mask: tell the printer no name of the document.
+        watermark: words for every page, with placeholders; `policy.watermark`.
     """
 
     name: str
@@ -65,6 +68,7 @@ class RuleSource:
     copies_limit: int | None = None
     redirect: tuple[str, ...] = ()
     mask: bool = False
+    watermark: str | None = None
 
     @property
     def effects(self) -> tuple[OutcomeKind, ...]:
@@ -77,6 +81,7 @@ class RuleSource:
             "redirect": self.redirect,
             "shorten": self.expires_after_s is not None,
             "mask": self.mask,
+            "watermark": self.watermark is not None,
             "allow": self.allow,
         }
         return tuple(kind for kind, wanted in found.items() if wanted)
@@ -94,7 +99,7 @@ class PolicyProblem:
         rule: index of the rule, None for schedules, holidays and time zone.
         field: the key of the rule that is wrong; those three stand for themselves.
         schedule: name of the schedule or calendar and index of its entry, for the two.
-        offset: place inside the condition, in characters from 0.
+        offset: place inside the condition or the watermark, in characters from 0.
         item: index inside the list that the field is.
     """
 
@@ -181,7 +186,7 @@ def problems_of(rules: Sequence[RuleSource], setting: Setting) -> Iterator[Polic
 
 def _problems_of_effects(index: int, rule: RuleSource) -> Iterator[PolicyProblem]:
     if not rule.effects:
-        words = "has no effect: give it allow, deny, hold, set, redirect, mask or expires_after"
+        words = "has no effect: give it allow, deny, hold, set, redirect, mask, watermark or expires_after"
         yield PolicyProblem(index, "name", words)
     if rule.deny is not None and len(rule.effects) > 1:
         yield PolicyProblem(index, "deny", "a rule that denies has no other effect")
@@ -197,6 +202,8 @@ def _problems_of_effects(index: int, rule: RuleSource) -> Iterator[PolicyProblem
     copies = rule.set_attributes.get("copies")
     if isinstance(copies, int) and rule.copies_limit is not None:
         yield PolicyProblem(index, "set", "sets copies, or bounds them by copies_limit, not both")
+    for mistake in () if rule.watermark is None else mistakes_in(rule.watermark):
+        yield PolicyProblem(index, "watermark", mistake.message, mistake.suggestion, mistake.offset)
 
 
 def _problems_of_condition(index: int, rule: RuleSource, setting: Setting) -> Iterator[PolicyProblem]:

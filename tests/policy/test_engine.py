@@ -290,6 +290,12 @@ def test_an_approval_for_one_rule_is_none_for_another() -> None:
     assert [outcome.kind for outcome in decision.because] == ["approved", "hold-for-approval"]
 
 
+def test_every_watermark_is_kept_once_in_file_order() -> None:
+    rules = [rule("a", watermark="B"), rule("b", watermark="A"), rule("c", watermark="B")]
+    assert decide(rules).watermark == ("B", "A")
+    assert decide([rule("a", "false", watermark="B")]).watermark == ()
+
+
 def test_the_last_rule_that_redirects_counts() -> None:
     rules = [
         rule("a", stage="release", redirect=("x", "y")),

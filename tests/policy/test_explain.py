@@ -51,6 +51,10 @@ from policy.explain import explain, sentence, sentences
             RuleOutcome("quiet", "mask"),
             'The printer is not told the document\'s name, as the rule "quiet" asks.',
         ),
+        (
+            RuleOutcome("stamp", "watermark", watermark="For {user}"),
+            'Printed with "For {user}" on every page, as the rule "stamp" asks.',
+        ),
         (RuleOutcome("all", "allow"), 'The rule "all" allows it, and no other is asked.'),
         (RuleOutcome("[queues.x] groups", "no-access", "Not you."), "Not you."),
         (RuleOutcome("odd", "failed", "It failed."), "It failed."),
