@@ -69,7 +69,7 @@ def job(config_path: str, as_json: bool, job_id: str) -> None:
 @config_option
 @json_option
 @click.argument("job_id", metavar="JOB")
-@click.option("--printer", help="Where it shall come out; the queue's first printer if not given.")
+@click.option("--printer", help="Where it shall come out; the first that is for you if not given.")
 @person_options("Whose job it is; your login name if not given.")
 @click.option("--pin-stdin", is_flag=True, help="Read the job's PIN from standard input instead.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the printer.")
@@ -118,11 +118,18 @@ def take_back(config_path: str, as_json: bool, job_id: str, user: str | None, pa
 @click.pass_context
 @config_option
 @json_option
-def printers(context: click.Context, config_path: str, as_json: bool) -> None:
+@click.option("--user", help="Only the printers that are for this person, who types the password; else all.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def printers(
+    context: click.Context, config_path: str, as_json: bool, user: str | None, password_stdin: bool
+) -> None:
     """List printers with their live status."""
     if context.invoked_subcommand is not None:
         return
-    found = ask(config_path, "printers")
+    if password_stdin and user is None:
+        raise click.UsageError("A password is somebody's: give --user.")
+    shown = {} if user is None else proof(user, password_stdin)
+    found = [one for one in ask(config_path, "printers", **shown) if user is None or one["usable"]]
     if as_json:
         print_json(found)
         return
@@ -130,7 +137,8 @@ def printers(context: click.Context, config_path: str, as_json: bool) -> None:
         [one["name"], clean(one["location"]), "ready" if one["ready"] else "not ready", clean(one["why"])]
         for one in found
     ]
-    print_table(["PRINTER", "LOCATION", "STATUS", "WHY"], rows, nothing="No printers are configured.")
+    nothing = "No printers are configured." if user is None else f"There is no printer for {clean(user)}."
+    print_table(["PRINTER", "LOCATION", "STATUS", "WHY"], rows, nothing=nothing)
 
 
 @click.command()

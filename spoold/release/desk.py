@@ -14,10 +14,11 @@ from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPo
 from spoold.model.ids import JobId
 from spoold.model.job import Job
 from spoold.model.jobstate import AT_PRINTER, FINAL, LIVE, IllegalTransition, JobEvent, JobState
-from spoold.model.principal import Principal
+from spoold.model.principal import Method, Principal
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.explaining import Explaining
+from spoold.release.offers import usable_printers
 from spoold.release.pins import PinDesk
 from spoold.release.service import ReleaseService
 from spoold.release.ties import NO_TIE, Ties
@@ -78,7 +79,7 @@ class Desk:
         """Let a job go; returns as soon as it is on its way.
 
         Args:
-            printer: where; None means the first printer of its queue.
+            printer: where; None means the first printer of its queue that the person may use.
 
         Raises:
             SpoolError: everything that `Gate.admit` can say.
@@ -169,7 +170,9 @@ class Desk:
         return self._view(moved, principal)
 
     async def printers(self, principal: Principal) -> list[PrinterView]:
-        """Return every printer with its live status, in the order of the configuration.
+        """Return the printers that this person may use with their live status, in the configuration's order.
+
+        Operators and administrators are shown the others as well: they look after them.
 
         Raises:
             NotAuthenticated: nobody was proven.
@@ -177,10 +180,14 @@ class Desk:
         if not may(principal, Action.READ_PRINTERS):
             raise NotAuthenticated("Sign in to see the printers.")
         statuses = await self.printer_directory.statuses()
+        # Root at the command line is no person: no printer is for them or not.
+        is_root = principal.method is Method.CONTROL_SOCKET
+        usable = frozenset(statuses) if is_root else usable_printers(self.site(), principal)
+        everything = may(principal, Action.READ_JOB)
         return [
-            PrinterView(printer, statuses[name], self.printer_directory.description(name))
+            PrinterView(printer, statuses[name], self.printer_directory.description(name), name in usable)
             for name, printer in self.site().printers.items()
-            if name in statuses
+            if name in statuses and (everything or name in usable)
         ]
 
     async def timeline(self, principal: Principal, job_id: JobId) -> list[JobEventRow]:

@@ -70,7 +70,7 @@ class Destinations:
             return await self._elsewhere(question, decision, ask)
         why = _trouble(status, question.template)
         if why is not None and decision.verdict == "allow":
-            raise await self._not_ready(question.job, question.printer, status, why)
+            raise await self._not_ready(question, status, why, ask)
         return Destination(question.printer, decision, asked_at_s)
 
     def _about(self, question: Question, printer: Printer, status: PrinterStatus) -> Question:
@@ -132,11 +132,21 @@ class Destinations:
         return {name: site.printers[name] for name in names if name in site.printers}
 
     async def _not_ready(
-        self, job: Job, printer: Printer, status: PrinterStatus, why: str
+        self, question: Question, status: PrinterStatus, why: str, ask: Ask
     ) -> PrinterNotReady:
+        job, printer = question.job, question.printer
         others = [one for name, one in self._printers_of(job).items() if name != printer.name]
         statuses = await self._statuses(others[:MAX_ALTERNATIVES])
-        better = next((one for one in others if one.name in statuses and statuses[one.name].ready), None)
+        better = next(
+            (
+                one
+                for one in others
+                if one.name in statuses
+                and statuses[one.name].ready
+                and self._is_permitted(self._about(question, one, statuses[one.name]), ask)
+            ),
+            None,
+        )
         advice = (
             f"It can be released at {called(better)} now."
             if better is not None
@@ -149,6 +159,14 @@ class Destinations:
             better=None if better is None else better.name,
             reasons=[reason.keyword for reason in status.blocking],
         )
+
+    @staticmethod
+    def _is_permitted(question: Question, ask: Ask) -> bool:
+        """Tell whether groups and rules let the job out there: nobody is sent on to be refused."""
+        try:
+            return ask(question).verdict == "allow"
+        except RefusedByPolicy:
+            return False
 
     async def _statuses(self, printers: Iterable[Printer]) -> dict[str, PrinterStatus]:
         """Return what printers say of themselves; all are asked at the same time."""

@@ -37,6 +37,7 @@ from spoold.release.asking import HOLD, Asking, Question, readable_template
 from spoold.release.destination import Destination, Destinations, called, list_of
 from spoold.release.grant import Grant, GrantBook
 from spoold.release.ledger import Ledger
+from spoold.release.offers import offered_places, places_of
 from spoold.release.ties import Ties
 
 log = structlog.get_logger()
@@ -101,7 +102,7 @@ class Gate:
         Nothing is awaited after the grant was written: a caller that gets it can act on it.
 
         Args:
-            printer: where; None means the first printer of the job's queue.
+            printer: where; None means the first printer of the job's queue that this person may use.
 
         Raises:
             NotFound: no such job for this person.
@@ -122,7 +123,7 @@ class Gate:
         principal = await self.confirm(principal)
         # The role or the name may have changed with it.
         _check_permission(principal, job, also)
-        chosen = self._printer_for(job, printer)
+        chosen = self._printer_for(job, printer, principal)
         self._check_station(principal, job, chosen)
         if job.owned_by(principal):
             grant = await self._admit(job, chosen, principal, principal.id)
@@ -260,15 +261,15 @@ class Gate:
             )
         return queue
 
-    def _printer_for(self, job: Job, name: str | None) -> Printer:
-        queue = self._queue_of(job)
-        known = [
-            self.site().printers[printer] for printer in queue.printers if printer in self.site().printers
-        ]
-        for printer in known:
+    def _printer_for(self, job: Job, name: str | None, principal: Principal | None = None) -> Printer:
+        self._queue_of(job)
+        known = places_of(self.site(), job)
+        offered = known if principal is None else offered_places(self.site(), job, principal)
+        # A printer that is not for this person may be named all the same: the refusal says whom it is for.
+        for printer in known if name is not None else offered or known:
             if name in {None, printer.name}:
                 return printer
-        places = list_of(printer.name for printer in known)
+        places = list_of(printer.name for printer in offered)
         advice = f" It can be released at {places}." if places else ""
         raise NotPossible(f"This job cannot be released at that printer.{advice}", job=str(job.id))
 

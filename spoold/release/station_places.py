@@ -62,14 +62,18 @@ class Waiting:
     """Somebody's held jobs, seen from one printer.
 
     Args:
-        here: those that it can print.
-        elsewhere: how many others there are.
-        places: printers that can print the others.
+        here: those that this person may have out there.
+        elsewhere: how many others there are for other printers.
+        places: those printers.
+        nowhere: how many there are that this person may not have out at any printer.
+        usable: whether this person may use the printer at all.
     """
 
     here: tuple[JobView, ...]
     elsewhere: int
     places: tuple[str, ...]
+    nowhere: int = 0
+    usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

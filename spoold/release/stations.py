@@ -25,6 +25,7 @@ from spoold.model.printer import PrinterStatus
 from spoold.model.site import CurrentSite
 from spoold.model.station import SignInBy, Station
 from spoold.release.gate import PROOF_S
+from spoold.release.offers import usable_printers
 from spoold.release.station_places import AgentAnswer, Outcome, Place, Step, Waiting
 from spoold.release.views import JobView
 from spoold.runtime.clock import Clock
@@ -39,6 +40,7 @@ DONE_S = 12.0
 LONGEST_VISIT_S = PROOF_S - 5.0
 _NOT_HERE = "That way to sign in is not offered at this station."
 GONE = "You have been signed out. Start again."
+NOT_YOUR_PRINTER = "This printer is for members of groups that you are not in."
 
 
 class Jobs(Protocol):
@@ -111,9 +113,11 @@ class StationDesk:
         """Return somebody's held jobs, the newest first, as they are at a printer."""
         views = [view for view in await self._desk.jobs(principal, states=[JobState.HELD]) if view.own][::-1]
         here = tuple(view for view in views if printer in view.printers)
-        others = [view for view in views if printer not in view.printers]
+        others = [view for view in views if view.printers and printer not in view.printers]
         places = dict.fromkeys(name for view in others for name in view.printers)
-        return Waiting(here, len(others), tuple(places))
+        nowhere = len(views) - len(here) - len(others)
+        usable = printer in usable_printers(self._site(), principal)
+        return Waiting(here, len(others), tuple(places), nowhere, usable)
 
     # -- what people answer
 
@@ -239,6 +243,8 @@ class StationDesk:
             return AgentAnswer("needs-pin", "Type your PIN.")
         principal = await self._by_badge(station, number, pin, peer)
         waiting = await self.waiting(station.printer, principal)
+        if not waiting.usable:
+            return AgentAnswer("refused", NOT_YOUR_PRINTER, 0)
         if not waiting.here:
             return AgentAnswer("released", "Nothing is waiting for you at this printer.", 0)
         if not station.releases_all:

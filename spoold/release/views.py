@@ -15,6 +15,7 @@ from spoold.model.principal import Principal
 from spoold.model.printer import Printer, PrinterStatus
 from spoold.model.site import Site
 from spoold.printers.base import PrinterDescription
+from spoold.release.offers import NOT_FOR_YOU, offered_places, places_of
 
 log = structlog.get_logger()
 
@@ -26,10 +27,12 @@ class JobView:
     Args:
         title: the document's name for its owner, "Job 12" for everybody else and once it was shredded.
         seconds_left: until the job expires; 0 once it has ended.
-        printers: names of the printers where it may be released.
+        printers: names of the printers where it may be released; to whoever may release it, those that the
+            groups named at queues, printers and paper let them use.
         own: whether the viewer owns the job.
         also: what the viewer is to it besides: a delegate, an approver.
         may_delete: whether the viewer may destroy it.
+        barred: printers of its queue that the viewer may release nothing of it at.
     """
 
     job: Job
@@ -39,6 +42,12 @@ class JobView:
     own: bool
     also: frozenset[Standing] = frozenset()
     may_delete: bool = True
+    barred: tuple[str, ...] = ()
+
+    @property
+    def no_printer(self) -> str:
+        """Why there is none, in words, where all the job's printers are for others; else empty."""
+        return NOT_FOR_YOU if self.barred and not self.printers else ""
 
     @property
     def may_release(self) -> bool:
@@ -48,11 +57,16 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class PrinterView:
-    """One printer with its live status."""
+    """One printer with its live status.
+
+    Args:
+        usable: whether the groups named at it and at its queues let the viewer use it.
+    """
 
     printer: Printer
     status: PrinterStatus
     description: PrinterDescription
+    usable: bool = True
 
 
 def job_view(
@@ -69,16 +83,21 @@ def job_view(
     Args:
         also: what the viewer is to the job besides, as `spoold.model.access.may` takes it.
     """
-    queue = site.queues.get(job.queue)
+    places = [one.name for one in places_of(site, job)]
+    offered = places
+    # Who may not release it is told its queue's printers: what they may use themselves says nothing about it.
+    if viewer is not None and job.state not in FINAL and may(viewer, Action.RELEASE, job, also=also):
+        offered = [one.name for one in offered_places(site, job, viewer)]
     left_s = 0 if job.state in FINAL else int((job.expires_at - now).total_seconds())
     return JobView(
         job=job,
         title=_title(job, viewer, words, also),
         seconds_left=max(0, left_s),
-        printers=() if queue is None else tuple(name for name in queue.printers if name in site.printers),
+        printers=tuple(offered),
         own=viewer is not None and job.owned_by(viewer),
         also=also,
         may_delete=may(viewer, Action.CANCEL, job, also=also),
+        barred=tuple(name for name in places if name not in offered),
     )
 
 

@@ -22,8 +22,10 @@ from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, JobEvent, JobState, after
 from spoold.model.principal import Principal
 from spoold.model.printer import Printer, PrinterReason, PrinterStatus
+from spoold.model.site import CurrentSite  # noqa: TC001 - as every other of this file
 from spoold.printers.base import PrinterDescription
 from spoold.release.gate import PROOF_S
+from spoold.release.offers import offered_places, places_of, usable_printers
 from spoold.release.pins import WRONG, Wanted, WrongPin
 from spoold.release.views import JobView, PrinterView
 from spoold.runtime.clock import Clock
@@ -43,6 +45,8 @@ class FakeDesk:
         self._statuses: dict[str, PrinterStatus] = {}
         self.released: list[tuple[JobId, str]] = []
         self.rules: list[RuleSource] = []
+        # Where groups may be named at queues and printers; nowhere when None.
+        self.site: CurrentSite | None = None
         self._pins = FakePins(self)
 
     @property
@@ -207,9 +211,12 @@ class FakeDesk:
     async def printers(self, principal: Principal) -> list[PrinterView]:
         await trio.lowlevel.checkpoint()
         description = PrinterDescription("Example LaserPro 400")
+        known = frozenset(self._printers) if self.site is None else usable_printers(self.site(), principal)
+        everything = may(principal, Action.READ_JOB)
         return [
-            PrinterView(printer, self._statuses[name], description)
+            PrinterView(printer, self._statuses[name], description, name in known)
             for name, printer in self._printers.items()
+            if everything or name in known
         ]
 
     async def timeline(self, principal: Principal, job_id: JobId) -> list[JobEventRow]:
@@ -242,7 +249,12 @@ class FakeDesk:
         own = may(viewer, Action.READ_TITLE, job)
         left_s = 0 if job.state in FINAL else int((job.expires_at - self._clock.now()).total_seconds())
         title = self._titles[job.id] if own else masked_name(job.number)
-        return JobView(job, title, max(0, left_s), tuple(self._printers), own)
+        barred: tuple[str, ...] = ()
+        if self.site is not None and viewer is not None and own:
+            offered = offered_places(self.site(), job, viewer)
+            barred = tuple(place.name for place in places_of(self.site(), job) if place not in offered)
+        printers = tuple(name for name in self._printers if name not in barred)
+        return JobView(job, title, max(0, left_s), printers, own, barred=barred)
 
 
 class FakePins:

@@ -186,6 +186,7 @@ async def make_portal(kit: IdentityKit, *, allowed_hosts: Callable[[str], bool] 
     )
     portal = PortalKit(kit, desk, health, app, stations, marks, claims, print_uris)
     held.append(portal)
+    desk.site = lambda: portal.site
     for name, role in PEOPLE.items():
         user = await kit.identity.add_user(name, PASSWORD, role=role, display_name=name.title())
         portal.users[name] = user.id

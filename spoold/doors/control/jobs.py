@@ -99,6 +99,7 @@ def job_fields(view: JobView) -> dict[str, Any]:
         "seconds_left": view.seconds_left,
         "printer": job.printer,
         "printers": list(view.printers),
+        "no_printer": view.no_printer or None,
     }
 
 
@@ -108,6 +109,7 @@ def printer_fields(view: PrinterView) -> dict[str, Any]:
     return {
         "name": view.printer.name,
         "location": view.printer.location,
+        "usable": view.usable,
         "ready": status.ready,
         "state": status.state,
         "why": status.why,

@@ -53,7 +53,7 @@ async def delete_job(_request: Request, portal: Portal, visitor: Visitor) -> Res
 
 
 async def list_printers(_request: Request, portal: Portal, visitor: Visitor) -> Response:
-    """Return every printer with its live status."""
+    """Return the printers the caller may use, with their live status; to staff all of them."""
     views = await portal.desk.printers(visitor.known)
     return json_answer({"printers": [printer_json(view) for view in views]})
 
@@ -76,6 +76,7 @@ def job_json(view: JobView) -> dict[str, object]:
         "impressions_completed": job.impressions,
         "printer": job.printer,
         "printers": list(view.printers),
+        "no_printer": view.no_printer or None,
         "created_at": job.created_at.isoformat(),
         "changed_at": job.changed_at.isoformat(),
         "expires_at": job.expires_at.isoformat(),
@@ -90,6 +91,7 @@ def printer_json(view: PrinterView) -> dict[str, object]:
     return {
         "name": view.printer.name,
         "location": view.printer.location,
+        "usable": view.usable,
         "make_and_model": view.description.make_and_model,
         "ready": status.ready,
         "state": status.state,

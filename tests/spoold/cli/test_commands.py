@@ -199,6 +199,30 @@ def test_printers_are_a_table_with_their_reasons(run: Run) -> None:
     ]
 
 
+LOBBY = {"name": "lobby", "location": "Hall", "ready": True, "why": "", "usable": True}
+BUREAU = LOBBY | {"name": "bureau", "usable": False}
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([LOBBY, BUREAU], ["PRINTER LOCATION STATUS WHY", "lobby Hall ready"]),
+        ([BUREAU], ["There is no printer for ana."]),
+    ],
+)
+def test_somebody_s_printers_are_those_that_are_for_them(
+    found: list[dict[str, Any]], told: list[str], run: Run
+) -> None:
+    done, asked = run("printers", "--user", "ana", "--password-stdin", stdin=f"{SECRET}\n", printers=found)
+    assert [" ".join(line.split()) for line in done.lines] == told
+    assert asked == [("printers", {"user": "ana", "password": SECRET})]
+
+
+def test_a_password_for_printers_is_somebody_s(run: Run) -> None:
+    done, asked = run("printers", "--password-stdin", stdin=f"{SECRET}\n", printers=[LOBBY])
+    assert (done.status, asked) == (2, [])
+
+
 @pytest.mark.parametrize(("state", "status"), [("ok", 0), ("degraded", 0), ("failed", 1)])
 def test_status_ends_with_1_when_something_has_failed(run: Run, state: str, status: int) -> None:
     found = {

@@ -9,7 +9,8 @@ from spoold.model.access import Action, may
 
 
 async def list_printers(_request: Request, portal: Portal, visitor: Visitor) -> Response:
-    """Show every printer: ready or not, and why not; to staff also the way to the sheet beside it."""
+    """Show the printers this person may use: ready or not, and why not; to staff all, with their sheets."""
     printers = await portal.desk.printers(visitor.known)
     sheets = portal.marks is not None and may(visitor.known, Action.MARK_PRINTERS)
-    return page(portal, visitor, "printers.html", printers=printers, sheets=sheets)
+    barred = not printers and bool(portal.site().printers)
+    return page(portal, visitor, "printers.html", printers=printers, sheets=sheets, barred=barred)

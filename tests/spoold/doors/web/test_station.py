@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 import httpx2
 import pytest
 
+from policy.access import Access
+from policy.engine import compile_rules
+from policy.setting import Setting
 from spoold.doors.web.guard import STATION_COOKIE, Surface
 from spoold.doors.web.routes import ROUTES
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Method
-from spoold.release.stations import ANSWER_S, DONE_S
+from spoold.release.stations import ANSWER_S, DONE_S, NOT_YOUR_PRINTER
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
 from tests.support.web_portal import ORIGIN, PortalKit, Visitor
@@ -495,6 +498,29 @@ async def test_only_staff_print_the_sheet(portal: PortalKit) -> None:
     assert "/sheet" not in (await alice.get("/printers")).text
     assert (await alice.get("/printers/lobby/sheet")).status_code == 403
     assert (await oskar.get("/printers/attic/sheet")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("access", "told"),
+    [
+        (Access(printers={"lobby": ["staff"]}), "1 document waits for another printer:"),
+        (Access(queues={"secure": ["staff"]}), "1 document waits that you may not release at any printer."),
+    ],
+)
+async def test_a_station_offers_nothing_to_whom_its_printer_is_not_for(
+    access: Access, told: str, portal: PortalKit
+) -> None:
+    await give_badge(portal)
+    job = portal.job("one")
+    portal.site = replace(portal.site, policy=compile_rules((), Setting(access=access), "UTC"))
+    tablet = await tablet_of(portal)
+    page = await tablet.by_badge()
+    assert f"job-{job}" not in page
+    assert NOT_YOUR_PRINTER in page
+    assert told in page
+    agent = await agent_of(portal)
+    answer = await agent.post("/api/v1/badge-reads", json={"badge": f"{BADGE}\r", "pin": PIN})
+    assert (answer.json()["outcome"], answer.json()["message"]) == ("refused", NOT_YOUR_PRINTER)
 
 
 # -- agents
