@@ -9,7 +9,7 @@ from spoold.cli.output import (
     in_words,
     json_option,
     print_json,
-    print_table,
+    print_list,
 )
 from spoold.cli.person import person_options, proof
 
@@ -47,20 +47,14 @@ def list_print_uris(
     """List addresses, without their secrets."""
     about = {"owner": owner} if owner is not None else proof(user, password_stdin)
     found = ask(config_path, "print-uri-list", **about)
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            one["id"],
-            clean(one["label"]),
-            one["queue"],
-            one["created_at"][:10],
-            (one["used_at"] or "never")[:16],
-        ]
-        for one in found
-    ]
-    print_table(["ID", "FOR", "QUEUE", "MADE", "LAST USED"], rows, nothing="No print addresses.")
+    columns = {
+        "ID": lambda one: one["id"],
+        "FOR": lambda one: clean(one["label"]),
+        "QUEUE": lambda one: one["queue"],
+        "MADE": lambda one: one["created_at"][:10],
+        "LAST USED": lambda one: (one["used_at"] or "never")[:16],
+    }
+    print_list(found, columns, as_json=as_json, nothing="No print addresses.")
 
 
 @print_uri.command()
@@ -90,18 +84,12 @@ def claim(config_path: str, as_json: bool, job: str | None, user: str | None, pa
         click.echo(f"Job {one['number']} is yours now: {clean(one['title'])}")
         return
     found = ask(config_path, "claimable", **shown)
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            str(one["number"]),
-            one["created_at"][:19],
-            f"{max(1, round(one['size_bytes'] / 1024))} KB",
-            clean(one["from"]),
-            one["queue"],
-            in_words(one["seconds_left"]),
-        ]
-        for one in found
-    ]
-    print_table(["JOB", "SENT", "SIZE", "FROM", "QUEUE", "LEFT"], rows, nothing="Nothing to claim.")
+    columns = {
+        "JOB": lambda one: str(one["number"]),
+        "SENT": lambda one: one["created_at"][:19],
+        "SIZE": lambda one: f"{max(1, round(one['size_bytes'] / 1024))} KB",
+        "FROM": lambda one: clean(one["from"]),
+        "QUEUE": lambda one: one["queue"],
+        "LEFT": lambda one: in_words(one["seconds_left"]),
+    }
+    print_list(found, columns, as_json=as_json, nothing="Nothing to claim.")

@@ -1,7 +1,6 @@
 """Commands about approval, approval codes and delegation: each by a person, with a name and a password."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import click
 
@@ -12,7 +11,8 @@ from spoold.cli.output import (
     in_words,
     json_option,
     print_json,
-    print_table,
+    print_list,
+    print_outcome,
 )
 from spoold.cli.person import person_options, proof
 
@@ -24,21 +24,15 @@ from spoold.cli.person import person_options, proof
 def approvals(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
     """List the jobs that wait for your approval."""
     found = ask(config_path, "approvals", **proof(user, password_stdin))
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            str(one["number"]),
-            clean(one["user"]),
-            one["queue"],
-            "?" if one["pages"] is None else str(one["pages"]),
-            in_words(one["seconds_left"]),
-            clean(one["why"]),
-        ]
-        for one in found
-    ]
-    print_table(["JOB", "USER", "QUEUE", "PAGES", "LEFT", "WHY"], rows, nothing="Nothing waits for you.")
+    columns = {
+        "JOB": lambda one: str(one["number"]),
+        "USER": lambda one: clean(one["user"]),
+        "QUEUE": lambda one: one["queue"],
+        "PAGES": lambda one: "?" if one["pages"] is None else str(one["pages"]),
+        "LEFT": lambda one: in_words(one["seconds_left"]),
+        "WHY": lambda one: clean(one["why"]),
+    }
+    print_list(found, columns, as_json=as_json, nothing="Nothing waits for you.")
 
 
 @click.command()
@@ -48,7 +42,7 @@ def approvals(config_path: str, as_json: bool, user: str | None, password_stdin:
 @person_options()
 def approve(config_path: str, as_json: bool, job: str, user: str | None, password_stdin: bool) -> None:
     """Approve a job that waits for you. It is not printed: its owner releases it."""
-    _show(ask(config_path, "approve", job=job, **proof(user, password_stdin)), as_json)
+    print_outcome(ask(config_path, "approve", job=job, **proof(user, password_stdin)), as_json)
 
 
 @click.command()
@@ -61,7 +55,7 @@ def refuse(  # noqa: PLR0917 - click passes options by name
     config_path: str, as_json: bool, job: str, reason: str, user: str | None, password_stdin: bool
 ) -> None:
     """Refuse a job that waits for you, and destroy its documents."""
-    _show(ask(config_path, "refuse", job=job, reason=reason, **proof(user, password_stdin)), as_json)
+    print_outcome(ask(config_path, "refuse", job=job, reason=reason, **proof(user, password_stdin)), as_json)
 
 
 @click.group()
@@ -119,20 +113,14 @@ def issue(  # noqa: PLR0917 - click passes options by name
 def list_codes(config_path: str, as_json: bool, user: str | None, password_stdin: bool) -> None:
     """List your codes, without what is typed."""
     found = ask(config_path, "code-list", **proof(user, password_stdin))
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            one["id"],
-            clean(one["label"]),
-            f"{one['used']} of {one['uses']}",
-            one["expires_at"][:16],
-            "good" if one["good"] else "ended",
-        ]
-        for one in found
-    ]
-    print_table(["ID", "LABEL", "USED", "UNTIL", "STATE"], rows, nothing="You have issued no codes.")
+    columns = {
+        "ID": lambda one: one["id"],
+        "LABEL": lambda one: clean(one["label"]),
+        "USED": lambda one: f"{one['used']} of {one['uses']}",
+        "UNTIL": lambda one: one["expires_at"][:16],
+        "STATE": lambda one: "good" if one["good"] else "ended",
+    }
+    print_list(found, columns, as_json=as_json, nothing="You have issued no codes.")
 
 
 @code.command()
@@ -155,7 +143,7 @@ def use(  # noqa: PLR0917 - click passes options by name
     config_path: str, as_json: bool, job: str, typed: str, user: str | None, password_stdin: bool
 ) -> None:
     """Have your own job approved with a code you were given."""
-    _show(ask(config_path, "code-use", job=job, code=typed, **proof(user, password_stdin)), as_json)
+    print_outcome(ask(config_path, "code-use", job=job, code=typed, **proof(user, password_stdin)), as_json)
 
 
 @click.command()
@@ -211,17 +199,14 @@ def list_delegations(config_path: str, as_json: bool, user: str | None, password
     if as_json:
         print_json(found)
         return
-    rows = [
-        [
-            one["id"],
-            clean(one["owner"]),
-            clean(one["delegate"]),
-            "all" if one["number"] is None else str(one["number"]),
-            one["expires_at"][:16],
-        ]
-        for one in (*found["given"], *found["held"])
-    ]
-    print_table(["ID", "OWNER", "MAY RELEASE", "JOB", "UNTIL"], rows, nothing="No delegations.")
+    columns = {
+        "ID": lambda one: one["id"],
+        "OWNER": lambda one: clean(one["owner"]),
+        "MAY RELEASE": lambda one: clean(one["delegate"]),
+        "JOB": lambda one: "all" if one["number"] is None else str(one["number"]),
+        "UNTIL": lambda one: one["expires_at"][:16],
+    }
+    print_list([*found["given"], *found["held"]], columns, as_json=False, nothing="No delegations.")
 
 
 @delegation.command()
@@ -232,10 +217,3 @@ def end(config_path: str, delegation_id: str, user: str | None, password_stdin: 
     """Take a delegation back at once."""
     ask(config_path, "delegation-end", delegation=delegation_id, **proof(user, password_stdin))
     click.echo("It has ended.")
-
-
-def _show(one: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(one)
-    else:
-        click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")

@@ -4,7 +4,7 @@ import getpass
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -50,6 +50,34 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, nothing: 
     for row in [head, *rows]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def print_list(
+    found: Sequence[dict[str, Any]],
+    columns: Mapping[str, Callable[[dict[str, Any]], str]],
+    *,
+    as_json: bool,
+    nothing: str,
+) -> None:
+    """Print what was found: all of it as JSON, or a table.
+
+    Args:
+        columns: by its head, what a column says of one.
+        nothing: what people read when nothing was found.
+    """
+    if as_json:
+        print_json(found)
+        return
+    rows = [[cell(one) for cell in columns.values()] for one in found]
+    print_table(list(columns), rows, nothing=nothing)
+
+
+def print_outcome(one: dict[str, Any], as_json: bool) -> None:
+    """Print what became of a job."""
+    if as_json:
+        print_json(one)
+    else:
+        click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")
 
 
 def clean(text: object) -> str:

@@ -3,7 +3,7 @@
 import click
 
 from spoold.cli.client import ask
-from spoold.cli.output import clean, config_option, json_option, print_json, print_table, read_password
+from spoold.cli.output import clean, config_option, json_option, print_list, read_password
 
 
 @click.group()
@@ -72,21 +72,11 @@ def reset_second_factor(config_path: str, name: str) -> None:
 def list_users(config_path: str, as_json: bool) -> None:
     """List accounts."""
     found = ask(config_path, "user-list")
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            clean(one["name"]),
-            one["role"],
-            clean(one["provider"]),
-            clean(", ".join(one["groups"])),
-            "closed" if one["disabled"] else "",
-        ]
-        for one in found
-    ]
-    print_table(
-        ["NAME", "ROLE", "FROM", "GROUPS", ""],
-        rows,
-        nothing="No accounts; add one with: spoold user add NAME",
-    )
+    columns = {
+        "NAME": lambda one: clean(one["name"]),
+        "ROLE": lambda one: one["role"],
+        "FROM": lambda one: clean(one["provider"]),
+        "GROUPS": lambda one: clean(", ".join(one["groups"])),
+        "": lambda one: "closed" if one["disabled"] else "",
+    }
+    print_list(found, columns, as_json=as_json, nothing="No accounts; add one with: spoold user add NAME")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from spoold.cli.client import ask
-from spoold.cli.output import clean, config_option, json_option, print_json, print_table
+from spoold.cli.output import clean, config_option, json_option, print_json, print_list
 
 
 @click.group()
@@ -41,21 +41,15 @@ def add(config_path: str, as_json: bool, name: str) -> None:
 def list_stations(config_path: str, as_json: bool) -> None:
     """List stations with their devices."""
     found = ask(config_path, "station-list")
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            one["name"],
-            one["printer"],
-            " ".join(one["networks"]),
-            one["device"],
-            (one["since"] or "")[:16],
-        ]
-        for one in found
-    ]
-    head = ["STATION", "PRINTER", "NETWORKS", "DEVICE", "SINCE"]
-    print_table(head, rows, nothing="No stations; add one to the configuration: [stations.NAME]")
+    columns = {
+        "STATION": lambda one: one["name"],
+        "PRINTER": lambda one: one["printer"],
+        "NETWORKS": lambda one: " ".join(one["networks"]),
+        "DEVICE": lambda one: one["device"],
+        "SINCE": lambda one: (one["since"] or "")[:16],
+    }
+    nothing = "No stations; add one to the configuration: [stations.NAME]"
+    print_list(found, columns, as_json=as_json, nothing=nothing)
 
 
 @station.command()

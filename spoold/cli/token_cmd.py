@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from spoold.cli.client import ask
-from spoold.cli.output import clean, config_option, json_option, print_json, print_table
+from spoold.cli.output import clean, config_option, json_option, print_list
 
 _DAY_S = 86_400
 
@@ -37,24 +37,17 @@ def add(config_path: str, label: str, days: int, **named: Any) -> None:
 def list_tokens(config_path: str, as_json: bool) -> None:
     """List tokens, without their secrets."""
     found = ask(config_path, "token-list")
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [
-            one["id"],
-            clean(one["label"]),
-            clean(one["user"] or "(site)"),
-            " ".join(one["scopes"]),
-            " ".join(one["networks"]),
-            one["expires_at"][:10],
-            (one["used_at"] or "never")[:16],
-            one["state"],
-        ]
-        for one in found
-    ]
-    head = ["ID", "FOR", "USER", "SCOPES", "NETWORKS", "UNTIL", "LAST USED", ""]
-    print_table(head, rows, nothing="No tokens; make one with: spoold token add")
+    columns = {
+        "ID": lambda one: one["id"],
+        "FOR": lambda one: clean(one["label"]),
+        "USER": lambda one: clean(one["user"] or "(site)"),
+        "SCOPES": lambda one: " ".join(one["scopes"]),
+        "NETWORKS": lambda one: " ".join(one["networks"]),
+        "UNTIL": lambda one: one["expires_at"][:10],
+        "LAST USED": lambda one: (one["used_at"] or "never")[:16],
+        "": lambda one: one["state"],
+    }
+    print_list(found, columns, as_json=as_json, nothing="No tokens; make one with: spoold token add")
 
 
 @token.command()
