@@ -261,6 +261,44 @@ obligations = _table(
     Column("words", Text, nullable=False),
 )
 
+# For whom, and how long, a copy is kept of a job that was released under a rule that archives it.
+archive_terms = _table(
+    "archive_terms",
+    Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("keep_s", Integer, nullable=False),
+)
+
+# Printed jobs of which a copy is kept; they outlive their rows in `jobs`. Keys are wrapped for the archive.
+archived_jobs = _table(
+    "archived_jobs",
+    Column("seq", Integer, primary_key=True),
+    Column("job_id", LargeBinary, nullable=False, unique=True),
+    Column("number", Integer, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("owner_id", Text),
+    Column("claimed_name", Text, nullable=False),
+    Column("printer", Text, nullable=False),
+    Column("printed_us", Integer, nullable=False),
+    Column("expires_us", Integer, nullable=False),
+    Column("key_id", LargeBinary, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("private", LargeBinary, nullable=False),
+    Index("archived_jobs_by_end", "expires_us"),
+)
+
+archived_documents = _table(
+    "archived_documents",
+    Column("job_id", LargeBinary, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("segments", Integer, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    # The container when it is small; else it is a file.
+    Column("container", LargeBinary),
+)
+
 # Failures survive a restart, otherwise a crash would be a way to guess on.
 sign_in_failures = _table(
     "sign_in_failures",

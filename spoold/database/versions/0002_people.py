@@ -19,6 +19,7 @@ def upgrade() -> None:
     _create_stations()
     _create_approvals()
     _create_decisions()
+    _create_archive()
 
 
 def _create_programs() -> None:
@@ -147,5 +148,43 @@ def _create_decisions() -> None:
         "obligations",
         Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
         Column("words", Text, nullable=False),
+        sqlite_strict=True,
+    )
+
+
+def _create_archive() -> None:
+    op.create_table(
+        "archive_terms",
+        Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+        Column("public_key", LargeBinary, nullable=False),
+        Column("keep_s", Integer, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "archived_jobs",
+        Column("seq", Integer, primary_key=True),
+        Column("job_id", LargeBinary, nullable=False, unique=True),
+        Column("number", Integer, nullable=False),
+        Column("queue", Text, nullable=False),
+        Column("owner_id", Text),
+        Column("claimed_name", Text, nullable=False),
+        Column("printer", Text, nullable=False),
+        Column("printed_us", Integer, nullable=False),
+        Column("expires_us", Integer, nullable=False),
+        Column("key_id", LargeBinary, nullable=False),
+        Column("wrapped_key", LargeBinary, nullable=False),
+        Column("private", LargeBinary, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_index("archived_jobs_by_end", "archived_jobs", ["expires_us"])
+    op.create_table(
+        "archived_documents",
+        Column("job_id", LargeBinary, primary_key=True),
+        Column("number", Integer, primary_key=True),
+        Column("format", Text, nullable=False),
+        Column("size_bytes", Integer, nullable=False),
+        Column("segments", Integer, nullable=False),
+        Column("wrapped_key", LargeBinary, nullable=False),
+        Column("container", LargeBinary),
         sqlite_strict=True,
     )
