@@ -25,6 +25,8 @@ SERVERS = ("spoold", "LPRng lpd")
 HELD_TIMEOUT_S = 10.0
 WARM_UP = 5
 FIRST_JOBS = 60
+# Job numbers have three digits (RFC 1179 6.2); LPRng gives each job of a queue one and refuses the 1,001st.
+MANY_JOBS = 800
 _DOCUMENT = pdf(10 * KIB)
 _CONTROL = b"Hlocalhost\nPbench\nJbench\nldfA###localhost\nUdfA###localhost\nNbench\n"
 # RFC 1179 5.2, 6.2 and 6.3; job numbers have three digits.
@@ -123,7 +125,7 @@ def _round(root: Path, number: int, numbers: dict[str, dict[str, list[float]]], 
             # What a server does once, in its first seconds, is not a job's price.
             _measure(server, 1, FIRST_JOBS)
         for clients in CLIENTS:
-            jobs = (100 if clients == 1 else 800) if quick else (300 if clients == 1 else 2000)
+            jobs = MANY_JOBS if clients > 1 else 100 if quick else 300
             for server in servers if number % 2 else servers[::-1]:
                 with only(server, list(servers)):
                     found = _measure(server, clients, jobs)
