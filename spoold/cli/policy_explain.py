@@ -13,6 +13,7 @@ from spoold.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from policy.facts import DocumentFacts, UserFacts
+    from spoold.config.model import QueueSettings
     from spoold.documents.inspection import Inspection
 
 _VERDICTS = {"allow": "allowed", "deny": "refused", "hold-for-approval": "held for approval"}
@@ -20,6 +21,7 @@ _STAGES = {"accept": "At acceptance", "release": "At release"}
 # So much of a document says what format it has.
 _HEAD_BYTES = 8 * 1024
 _CHUNK_BYTES = 256 * 1024
+SIGNED_IN_RELEASE = "Jobs of this queue are released by whoever signs in as their owner."
 
 
 @click.command()
@@ -104,11 +106,31 @@ def _imagined(  # noqa: PLR0917 - the options, in their order
         ClientFacts(address),
         place,
     )
-    stages = ("accept", "release") if printer is not None else ("accept",)
+    found = [as_fields(engine.explain("accept", facts, now))]
+    if printer is not None:
+        found.append(as_fields(engine.explain("release", facts, now)))
+    return found if person.authenticated else _for_a_stranger(found, config.queues[chosen])
+
+
+def _for_a_stranger(found: list[dict[str, Any]], queue: "QueueSettings") -> list[dict[str, Any]]:
+    """Say what somebody gets whom nobody has proven: where that takes a proof, no rule is asked."""
+    from spoold.doors.ipp.door import SIGN_IN_FIRST  # noqa: PLC0415 - as above
+    from spoold.model.queue import Authentication  # noqa: PLC0415
+
+    if queue.authentication is Authentication.REQUIRED:
+        return [_refused(one, f"This queue is for people who sign in. {SIGN_IN_FIRST}") for one in found]
+    if queue.takes_pins:
+        # Whoever knows the PIN that the job was sent with is asked for nothing else.
+        return found
     return [
-        as_fields(engine.explain("release" if stage == "release" else "accept", facts, now))
-        for stage in stages
+        one if one["stage"] == "accept" else _refused(one, f"{SIGNED_IN_RELEASE} {SIGN_IN_FIRST}")
+        for one in found
     ]
+
+
+def _refused(one: dict[str, Any], words: str) -> dict[str, Any]:
+    rules = [{**rule, "late": True} for rule in one["rules"]]
+    return {**one, "verdict": "deny", "rule": None, "said": words, "rules": rules}
 
 
 def _person(config_path: str, user: str | None, groups: str | None) -> "UserFacts":

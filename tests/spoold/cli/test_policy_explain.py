@@ -37,13 +37,15 @@ FOUND = {
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `spoold policy explain` against a daemon that answers from a table."""
 
-    def _run(*words: str, **results: Any) -> tuple[Done, list[tuple[str, dict[str, Any]]]]:
+    def _run(
+        *words: str, site: str = SCHOOL, **results: Any
+    ) -> tuple[Done, list[tuple[str, dict[str, Any]]]]:
         named = {name.replace("_", "-"): result for name, result in results.items()}
         with control_peer(tmp_path, named) as peer:
             config = tmp_path / "spoold.toml"
             if "policy_explain" not in results:
                 state = config.read_text().partition("state_dir")[2].splitlines()[0]
-                config.write_text(SCHOOL.replace("[server]\n", f"[server]\nstate_dir{state}\n"))
+                config.write_text(site.replace("[server]\n", f"[server]\nstate_dir{state}\n"))
             done = peer.run("policy", "explain", *words, monkeypatch=monkeypatch, capsys=capsys, stdin="")
         return done, peer.asked
 
@@ -94,6 +96,44 @@ def test_a_document_is_looked_into_and_a_release_explained(run: Run, tmp_path: P
         "At release, 2026-11-24 10:00: held for approval.",
     ]
     assert any("document.pages = 3" in line for line in done.lines)
+
+
+STRANGER = (*EVENING, "--printer", "corridor")
+
+
+def explained(run: Run, *queue_keys: str) -> list[dict[str, Any]]:
+    """What a stranger is told at the school's first queue with these keys."""
+    school = SCHOOL.replace("[queues.everybody]\n", "\n".join(["[queues.everybody]", *queue_keys, ""]))
+    done, asked = run(*STRANGER, "--json", site=school)
+    assert (done.status, asked) == (0, []), done.err
+    return [json.loads(line) for line in done.lines]
+
+
+def test_a_stranger_gets_nothing_where_people_sign_in(run: Run) -> None:
+    for one in explained(run):
+        assert (one["verdict"], one["rule"]) == ("deny", None)
+        assert one["said"].startswith("This queue is for people who sign in.")
+        assert all(rule["late"] for rule in one["rules"])
+
+
+def test_a_stranger_may_print_where_nobody_signs_in_and_releases_signed_in(run: Run) -> None:
+    accepted, released = explained(run, 'authentication = "at-release"')
+    assert accepted["verdict"] == "allow"
+    assert released["verdict"] == "deny"
+    assert "released by whoever signs in" in released["said"]
+
+
+def test_a_stranger_with_a_pin_is_asked_for_nothing_else(run: Run) -> None:
+    found = explained(run, 'authentication = "at-release"', 'pins = "accepted"')
+    assert [one["verdict"] for one in found] == ["allow", "allow"]
+
+
+def test_a_stranger_is_refused_in_words(run: Run) -> None:
+    done, _ = run(*EVENING)
+    assert done.lines[:2] == [
+        "At acceptance, 2026-11-24 18:00: refused.",
+        "  This queue is for people who sign in. Sign in with your user name and password first.",
+    ]
 
 
 @pytest.mark.parametrize(
