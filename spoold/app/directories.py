@@ -86,7 +86,7 @@ def try_directories(config: Config) -> "Iterator[Tried]":
         try:
             settings, context = settings_of(name, directory), context_of(name, directory)
         except ConfigurationError as error:
-            yield Tried(name, fine=False, words=error.public)
+            yield Tried(name, fine=False, words=error.public.rstrip("."))
         else:
             yield from try_directory(settings, servers_of(directory), context)
 

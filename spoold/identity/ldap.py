@@ -20,6 +20,8 @@ with warnings.catch_warnings():
     from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
     from ldap3.utils.dn import escape_rdn, parse_dn
 
+from spoold.identity.ldap_trouble import Trouble, trouble_of, trouble_of_code
+
 # RFC 4511 4.1.9.
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
 NO_SUCH_ATTRIBUTE, INSUFFICIENT_ACCESS = 16, 50
@@ -29,7 +31,15 @@ REFUSALS = frozenset({49, 19, 32, 34, 50, 53})
 
 
 class ServerFailed(Exception):  # noqa: N818 - what happened
-    """This server cannot be asked; another one may. The message is for the log and names no person."""
+    """This server cannot be asked; another one may. The message is for the log and names no person.
+
+    Args:
+        trouble: what an administrator has to look at, where that can be told.
+    """
+
+    def __init__(self, message: str, trouble: Trouble = Trouble.TOLD) -> None:
+        super().__init__(message)
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class LdapConversation:
         self._context = context
         self._timeout_s = timeout_s
         self._aborted = False
+        self._not_connected: OSError | None = None
 
     def __enter__(self) -> Self:
         """Connect and encrypt; nothing is sent before the certificate is known to be right."""
@@ -120,8 +131,10 @@ class LdapConversation:
                     self._connection.start_tls(read_server_info=False)
                 if self._aborted or not isinstance(self._connection.socket, ssl.SSLSocket):
                     raise ServerFailed("the connection is not encrypted")
-        except ServerFailed:
+        except ServerFailed as error:
             self._close()
+            if self._not_connected is not None:
+                raise ServerFailed(str(error), trouble_of(self._not_connected)) from None
             raise
         return self
 
@@ -151,7 +164,9 @@ class LdapConversation:
             )
         code = int(result["result"])
         if code != SUCCESS and code not in REFUSALS:
-            raise ServerFailed(f"the bind was answered with {result.get('description')}")
+            raise ServerFailed(
+                f"the bind was answered with {result.get('description')}", trouble_of_code(code)
+            )
         return Answer(code, str(result.get("message", "")))
 
     def who_am_i(self) -> str:
@@ -182,7 +197,9 @@ class LdapConversation:
             )
             code = int(result["result"])
             if code not in {SUCCESS, SIZE_LIMIT}:
-                raise ServerFailed(f"the search was answered with {result.get('description')}")
+                raise ServerFailed(
+                    f"the search was answered with {result.get('description')}", trouble_of_code(code)
+                )
             return [
                 Entry(
                     str(one["dn"]),
@@ -194,10 +211,15 @@ class LdapConversation:
 
     def _dial(self, _address: object, use_ssl: bool, **_more: object) -> None:
         """Connect, in place of ldap3's own way, which leaves sockets open and waits in whole seconds."""
-        plain = socket.create_connection((self._server.host, self._server.port), self._timeout_s)
-        self._connection.socket = plain
-        if use_ssl:
-            self._connection.socket = self._context.wrap_socket(plain, server_hostname=self._server.host)
+        try:
+            plain = socket.create_connection((self._server.host, self._server.port), self._timeout_s)
+            self._connection.socket = plain
+            if use_ssl:
+                self._connection.socket = self._context.wrap_socket(plain, server_hostname=self._server.host)
+        except OSError as error:
+            # ldap3 makes another error of its text, in which the number of what is wrong is lost.
+            self._not_connected = error
+            raise
         self._connection.closed = False
 
     def _close(self) -> None:
@@ -245,7 +267,7 @@ def _failures() -> Iterator[None]:
     except ServerFailed:
         raise
     except Exception as error:  # noqa: BLE001 - the connection's edge: garbage makes decoders raise anything
-        raise ServerFailed(_words(error)) from None
+        raise ServerFailed(_words(error), trouble_of(error)) from None
 
 
 def _words(error: Exception) -> str:

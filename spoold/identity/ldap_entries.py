@@ -15,6 +15,8 @@ from spoold.model.principal import Role
 
 # More groups than Active Directory gives in one answer (MaxPageSize): a list that may be cut is no list.
 MAX_GROUPS = 1_000
+# Active Directory begins with accounts of its own that are closed: krbtgt, Guest.
+_SOME = 20
 # LDAP_MATCHING_RULE_IN_CHAIN ([MS-ADTS] 3.1.1.3.4.4.3): members of members too.
 _IN_CHAIN = "1.2.840.113556.1.4.1941"
 # [MS-ADTS] 2.2.16: ADS_UF_ACCOUNT_DISABLE.
@@ -108,11 +110,17 @@ class Reader:
         return found if isinstance(found, Person) and found.id == account_id else None
 
     def anybody(self) -> Person | None:
-        """Return some person, to see whether people can be read at all."""
+        """Return some person, to see whether people can be read at all; one whose account is open, if any."""
         settings = self.settings
         query = f"(&{settings.user_filter}({settings.name_attribute}=*))"
-        found = self.link.search(settings.base_dn, query, wanted_attributes(settings), limit=1)
-        return self._read(found[0], "") if found else None
+        entries = self.link.search(settings.base_dn, query, wanted_attributes(settings), limit=_SOME)
+        closed = None
+        for entry in entries:
+            person = self._read(entry, "")
+            if not person.closed:
+                return person
+            closed = closed or person
+        return closed
 
     def groups(self, person: Person) -> frozenset[str]:
         """Return the distinguished names of a person's groups, all of them."""

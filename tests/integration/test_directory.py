@@ -308,9 +308,9 @@ def prepared(
     [
         ({}, 0, "ok   school (ldap://localhost:PORT): bind_dn changes nothing."),
         ({"reader": WRITER, "password": WRITER_PASSWORD}, 1, "bind_dn may change entries of people"),
-        ({"password": "wrong"}, 1, "refuses bind_dn with bind_password (wrong-password)"),
-        ({"ca": "/etc/ssl/certs/ca-certificates.crt"}, 1, "certificate verify failed"),
-        ({"base": f"ou=nowhere,{BASE}"}, 1, "noSuchObject"),
+        ({"password": "wrong"}, 1, "refuses bind_dn with bind_password: the name or the password is wrong."),
+        ({"ca": "/etc/ssl/certs/ca-certificates.crt"}, 1, "certificate is not signed by the authority in ca"),
+        ({"base": f"ou=nowhere,{BASE}"}, 1, f'there is no "ou=nowhere,{BASE}", or bind_dn may not see it'),
         ({"base": GROUPS}, 1, "finds nobody"),
     ],
     ids=["reader", "writer", "password", "authority", "base", "people"],
