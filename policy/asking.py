@@ -114,6 +114,8 @@ def effects(source: RuleSource, stage: Stage, approved: Collection[str]) -> tupl
         found.append(RuleOutcome(name, "mask"))
     if source.watermark is not None:
         found.append(RuleOutcome(name, "watermark", watermark=source.watermark))
+    if source.archive:
+        found.append(RuleOutcome(name, "archive"))
     if source.allow:
         found.append(RuleOutcome(name, "allow"))
     return tuple(found)

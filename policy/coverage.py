@@ -30,6 +30,7 @@ WORDS: dict[OutcomeKind, str] = {
     "shorten": "shortens the hold",
     "mask": "masks the name",
     "watermark": "stamps every page",
+    "archive": "keeps a copy",
     "no-match": "does not apply",
 }
 

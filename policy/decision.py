@@ -19,6 +19,7 @@ OutcomeKind = Literal[
     "shorten",  # the rule shortened the hold
     "mask",  # the rule hides the document's name
     "watermark",  # the rule wants words on every page
+    "archive",  # the rule has a copy kept of what was printed
     "failed",  # the rule could not be decided, which refuses the job
     "no-match",  # its condition is false
     "other-stage",  # it is not asked at this stage
@@ -78,6 +79,7 @@ class Decision:
         redirect: printers where the job goes instead, the preferred one first; empty leaves it where it is.
         mask: the printer is not told the document's name, whatever the queue says.
         watermark: the words that stand on every page, a line for each rule, in file order.
+        archive: a copy of it is kept once it was printed.
     """
 
     verdict: Verdict
@@ -89,6 +91,7 @@ class Decision:
     redirect: tuple[str, ...] = ()
     mask: bool = False
     watermark: tuple[str, ...] = ()
+    archive: bool = False
 
     @property
     def failed(self) -> bool:

@@ -214,4 +214,5 @@ def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
         redirect=redirect,
         mask=any(outcome.kind == "mask" for outcome in because),
         watermark=tuple(dict.fromkeys(outcome.watermark for outcome in because if outcome.watermark)),
+        archive=any(outcome.kind == "archive" for outcome in because),
     )

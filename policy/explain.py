@@ -25,6 +25,7 @@ _SIMPLE: Mapping[str, str] = {
     "hold-for-approval": "waits for approval, as {rule} asks: {message}",
     "approved": "approved, as {rule} asks.",
     "mask": "the printer is not told the document's name, as {rule} asks.",
+    "archive": "a copy of the document is kept when it was printed, as {rule} asks.",
     "no-match": "{rule} does not apply.",
     "other-stage": "{rule} is not asked at this point.",
     "other-queue": "{rule} is not for this queue.",

@@ -53,6 +53,7 @@ class RuleSource:
         redirect: printers where the job goes instead, the preferred one first.
         mask: tell the printer no name of the document.
         watermark: words for every page, with placeholders; `policy.watermark`.
+        archive: keep a copy of what was printed.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RuleSource:
     redirect: tuple[str, ...] = ()
     mask: bool = False
     watermark: str | None = None
+    archive: bool = False
 
     @property
     def effects(self) -> tuple[OutcomeKind, ...]:
@@ -82,6 +84,7 @@ class RuleSource:
             "shorten": self.expires_after_s is not None,
             "mask": self.mask,
             "watermark": self.watermark is not None,
+            "archive": self.archive,
             "allow": self.allow,
         }
         return tuple(kind for kind, wanted in found.items() if wanted)
@@ -186,7 +189,8 @@ def problems_of(rules: Sequence[RuleSource], setting: Setting) -> Iterator[Polic
 
 def _problems_of_effects(index: int, rule: RuleSource) -> Iterator[PolicyProblem]:
     if not rule.effects:
-        words = "has no effect: give it allow, deny, hold, set, redirect, mask, watermark or expires_after"
+        effects = "allow, deny, hold, set, redirect, mask, watermark, archive or expires_after"
+        words = f"has no effect: give it {effects}"
         yield PolicyProblem(index, "name", words)
     if rule.deny is not None and len(rule.effects) > 1:
         yield PolicyProblem(index, "deny", "a rule that denies has no other effect")

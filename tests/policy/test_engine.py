@@ -296,6 +296,11 @@ def test_every_watermark_is_kept_once_in_file_order() -> None:
     assert decide([rule("a", "false", watermark="B")]).watermark == ()
 
 
+def test_one_rule_that_archives_is_enough() -> None:
+    assert decide([rule("a", archive=True), rule("b", set_attributes={"copies": 1})]).archive
+    assert not decide([rule("a", "false", archive=True)]).archive
+
+
 def test_the_last_rule_that_redirects_counts() -> None:
     rules = [
         rule("a", stage="release", redirect=("x", "y")),

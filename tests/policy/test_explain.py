@@ -55,6 +55,10 @@ from policy.explain import explain, sentence, sentences
             RuleOutcome("stamp", "watermark", watermark="For {user}"),
             'Printed with "For {user}" on every page, as the rule "stamp" asks.',
         ),
+        (
+            RuleOutcome("file", "archive"),
+            'A copy of the document is kept when it was printed, as the rule "file" asks.',
+        ),
         (RuleOutcome("all", "allow"), 'The rule "all" allows it, and no other is asked.'),
         (RuleOutcome("[queues.x] groups", "no-access", "Not you."), "Not you."),
         (RuleOutcome("odd", "failed", "It failed."), "It failed."),

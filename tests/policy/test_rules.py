@@ -108,8 +108,10 @@ def test_a_rule_knows_everything_it_can_do() -> None:
         copies_limit=1,
         redirect=("p",),
         mask=True,
+        archive=True,
     )
-    assert everything.effects == ("hold-for-approval", "set", "limit", "redirect", "shorten", "mask")
+    kinds = ("hold-for-approval", "set", "limit", "redirect", "shorten", "mask", "archive")
+    assert everything.effects == kinds
     assert RuleSource("a", "true", allow=True).effects == ("allow",)
 
 
