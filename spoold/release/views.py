@@ -101,6 +101,45 @@ def job_view(
     )
 
 
+def job_fields(view: JobView) -> dict[str, object]:
+    """Return a job as programs see it at every door; each adds to whom it shows the title, and more."""
+    job = view.job
+    return {
+        "id": str(job.id),
+        "number": job.number,
+        "queue": job.queue,
+        "state": job.state.value,
+        "reason": job.reason,
+        "own": view.own,
+        "size_bytes": job.size_bytes,
+        "pages": job.pages,
+        "printer": job.printer,
+        "printers": list(view.printers),
+        "no_printer": view.no_printer or None,
+        "created_at": job.created_at.isoformat(),
+        "expires_at": job.expires_at.isoformat(),
+        "seconds_left": view.seconds_left,
+    }
+
+
+def printer_fields(view: PrinterView) -> dict[str, object]:
+    """Return a printer as programs see it; where it is in the network is nobody's business."""
+    status = view.status
+    return {
+        "name": view.printer.name,
+        "location": view.printer.location,
+        "usable": view.usable,
+        "ready": status.ready,
+        "state": status.state,
+        "why": status.why,
+        "reasons": [
+            {"keyword": reason.keyword, "blocks": reason.blocks, "text": reason.text}
+            for reason in status.reasons
+        ],
+        "read_at": status.read_at.isoformat(),
+    }
+
+
 def _title(job: Job, viewer: Principal | None, words: PrivateWords, also: frozenset[Standing]) -> str:
     if not may(viewer, Action.READ_TITLE, job, also=also):
         return masked_name(job.number)

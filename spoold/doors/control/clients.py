@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from spoold.doors.control.jobs import job_fields
+from spoold.doors.control.jobs import job_answer
 from spoold.doors.control.parts import LOCAL_PEER, Answer, Arguments, Command, ControlParts
 from spoold.identity.print_uris import PrintUris, print_uri_fields
 from spoold.model.access import Action
@@ -37,7 +37,7 @@ async def _claim(parts: ControlParts, principal: Principal, arguments: Arguments
     found = [one.id for one in offered if wanted in {str(one.id), str(one.number)}]
     job_id = found[0] if found else _job_id(wanted)
     await desk.claim(principal, job_id, peer=LOCAL_PEER)
-    return job_fields(await parts.desk.job(principal, job_id))
+    return job_answer(await parts.desk.job(principal, job_id))
 
 
 COMMANDS = (

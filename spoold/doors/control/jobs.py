@@ -1,6 +1,5 @@
 """Commands about jobs and printers."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,21 +12,21 @@ from spoold.model.errors import NotFound, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.principal import Principal
 from spoold.release.pins import Wanted
-from spoold.release.views import JobView, PrinterView
+from spoold.release.views import JobView, job_fields, printer_fields
 
 # A release is waited for as long as a grant lives and a long document prints.
 MAX_WAIT_S = 900.0
 
 
 async def _jobs(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
-    return [job_fields(view) for view in await parts.desk.jobs(principal)]
+    return [job_answer(view) for view in await parts.desk.jobs(principal)]
 
 
 async def _job(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
     job_id = await find_job(parts, principal, arguments)
     events = await parts.desk.timeline(principal, job_id)
     timeline = [{"at": one.at.isoformat(), "event": one.event, "words": one.words} for one in events]
-    return job_fields(await parts.desk.job(principal, job_id)) | {"timeline": timeline}
+    return job_answer(await parts.desk.job(principal, job_id)) | {"timeline": timeline}
 
 
 async def _release(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
@@ -37,8 +36,8 @@ async def _release(parts: ControlParts, principal: Principal, arguments: Argumen
     if "pin" in arguments:
         return await _release_by_pin(parts, principal, job_id, arguments, wait_s)
     if wait_s > 0:
-        return job_fields(await parts.desk.release_and_wait(principal, job_id, printer, wait_s))
-    return job_fields(await parts.desk.release(principal, job_id, printer))
+        return job_answer(await parts.desk.release_and_wait(principal, job_id, printer, wait_s))
+    return job_answer(await parts.desk.release(principal, job_id, printer))
 
 
 async def _release_by_pin(
@@ -51,15 +50,15 @@ async def _release_by_pin(
     await parts.desk.pins.release(Wanted(job_id), pin, printer, peer=LOCAL_PEER)
     with trio.move_on_after(wait_s):
         await parts.desk.service.ended(job_id)
-    return job_fields(await parts.desk.job(principal, job_id))
+    return job_answer(await parts.desk.job(principal, job_id))
 
 
 async def _cancel(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    return job_fields(await parts.desk.cancel(principal, await find_job(parts, principal, arguments)))
+    return job_answer(await parts.desk.cancel(principal, await find_job(parts, principal, arguments)))
 
 
 async def _take_back(parts: ControlParts, principal: Principal, arguments: Arguments) -> Answer:
-    return job_fields(await parts.desk.take_back(principal, await find_job(parts, principal, arguments)))
+    return job_answer(await parts.desk.take_back(principal, await find_job(parts, principal, arguments)))
 
 
 async def _printers(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
@@ -79,46 +78,11 @@ COMMANDS = (
 # -- what commands show --
 
 
-def job_fields(view: JobView) -> dict[str, Any]:
-    """Return a job as JSON fields."""
+def job_answer(view: JobView) -> dict[str, Any]:
+    """Return a job as commands show it; its title is "Job 12" to whoever may not read it."""
     job = view.job
-    return {
-        "id": str(job.id),
-        "number": job.number,
-        "title": view.title,
-        "own": view.own,
-        "queue": job.queue,
-        "state": job.state.value,
-        "reason": job.reason,
-        "user": job.claimed_name,
-        "claimed": job.owner_id is not None,
-        "pages": job.pages,
-        "size_bytes": job.size_bytes,
-        "created_at": _iso(job.created_at),
-        "expires_at": _iso(job.expires_at),
-        "seconds_left": view.seconds_left,
-        "printer": job.printer,
-        "printers": list(view.printers),
-        "no_printer": view.no_printer or None,
-    }
-
-
-def printer_fields(view: PrinterView) -> dict[str, Any]:
-    """Return a printer with its live status as JSON fields."""
-    status = view.status
-    return {
-        "name": view.printer.name,
-        "location": view.printer.location,
-        "usable": view.usable,
-        "ready": status.ready,
-        "state": status.state,
-        "why": status.why,
-        "reasons": [
-            {"keyword": reason.keyword, "blocks": reason.blocks, "text": reason.text}
-            for reason in status.reasons
-        ],
-        "read_at": _iso(status.read_at),
-    }
+    owner = {"user": job.claimed_name, "claimed": job.owner_id is not None}
+    return job_fields(view) | owner | {"title": view.title}
 
 
 async def find_job(parts: ControlParts, principal: Principal, arguments: Arguments) -> JobId:
@@ -143,7 +107,3 @@ def _is_called(view: JobView, wanted: str) -> bool:
     if wanted.isdigit() and view.job.number == int(wanted):
         return True
     return len(wanted) >= 4 and view.job.id.hex.startswith(wanted.replace("-", ""))
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

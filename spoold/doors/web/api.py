@@ -11,7 +11,7 @@ from spoold.doors.web.portal import Portal, Visitor
 from spoold.identity.pins import Pin
 from spoold.model.errors import NotAuthenticated
 from spoold.release.pins import Wanted
-from spoold.release.views import JobView, PrinterView
+from spoold.release.views import JobView, PrinterView, job_fields, printer_fields
 
 JSON_TYPE = "application/json"
 
@@ -61,47 +61,19 @@ async def list_printers(_request: Request, portal: Portal, visitor: Visitor) -> 
 def job_json(view: JobView) -> dict[str, object]:
     """Return a job as programs see it; `title` is null unless the caller owns the job."""
     job = view.job
-    return {
-        "id": str(job.id),
-        "number": job.number,
-        "queue": job.queue,
-        "state": job.state.value,
-        "reason": job.reason,
-        "own": view.own,
+    return job_fields(view) | {
         "title": view.title if view.own else None,
         "documents": job.documents,
         "formats": list(job.formats),
-        "size_bytes": job.size_bytes,
-        "pages": job.pages,
         "impressions_completed": job.impressions,
-        "printer": job.printer,
-        "printers": list(view.printers),
-        "no_printer": view.no_printer or None,
-        "created_at": job.created_at.isoformat(),
         "changed_at": job.changed_at.isoformat(),
-        "expires_at": job.expires_at.isoformat(),
-        "seconds_left": view.seconds_left,
         "finished_at": None if job.finished_at is None else job.finished_at.isoformat(),
     }
 
 
 def printer_json(view: PrinterView) -> dict[str, object]:
-    """Return a printer as programs see it; where it is in the network is nobody's business."""
-    status = view.status
-    return {
-        "name": view.printer.name,
-        "location": view.printer.location,
-        "usable": view.usable,
-        "make_and_model": view.description.make_and_model,
-        "ready": status.ready,
-        "state": status.state,
-        "why": status.why,
-        "reasons": [
-            {"keyword": reason.keyword, "blocks": reason.blocks, "text": reason.text}
-            for reason in status.reasons
-        ],
-        "read_at": status.read_at.isoformat(),
-    }
+    """Return a printer as programs see it."""
+    return printer_fields(view) | {"make_and_model": view.description.make_and_model}
 
 
 async def wanted(request: Request, *names: str) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ import pytest
 import trio
 
 from spoold.doors.control import server
-from spoold.doors.control.jobs import job_fields
+from spoold.doors.control.jobs import job_answer
 from spoold.doors.control.parts import ControlParts
 from spoold.doors.control.server import ControlServer
 from spoold.doors.control.table import COMMANDS
@@ -451,6 +451,6 @@ async def test_the_fields_of_a_job_hold_nothing_sealed(served: Socket) -> None:
     """Whoever reads them sees no key, token or address of a client."""
     owner = owner_of(served.house)
     job = await served.house.add_job(owner)
-    fields = job_fields(await served.house.desk.job(owner, job.id))
+    fields = job_answer(await served.house.desk.job(owner, job.id))
     assert {"private", "wrapped_key", "token", "template", "peer"}.isdisjoint(fields)
     assert json.loads(json.dumps(fields)) == fields
