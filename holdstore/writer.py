@@ -1,10 +1,11 @@
 """Sealing a document as its bytes arrive: no plaintext is kept but the segment that is being filled."""
 
+from collections import deque
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from holdstore.batches import BATCH_BYTES, Batches
+from holdstore.batches import BATCH_BYTES, MAX_BATCHES, Batches
 from holdstore.blobs.base import BlobStore, BlobWriter
 from holdstore.container import (
     JOB_KEY_NUMBER,
@@ -28,8 +29,8 @@ class SealingWriter:
     """Seals one document; made by HoldStore.create.
 
     Use as an async context manager: whatever was not committed is removed on the way out. Memory is
-    bounded by one segment of plaintext and two batches (2 MiB each) of ciphertext, whatever the document's
-    size: while one batch is written, the next is filled.
+    bounded by one segment of plaintext and three batches (2 MiB each) of ciphertext, whatever the document's
+    size: while one batch is written and another waits for it, the next is filled.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class SealingWriter:
         # None until there is a segment to seal: many small documents at once must not cost a batch each.
         self._batch: memoryview | None = None
         self._filled = 0
-        self._other: memoryview | None = None
+        # The others of this document, the one that was given away first before the others.
+        self._further: deque[memoryview] = deque()
         self._size_bytes = 0
         self._segments = 0
         self._finished = False
@@ -160,14 +162,15 @@ class SealingWriter:
         self._filled = end
 
     async def _write_batch(self) -> None:
-        """Begin to write a full batch, and go on with the other one; or wait, if there is none."""
+        """Begin to write a full batch, and go on with another one; or wait, if there is none."""
         batch = self._started_batch()
-        if self._other is None:
-            self._other = self._batches.take_second()
+        if len(self._further) < MAX_BATCHES - 1 and (another := self._batches.take_further()) is not None:
+            self._further.appendleft(another)
         rest = batch[BATCH_BYTES : self._filled]
-        await self._started_blob().write((batch[:BATCH_BYTES],), behind=self._other is not None)
-        if self._other is not None:
-            self._batch, self._other = self._other, batch
+        await self._started_blob().write((batch[:BATCH_BYTES],), behind=len(self._further))
+        if self._further:
+            self._further.append(batch)
+            self._batch = self._further.popleft()
         self._filled = len(rest)
         self._started_batch()[: self._filled] = rest
 
@@ -183,9 +186,8 @@ class SealingWriter:
         batch, self._batch = self._batch, None
         if batch is not None:
             self._batches.give_back(batch)
-        other, self._other = self._other, None
-        if other is not None:
-            self._batches.give_back_second(other)
+        while self._further:
+            self._batches.give_back_further(self._further.popleft())
 
     def _started_blob(self) -> BlobWriter:
         if self._blob is None:

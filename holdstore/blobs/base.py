@@ -19,13 +19,14 @@ class BlobWriter(Protocol):
     Every method raises StoreFull or StoreFailed; after that the blob is gone and only abort is allowed.
     """
 
-    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: int = 0) -> None:
         """Append; the pieces may be changed again once this has returned.
 
         Args:
-            behind: only begin to write, and return when what was begun before is written. These pieces may
-                be changed again when the next call has returned, and that call raises what goes wrong with
-                them; after abort, once it has returned True.
+            behind: only begin to write, and return when no more than so many calls' pieces are still to be
+                written, these among them. They may be changed again when that many further calls have
+                returned; one of those raises what goes wrong with them. After abort, once it has
+                returned True.
         """
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -123,11 +124,11 @@ class LocalBlobStore:
     async def run(self, action: str, function: Callable[..., T], *args: object) -> T:
         """Run a blocking function in a thread, to its end even when cancelled; OSError becomes ours."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        return await self.end(action, self.begin(function, *args))
+        return await self.end(action, self.begin(partial(function, *args)))
 
-    def begin(self, function: Callable[..., T], *args: object) -> Errand[T]:
-        """Begin to run a blocking function in a thread."""
-        return self._threads.begin(partial(function, *args))
+    def begin(self, work: Callable[[], T], after: Errand[Any] | None = None) -> Errand[T]:
+        """Begin to do blocking work in a thread, when `after` has ended."""
+        return self._threads.begin(work, after)
 
     async def end(self, action: str, errand: Errand[T]) -> T:
         """Wait for what was begun, even when cancelled; OSError becomes ours."""
@@ -194,16 +195,16 @@ class _LocalBlobWriter:
         self._store = store
         self._name = name
         self._file: durable.DurableFile | None = None
-        self._under_way: Errand[Any] | None = None
+        # One after the other, in this order; the disk need not wait for the loop to hand it the next.
+        self._under_way: deque[Errand[Any]] = deque()
         self._finished = False
 
-    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: int = 0) -> None:
         """Append in a thread."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        await self._settle()
-        self._under_way = self._store.begin(self._write, pieces)
-        if not behind:
-            await self._settle()
+        after = self._under_way[-1] if self._under_way else None
+        self._under_way.append(self._store.begin(partial(self._write, pieces), after))
+        await self._settle(behind)
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         """Write the rest and publish, all in one hop to a thread."""
@@ -215,18 +216,18 @@ class _LocalBlobWriter:
         """Unlink what was written, unless it is committed."""
         self._finished = True
         with trio.move_on_after(ABORT_TIMEOUT_S, shield=True):
-            if self._under_way is not None:
-                await self._under_way.ended()
-                self._under_way = None
+            while self._under_way:
+                await self._under_way[0].ended()
+                self._under_way.popleft()
             file, self._file = self._file, None
             if file is not None:
                 await self._store.begin(file.discard).ended()
-        return self._under_way is None
+        return not self._under_way
 
-    async def _settle(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            await self._store.end("write a container", under_way)
+    async def _settle(self, behind: int = 0) -> None:
+        while len(self._under_way) > behind:
+            await self._store.end("write a container", self._under_way[0])
+            self._under_way.popleft()
 
     def _write(self, pieces: Sequence[Buffer]) -> None:
         self._started().write(pieces)

@@ -14,10 +14,13 @@ T = TypeVar("T")
 class Errand(Generic[T]):
     """One piece of work in a thread."""
 
-    __slots__ = ("_done", "_error", "_result", "_token", "_work")
+    __slots__ = ("_after", "_done", "_error", "_result", "_running", "_token", "_work")
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], after: "Errand[Any] | None" = None) -> None:
         self._work = work
+        self._after = after
+        self._running = threading.Lock()
+        self._running.acquire()
         self._token = trio.lowlevel.current_trio_token()
         self._done = trio.Event()
         self._result: Any = None
@@ -38,10 +41,15 @@ class Errand(Generic[T]):
 
     def run(self, ended: Callable[["Errand[Any]"], None]) -> None:
         """Do the work; for the thread."""
+        if self._after is not None:
+            # A thread has it already, because it was begun before this.
+            with self._after._running:
+                self._after = None
         try:
             self._result = self._work()
         except BaseException as error:  # noqa: BLE001 - carried to the task that waits and raised there
             self._error = error
+        self._running.release()
         # The loop may be gone: then nobody waits.
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(ended, self)
@@ -64,9 +72,13 @@ class DiskThreads:
         self._unfinished = 0
         self._waiting: queue.SimpleQueue[Errand[Any] | None] = queue.SimpleQueue()
 
-    def begin(self, work: Callable[[], T]) -> Errand[T]:
-        """Have blocking work done in a thread; returns at once."""
-        errand = Errand(work)
+    def begin(self, work: Callable[[], T], after: Errand[Any] | None = None) -> Errand[T]:
+        """Have blocking work done in a thread; returns at once.
+
+        Args:
+            after: what was begun here before and must have ended, well or not, before this is done.
+        """
+        errand = Errand(work, after)
         self._unfinished += 1
         if self._unfinished > self._started < self._most:
             self._started += 1

@@ -14,7 +14,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from holdstore.batches import BATCH_BYTES, MAX_SECOND
+from holdstore.batches import BATCH_BYTES, MAX_FURTHER
 from holdstore.blobs.threads import DiskThreads, Errand
 from holdstore.container import (
     MAX_DOCUMENT_NUMBER,
@@ -146,10 +146,12 @@ async def test_threads_are_used_once_a_batch_not_once_a_segment(
     hops = 0
     begin = DiskThreads.begin
 
-    def counted(threads: DiskThreads, work: Callable[[], object]) -> Errand[object]:
+    def counted(
+        threads: DiskThreads, work: Callable[[], object], after: Errand[object] | None = None
+    ) -> Errand[object]:
         nonlocal hops
         hops += 1
-        return begin(threads, work)
+        return begin(threads, work, after)
 
     monkeypatch.setattr(DiskThreads, "begin", counted)
     document = await seal(store, bytes(8 * MIB), step=10_000)
@@ -157,11 +159,11 @@ async def test_threads_are_used_once_a_batch_not_once_a_segment(
     assert await opened(store, document) == bytes(8 * MIB)
 
 
-async def test_many_large_documents_share_few_second_batches() -> None:
-    """Those that get no second batch wait for the disk instead; none is mixed up with another."""
+async def test_many_large_documents_share_few_further_batches() -> None:
+    """Those that get no further batch wait for the disk instead; none is mixed up with another."""
     blobs = MemoryBlobStore()
     store = HoldStore.over(blobs, KEYRING)
-    contents = {uuid4(): os.urandom(2 * BATCH_BYTES + number) for number in range(MAX_SECOND + 4)}
+    contents = {uuid4(): os.urandom(4 * BATCH_BYTES + number) for number in range(MAX_FURTHER + 4)}
     documents: list[SealedDocument] = []
 
     async def one(job_id: UUID, content: bytes) -> None:

@@ -45,19 +45,22 @@ async def check_what_is_written_comes_back(store: BlobStore) -> None:
 
 async def check_writing_behind(store: BlobStore) -> None:
     writer = store.create(NAME)
-    first, second = bytearray(b"a" * 8192), bytearray(b"b" * 8192)
-    await writer.write([first], behind=True)
-    await writer.write([second], behind=True)
-    first[:] = b"c" * 8192
-    await writer.write([first], behind=True)
-    second[:] = b"d" * 8192
-    await writer.commit([second])
-    assert await content_of(store, NAME) == b"a" * 8192 + b"b" * 8192 + b"c" * 8192 + b"d" * 8192
+    pieces = [bytearray(8192) for _ in range(3)]
+    written = b""
+    # Each is filled again when two further calls have returned; between them, one that waits for all.
+    for number, behind in enumerate((1, 2, 2, 2, 2, 0, 2, 2)):
+        piece = pieces[number % 3]
+        piece[:] = bytes([number]) * len(piece)
+        written += piece
+        await writer.write([piece], behind=behind)
+    await writer.commit([b"the end"])
+    assert await content_of(store, NAME) == written + b"the end"
 
 
 async def check_leaving_while_writing_behind(store: BlobStore) -> None:
     writer = store.create(NAME)
-    await writer.write([bytes(1 << 20)], behind=True)
+    await writer.write([bytes(1 << 20)], behind=2)
+    await writer.write([bytes(1 << 20)], behind=2)
     assert await writer.abort()
     assert await store.names() == []
     assert await store.remove_unfinished() == 0

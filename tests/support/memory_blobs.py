@@ -1,5 +1,6 @@
 """Blob stores without a disk: one that keeps blobs in memory, and one that fails when told to."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from holdstore.blobs.base import BlobReader, BlobStore, BlobWriter, Range
@@ -49,17 +50,17 @@ class _MemoryBlobWriter:
         self._store = store
         self._name = name
         self._content = b""
-        self._behind: list[Buffer] = []
+        self._behind: deque[Sequence[Buffer]] = deque()
         self._finished = False
 
-    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: int = 0) -> None:
         if self._finished:
             raise StoreFailed("the blob is finished")
         self._store.unfinished.add(self)
-        self._content += b"".join(self._behind)
         # What is written behind is read as late as is allowed: whoever changes it too early is found out.
-        self._behind = list(pieces) if behind else []
-        self._content += b"" if behind else b"".join(pieces)
+        self._behind.append(pieces)
+        while len(self._behind) > behind:
+            self._content += b"".join(self._behind.popleft())
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
         await self.write(pieces)
@@ -147,7 +148,7 @@ class _FaultyBlobWriter:
         self._store = store
         self._inner = inner
 
-    async def write(self, pieces: Sequence[Buffer], *, behind: bool = False) -> None:
+    async def write(self, pieces: Sequence[Buffer], *, behind: int = 0) -> None:
         await self._fallible("write")
         await self._inner.write(pieces, behind=behind)
 

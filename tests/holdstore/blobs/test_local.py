@@ -1,15 +1,20 @@
 """The local store and the fake keep the same contract; the local one also keeps its files to itself."""
 
+import errno
 import gc
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
+from holdstore import durable
 from holdstore.blobs.base import BlobStore
 from holdstore.blobs.local import LocalBlobStore
-from holdstore.errors import StoreFailed
+from holdstore.errors import StoreFailed, StoreFull
 from tests.support import blob_conformance as conformance
 from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
 from tests.support.os_probe import OsProbe
@@ -39,6 +44,59 @@ def modes_below(root: Path) -> dict[str, set[int]]:
     for path in [root, *root.rglob("*")]:
         found["directory" if path.is_dir() else "file"].add(stat.S_IMODE(path.stat().st_mode))
     return found
+
+
+async def test_the_disk_has_the_next_write_before_it_has_ended_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that takes its time: two calls return meanwhile, the third waits, and the order is kept."""
+    store = LocalBlobStore(tmp_path / "store")
+    goes_on = threading.Event()
+
+    def wait(call: str) -> None:
+        if call == "writev":
+            assert goes_on.wait(30)
+
+    monkeypatch.setattr(durable, "os", OsProbe(before=wait))
+    writer = store.create("00ff")
+    pieces = [bytes([number]) * 4097 for number in range(3)]
+    with trio.fail_after(30):
+        await writer.write([pieces[0]], behind=2)
+        await writer.write([pieces[1]], behind=2)
+    third: list[str] = []
+
+    async def write_a_third() -> None:
+        await writer.write([pieces[2]], behind=2)
+        third.append("returned")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write_a_third)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not third, "nothing is written, and a third write was taken"
+        goes_on.set()
+    await writer.commit()
+    blob = await store.open("00ff")
+    assert blob is not None
+    assert await blob.read(0, blob.size_bytes) == b"".join(pieces)
+    await blob.aclose()
+
+
+async def test_after_a_write_that_fails_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even what waited for it already."""
+    store = LocalBlobStore(tmp_path / "store")
+    probe = OsProbe(fail_at=1, error=errno.ENOSPC)
+    monkeypatch.setattr(durable, "os", probe)
+    writer = store.create("00ff")
+    for _ in range(2):
+        await writer.write([bytes(4097)], behind=2)
+    with pytest.raises(StoreFull, match="ENOSPC"):
+        await writer.commit()
+    assert await writer.abort()
+    assert probe.calls.count("writev") == 1
+    assert await store.names() == []
+    assert await store.remove_unfinished() == 0
 
 
 async def test_files_and_directories_are_the_owners_alone(tmp_path: Path) -> None:
