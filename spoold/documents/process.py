@@ -43,8 +43,14 @@ _BOOTSTRAP_REFIT = (
     "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.refit import main; "
     "main(int(sys.argv[1]), sys.argv[3])"
 )
+_BOOTSTRAP_STAMP = (
+    "import sys; sys.path += sys.argv[3:]; from spoold.documents.worker.stamp import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
 _LIBRARIES = ("pypdf", "cryptography")
 """What the worker loads besides spoold: the parser, and what it decrypts AES with."""
+_STAMP_LIBRARIES = ("pikepdf",)
+"""What the worker that stamps loads besides spoold."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +87,27 @@ def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[
     lies (a checkout or site-packages) and its libraries lie is passed on, behind the standard library. A
     kernel whose landlock is older than `required_landlock_abi` is refused; the worker's own minimum stays.
     """
+    return (*_python(_BOOTSTRAP), str(required_landlock_abi), *_directories(_LIBRARIES))
+
+
+def stamp_command(max_bytes: int) -> tuple[str, ...]:
+    """Say how the worker is started that stamps pages; see `worker.stamp`."""
+    arguments = (str(REQUIRED_LANDLOCK_ABI), str(max_bytes), *_directories(_STAMP_LIBRARIES))
+    return (*_python(_BOOTSTRAP_STAMP), *arguments)
+
+
+def _python(bootstrap: str) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", bootstrap)
+
+
+def _directories(libraries: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where spoold and the libraries lie, each once."""
     directories = [str(Path(__file__).resolve().parents[2])]
-    for name in _LIBRARIES:
+    for name in libraries:
         found = importlib.util.find_spec(name)
         if found is not None and found.origin is not None:
             directories.append(str(Path(found.origin).resolve().parents[1]))
-    unique = dict.fromkeys(directories)
-    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOTSTRAP, str(required_landlock_abi), *unique)
+    return tuple(dict.fromkeys(directories))
 
 
 def render_command(
@@ -104,7 +124,7 @@ def refit_command(fitting: str) -> tuple[str, ...]:
 
 def _isolated(bootstrap: str) -> tuple[str, ...]:
     root = str(Path(__file__).resolve().parents[2])
-    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", bootstrap, str(REQUIRED_LANDLOCK_ABI), root)
+    return (*_python(bootstrap), str(REQUIRED_LANDLOCK_ABI), root)
 
 
 class WorkerProcess:

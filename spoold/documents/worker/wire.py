@@ -161,6 +161,50 @@ def _decode_size(pair: Any) -> tuple[float, float]:
     return (float(width), float(height))
 
 
+# -- stamping: the words go before the document, and the stamped document comes after the answer --
+
+MAX_STAMPED_BYTES = 2 * 1024 * 1024 * 1024
+"""No worker has the memory for more; a larger number in an answer is not one."""
+
+
+@dataclass(frozen=True)
+class StampAnswer:
+    """The stamping worker's second line: so many octets follow it, or none for a reason."""
+
+    pages: int | None = None
+    size_bytes: int | None = None
+    reason: Reason | None = None
+
+
+def encode_words(lines: tuple[str, ...]) -> bytes:
+    """Write what stands on every page; the document follows."""
+    return json.dumps(lines).encode("ascii") + b"\n"
+
+
+def decode_words(line: bytes) -> tuple[str, ...]:
+    """Read what stands on every page; it comes from the parent and is trusted."""
+    return tuple(json.loads(line))
+
+
+def encode_stamped(answer: StampAnswer) -> bytes:
+    """Write the stamping worker's second line."""
+    fields = {"pages": answer.pages, "size_bytes": answer.size_bytes, "reason": answer.reason}
+    return json.dumps(fields).encode("ascii") + b"\n"
+
+
+def decode_stamped(line: bytes) -> StampAnswer:
+    """Read the stamping worker's second line, trusting nothing in it. Raises WireError."""
+    fields = _decode_object(line, MAX_ANSWER_BYTES)
+    reason = fields.get("reason")
+    if reason is not None and reason not in list(Reason):
+        raise WireError("the worker gave a reason that does not exist")
+    pages = _decode_count(fields.get("pages"), MAX_PAGES)
+    size_bytes = _decode_count(fields.get("size_bytes"), MAX_STAMPED_BYTES)
+    if reason is None and not (pages and size_bytes):
+        raise WireError("the worker has stamped nothing and does not say why")
+    return StampAnswer(pages, size_bytes, None if reason is None else Reason(reason))
+
+
 # -- frames: what the worker writes that fits pages for a printer --
 
 MAX_FRAME_BYTES = 256 * 1024

@@ -1,0 +1,180 @@
+"""Has words stamped on every page of a PDF, by a worker behind walls of its own.
+
+The worker takes the whole document into its memory, stamps it, and says how it went before the first octet
+of the result leaves it. What waits for the printer waits there: nothing lies on a disk, or in the daemon.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+import trio
+
+from spoold.documents.process import WorkerProcess, stamp_command
+from spoold.documents.worker.wire import (
+    Reason,
+    StampAnswer,
+    WireError,
+    decode_stamped,
+    encode_words,
+)
+
+__all__ = ["Stamped", "Stamper", "StampingFailed", "StampingLimits"]
+
+log = structlog.get_logger()
+
+# More are not a watermark any more, and leave no room for the document.
+MAX_WORDS = 8
+_PIECE_BYTES = 64 * 1024
+_LOST = "the stamping was interrupted"
+_REASONS = {
+    Reason.PASSWORD: "it is protected by a password; print it without one",
+    Reason.MEMORY: "it needs more memory than is allowed",
+    Reason.TOO_LARGE: "it is too large",
+}
+_DAMAGED = "it is damaged, or no PDF; print it anew, as PDF"
+
+
+class StampingFailed(Exception):  # noqa: N818 - it reads as what happened
+    """There is no stamped document. `words` say why, as a part of a sentence; nothing of the document."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+@dataclass(frozen=True)
+class StampingLimits:
+    """How long and how much. What the process may use is in `worker.stamp`."""
+
+    max_stampings: int = 4
+    """Each holds its document twice, until its printer has taken it."""
+    max_wait_s: float = 60.0
+    """For a free one, as for a rendering."""
+    start_timeout_s: float = 15.0
+    """Loading the parser takes a third of a second."""
+    stamp_timeout_s: float = 90.0
+    """A page takes a millisecond; the worker is killed after 60 s of processor time."""
+    piece_timeout_s: float = 30.0
+    """The result lies ready: only a worker that is stuck does not hand it over."""
+    max_document_bytes: int = 256 * 1024 * 1024
+    """It lies in memory as a whole."""
+
+
+@dataclass
+class Stamped:
+    """One stamped document in its worker's memory: how many pages and octets it has."""
+
+    pages: int
+    size_bytes: int
+    _worker: WorkerProcess
+    _limits: StampingLimits
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """Yield it, as fast as it is wanted; once.
+
+        Raises:
+            StampingFailed: the rest will not come.
+        """
+        rest = self.size_bytes
+        while rest:
+            piece = b""
+            with trio.move_on_after(self._limits.piece_timeout_s):
+                piece = await self._worker.receive_some()
+            if not piece or len(piece) > rest:
+                raise StampingFailed(_LOST)
+            rest -= len(piece)
+            yield piece
+
+
+class Stamper:
+    """Stamps documents, a few at a time."""
+
+    def __init__(self, limits: StampingLimits | None = None, command: tuple[str, ...] | None = None) -> None:
+        """Keep what bounds it; `command` starts another worker than the usual one."""
+        self._limits = limits or StampingLimits()
+        self._command = command or stamp_command(self._limits.max_document_bytes)
+        self._slots = trio.CapacityLimiter(self._limits.max_stampings)
+
+    @contextlib.asynccontextmanager
+    async def stamp(
+        self, words: Sequence[str], chunks: AsyncIterator[bytes], *, pages: int | None = None
+    ) -> AsyncGenerator[Stamped]:
+        """Stamp one document, read from `chunks`; the worker ends with the context.
+
+        Args:
+            words: each begins a line.
+            pages: as counted before; None when nobody knows.
+
+        Raises:
+            StampingFailed: it cannot be stamped. What `chunks` and the body raise, as it is.
+        """
+        if not 0 < len(words) <= MAX_WORDS:
+            raise StampingFailed(f"the rules want {len(words)} watermarks on it, and {MAX_WORDS} can be")
+        slot = object()
+        with trio.move_on_after(self._limits.max_wait_s) as waiting:
+            await self._slots.acquire_on_behalf_of(slot)
+        if waiting.cancelled_caught:
+            raise StampingFailed("too many documents are being stamped at once")
+        worker: WorkerProcess | None = None
+        answer = StampAnswer()
+        try:
+            worker = _start(self._command)
+            answer = await self._hear(worker, words, chunks)
+            if pages is not None and answer.pages != pages:
+                raise StampingFailed(f"it has {pages} pages, but {answer.pages} were found; print it anew")
+            yield Stamped(answer.pages or 0, answer.size_bytes or 0, worker, self._limits)
+        finally:
+            if worker is not None:
+                ended = await worker.end()
+                log.info("stamping-ended", pages=answer.pages, cpu_s=round(ended.cpu_s, 2))
+            self._slots.release_on_behalf_of(slot)
+
+    async def _hear(
+        self, worker: WorkerProcess, words: Sequence[str], chunks: AsyncIterator[bytes]
+    ) -> StampAnswer:
+        """Send the document and hear how it went."""
+        try:
+            await self._check_locked_in(worker)
+            with trio.move_on_after(self._limits.stamp_timeout_s):
+                await _feed(worker, words, chunks)
+                answer = decode_stamped(await worker.answer())
+                if answer.reason is not None:
+                    raise StampingFailed(_REASONS.get(answer.reason, _DAMAGED))
+                return answer
+            raise StampingFailed("stamping it took too long")
+        except WireError:
+            raise StampingFailed(_LOST) from None
+        finally:
+            # An async generator that is dropped in the middle would be finished by the garbage collector.
+            if (close := getattr(chunks, "aclose", None)) is not None:
+                with trio.CancelScope(shield=True):
+                    await close()
+
+    async def _check_locked_in(self, worker: WorkerProcess) -> None:
+        with trio.move_on_after(self._limits.start_timeout_s):
+            ready = await worker.ready()
+            if not ready.ok:
+                raise StampingFailed(f"the stamping could not be locked in: {ready.reason}")
+            return
+        raise StampingFailed("the stamping did not start in time")
+
+
+def _start(command: tuple[str, ...]) -> WorkerProcess:
+    try:
+        return WorkerProcess.start(command)
+    except OSError as error:
+        raise StampingFailed("the stamping could not be started") from error
+
+
+async def _feed(worker: WorkerProcess, words: Sequence[str], chunks: AsyncIterator[bytes]) -> None:
+    try:
+        await worker.feed(encode_words(tuple(words)))
+        async for chunk in chunks:
+            for start in range(0, len(chunk), _PIECE_BYTES):
+                await worker.feed(chunk[start : start + _PIECE_BYTES])
+        await worker.end_of_document()
+    except trio.BrokenResourceError:
+        # It reads no more: why, its answer tells, or that there is none.
+        return
