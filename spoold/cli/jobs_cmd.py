@@ -1,7 +1,5 @@
 """Commands about jobs and printers."""
 
-from typing import Any
-
 import click
 
 from spoold.cli.client import ask
@@ -11,7 +9,8 @@ from spoold.cli.output import (
     in_words,
     json_option,
     print_json,
-    print_table,
+    print_list,
+    print_outcome,
     read_password,
 )
 from spoold.cli.person import person_options, proof
@@ -32,21 +31,15 @@ def jobs(config_path: str, as_json: bool, everything: bool) -> None:
     found = ask(config_path, "jobs")
     ended = {"completed", "canceled", "expired", "aborted"}
     shown = [one for one in found if everything or one["state"] not in ended]
-    if as_json:
-        print_json(shown)
-        return
-    rows = [
-        [
-            str(one["number"]),
-            clean(one["user"]) + ("" if one["claimed"] else " (unclaimed)"),
-            one["queue"],
-            one["state"],
-            "-" if one["state"] in ended else in_words(one["seconds_left"]),
-            clean(one["reason"]),
-        ]
-        for one in shown
-    ]
-    print_table(["JOB", "USER", "QUEUE", "STATE", "LEFT", "WHY"], rows, nothing="No jobs.")
+    columns = {
+        "JOB": lambda one: str(one["number"]),
+        "USER": lambda one: clean(one["user"]) + ("" if one["claimed"] else " (unclaimed)"),
+        "QUEUE": lambda one: one["queue"],
+        "STATE": lambda one: one["state"],
+        "LEFT": lambda one: "-" if one["state"] in ended else in_words(one["seconds_left"]),
+        "WHY": lambda one: clean(one["reason"]),
+    }
+    print_list(shown, columns, as_json=as_json, nothing="No jobs.")
 
 
 @click.command()
@@ -91,7 +84,7 @@ def release(  # noqa: PLR0917 - click passes options by name
         click.echo("Releasing ...", err=True)
     wait_s = 0 if no_wait else RELEASE_WAIT_S
     one = ask(config_path, "release", job=job_id, printer=printer, wait_s=wait_s, **shown)
-    _show(one, as_json)
+    print_outcome(one, as_json)
     return 0 if no_wait else _RELEASED.get(one["state"], 1)
 
 
@@ -101,7 +94,7 @@ def release(  # noqa: PLR0917 - click passes options by name
 @click.argument("job_id", metavar="JOB")
 def cancel(config_path: str, as_json: bool, job_id: str) -> None:
     """Cancel a job and destroy its documents."""
-    _show(ask(config_path, "cancel", job=job_id), as_json)
+    print_outcome(ask(config_path, "cancel", job=job_id), as_json)
 
 
 @click.command("take-back")
@@ -111,7 +104,7 @@ def cancel(config_path: str, as_json: bool, job_id: str) -> None:
 @person_options("Whose job it is; your login name if not given.")
 def take_back(config_path: str, as_json: bool, job_id: str, user: str | None, password_stdin: bool) -> None:
     """Hold a job again of which nobody can know whether it was printed. Look at the printer first."""
-    _show(ask(config_path, "take-back", job=job_id, **proof(user, password_stdin)), as_json)
+    print_outcome(ask(config_path, "take-back", job=job_id, **proof(user, password_stdin)), as_json)
 
 
 @click.group(invoke_without_command=True)
@@ -130,15 +123,14 @@ def printers(
         raise click.UsageError("A password is somebody's: give --user.")
     shown = {} if user is None else proof(user, password_stdin)
     found = [one for one in ask(config_path, "printers", **shown) if user is None or one["usable"]]
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        [one["name"], clean(one["location"]), "ready" if one["ready"] else "not ready", clean(one["why"])]
-        for one in found
-    ]
+    columns = {
+        "PRINTER": lambda one: one["name"],
+        "LOCATION": lambda one: clean(one["location"]),
+        "STATUS": lambda one: "ready" if one["ready"] else "not ready",
+        "WHY": lambda one: clean(one["why"]),
+    }
     nothing = "No printers are configured." if user is None else f"There is no printer for {clean(user)}."
-    print_table(["PRINTER", "LOCATION", "STATUS", "WHY"], rows, nothing=nothing)
+    print_list(found, columns, as_json=as_json, nothing=nothing)
 
 
 @click.command()
@@ -158,13 +150,6 @@ def status(config_path: str, as_json: bool) -> int:
                 click.echo(f"  {door:<14} {', '.join(addresses)}")
         click.echo(f"  certificate    SHA-256 {found['fingerprint']}")
     return 0 if found["state"] != "failed" else 1
-
-
-def _show(one: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(one)
-    else:
-        click.echo(f"Job {one['number']}: {one['state']}. {clean(one['reason'])}")
 
 
 printers.add_command(qr)
