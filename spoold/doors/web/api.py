@@ -1,19 +1,15 @@
 """The HTTP API: jobs and printers for programs, as JSON; refusals as problem documents."""
 
-import json
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spoold.doors.web.guard import BadRequest, job_id_of, read_body
+from spoold.doors.web.api_bodies import json_answer, wanted
+from spoold.doors.web.guard import job_id_of
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.identity.pins import Pin
 from spoold.model.errors import NotAuthenticated
 from spoold.release.pins import Wanted
 from spoold.release.views import JobView, PrinterView, job_fields, printer_fields
-
-JSON_TYPE = "application/json"
 
 
 async def list_jobs(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -74,30 +70,3 @@ def job_json(view: JobView) -> dict[str, object]:
 def printer_json(view: PrinterView) -> dict[str, object]:
     """Return a printer as programs see it."""
     return printer_fields(view) | {"make_and_model": view.description.make_and_model}
-
-
-async def wanted(request: Request, *names: str) -> dict[str, str | None]:
-    """Return what a body names; None for what it does not: an empty one names nothing."""
-    body = await read_body(request)
-    content: Any = {}
-    if body:
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type != JSON_TYPE:
-            raise BadRequest(f"Send the printer as {JSON_TYPE}.")
-        try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
-            # `from None`: the exception quotes what was sent, a PIN included.
-            raise BadRequest("The body is not JSON.") from None
-    if not isinstance(content, dict) or not content.keys() <= set(names):
-        shown = ", ".join(f'"{name}": {name.upper()}' for name in names)
-        raise BadRequest(f"The body is {{{shown}}} and nothing else.")
-    if not all(value is None or isinstance(value, str) for value in content.values()):
-        raise BadRequest("A printer and a PIN are strings.")
-    return {name: content.get(name) for name in names}
-
-
-def json_answer(content: object, status: int = 200) -> Response:
-    """Return content as JSON."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    return Response(text, status_code=status, media_type=JSON_TYPE)

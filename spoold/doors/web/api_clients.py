@@ -3,7 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spoold.doors.web.api import job_json, json_answer, wanted
+from spoold.doors.web.api import job_json
+from spoold.doors.web.api_bodies import json_answer, wanted
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.views.claim import claims_of, waiting_job
 from spoold.doors.web.views.print_uris import print_uris_of

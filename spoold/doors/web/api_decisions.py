@@ -1,6 +1,5 @@
 """The HTTP API of approval, codes and delegation."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from spoold.database.approvals import CodeRow, Scope
-from spoold.doors.web.api import JSON_TYPE, job_json, json_answer
+from spoold.doors.web.api import job_json
+from spoold.doors.web.api_bodies import check_type, json_answer, parsed
 from spoold.doors.web.decisions import decisions_of, moment_of
 from spoold.doors.web.guard import BadRequest, job_id_of, read_body
 from spoold.doors.web.portal import Portal, Visitor
@@ -150,13 +150,8 @@ def _job_id(text: str) -> JobId:
 
 async def _body(request: Request, fields: dict[str, type]) -> dict[str, Any]:
     """Return a body's fields; every one known and of its type."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
-        raise BadRequest(f"Send the body as {JSON_TYPE}.")
-    try:
-        content: Any = json.loads(await read_body(request))
-    except (ValueError, RecursionError):
-        # `from None`: the exception quotes what was sent, a code included.
-        raise BadRequest("The body is not JSON.") from None
+    check_type(request)
+    content = parsed(await read_body(request))
     if not isinstance(content, dict) or not content.keys() <= fields.keys():
         raise BadRequest(_NOT_JSON)
     # bool is an int to Python, and 1 is not true to anybody else.

@@ -1,11 +1,9 @@
 """Badges and the PIN beside them: what people look after themselves, and what agents beside printers ask."""
 
-import json
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from spoold.doors.web.api_bodies import parsed
 from spoold.doors.web.guard import BadRequest, page_status, read_body
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
@@ -84,12 +82,7 @@ async def present_badge(request: Request, portal: Portal, visitor: Visitor) -> R
 
 
 async def _wanted(request: Request) -> dict[str, str | None]:
-    content: Any = None
-    try:
-        content = json.loads(await read_body(request))
-    except (ValueError, RecursionError):
-        # `from None`: the exception quotes what was sent, a PIN included.
-        raise BadRequest("The body is not JSON.") from None
+    content = parsed(await read_body(request))
     if not isinstance(content, dict) or not content.keys() <= _FIELDS or "badge" not in content:
         raise BadRequest('The body is {"badge": READ, "pin": PIN, "station": NAME} and nothing else.')
     if not all(value is None or isinstance(value, str) for value in content.values()):
