@@ -107,7 +107,8 @@ def effects(source: RuleSource, stage: Stage, approved: Collection[str]) -> tupl
     if source.copies_limit is not None:
         found.append(RuleOutcome(name, "limit", copies_limit=source.copies_limit))
     if source.redirect:
-        found.append(RuleOutcome(name, "redirect", printers=source.redirect))
+        cheapest = source.prefer == "cheapest"
+        found.append(RuleOutcome(name, "redirect", printers=source.redirect, cheapest=cheapest))
     if source.expires_after_s is not None:
         found.append(RuleOutcome(name, "shorten", hold_s=source.expires_after_s))
     if source.mask:

@@ -49,6 +49,7 @@ class RuleOutcome:
         copies_limit: the most copies it leaves.
         approvers: who may approve, as written in the rule.
         printers: where it sends the job, in the order of preference.
+        cheapest: the cheapest of them is preferred; their order only where they cost the same.
         watermark: the words it wants on every page, with placeholders.
     """
 
@@ -62,6 +63,7 @@ class RuleOutcome:
     approvers: tuple[str, ...] = ()
     printers: tuple[str, ...] = ()
     watermark: str = ""
+    cheapest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Decision:
             queue's own.
         because: what each rule that applied did, in file order.
         redirect: printers where the job goes instead, the preferred one first; empty leaves it where it is.
+        cheapest: of those the cheapest is preferred, also to the one that was chosen.
         mask: the printer is not told the document's name, whatever the queue says.
         watermark: the words that stand on every page, a line for each rule, in file order.
         archive: a copy of it is kept once it was printed.
@@ -89,6 +92,7 @@ class Decision:
     hold_s: int | None = None
     because: tuple[RuleOutcome, ...] = ()
     redirect: tuple[str, ...] = ()
+    cheapest: bool = False
     mask: bool = False
     watermark: tuple[str, ...] = ()
     archive: bool = False

@@ -194,10 +194,10 @@ def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
     if because[-1].kind in REFUSALS:
         return Decision("deny", because[-1].message, because[-1].rule, because=because)
     attributes: dict[str, AttributeValue] = {}
-    redirect: tuple[str, ...] = ()
+    sent: RuleOutcome | None = None
     for outcome in because:
         attributes.update(outcome.set_attributes)
-        redirect = outcome.printers or redirect
+        sent = outcome if outcome.printers else sent
     limits = [outcome.copies_limit for outcome in because if outcome.copies_limit is not None]
     copies = attributes.get("copies", facts.job.copies)
     if limits and isinstance(copies, int) and copies > min(limits):
@@ -211,7 +211,8 @@ def _conclude(outcomes: Sequence[RuleOutcome], facts: Facts) -> Decision:
         set_attributes=MappingProxyType(attributes),
         hold_s=min(terms, default=None),
         because=because,
-        redirect=redirect,
+        redirect=() if sent is None else sent.printers,
+        cheapest=sent is not None and sent.cheapest,
         mask=any(outcome.kind == "mask" for outcome in because),
         watermark=tuple(dict.fromkeys(outcome.watermark for outcome in because if outcome.watermark)),
         archive=any(outcome.kind == "archive" for outcome in because),

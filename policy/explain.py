@@ -77,6 +77,8 @@ def sentence(outcome: RuleOutcome) -> str:
             done = f"Printed {_copies(outcome.copies_limit or 1)} at most"
         case "redirect":
             done = f"Printed at {' or '.join(outcome.printers)}"
+            if outcome.cheapest:
+                done = f"Printed at the cheapest of {', '.join(outcome.printers)}"
         case "watermark":
             done = f'Printed with "{outcome.watermark}" on every page'
         case _:

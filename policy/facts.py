@@ -148,12 +148,14 @@ class PrinterFacts:
     Args:
         color: whether it prints in colour; None if it never said.
         ready: whether it may be sent a document now.
+        cost: what a page costs there, in thousandths of the site's currency; None if nobody has said.
     """
 
     name: str
     location: str = ""
     color: bool | None = None
     ready: bool | None = None
+    cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,10 @@ FACTS: Mapping[str, Mapping[str, Fact]] = MappingProxyType(
                 called="whether the printer prints in colour",
             ),
             "ready": _flag(lambda facts, _: facts.printer and facts.printer.ready),
+            # Whole, as all numbers of rules are: 0.05 in the configuration is 50.
+            "cost": _number(
+                lambda facts, _: facts.printer and facts.printer.cost, 0, called="what a page costs there"
+            ),
         },
         "client": {
             "address": _text(lambda facts, _: facts.client.address),

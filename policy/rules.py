@@ -28,6 +28,7 @@ RuleField = Literal[
     "approvers",
     "set",
     "redirect",
+    "prefer",
     "watermark",
     "schedules",
     "holidays",
@@ -51,6 +52,7 @@ class RuleSource:
         approvers: who may approve what it holds: groups, and people as "user:NAME".
         copies_limit: the most copies.
         redirect: printers where the job goes instead, the preferred one first.
+        prefer: "cheapest" when the cheapest of those is preferred, and not the first.
         mask: tell the printer no name of the document.
         watermark: words for every page, with placeholders; `policy.watermark`.
         archive: keep a copy of what was printed.
@@ -68,6 +70,7 @@ class RuleSource:
     approvers: tuple[str, ...] = ()
     copies_limit: int | None = None
     redirect: tuple[str, ...] = ()
+    prefer: Literal["cheapest"] | None = None
     mask: bool = False
     watermark: str | None = None
     archive: bool = False
@@ -217,21 +220,35 @@ def _problems_of_condition(index: int, rule: RuleSource, setting: Setting) -> It
     if rule.stage != "release" and any(group == "printer" for group, _ in checked.reads):
         words = 'the printer is known at release only: add stage = "release"'
         yield PolicyProblem(index, "when", words, offset=_find(rule.when, "printer"))
+    elif ("printer", "cost") in checked.reads:
+        for name in sorted(_reached(rule, setting) & set(setting.unpriced)):
+            words = f'nobody has said what a page costs at "{name}": give [printers.{name}] a cost'
+            yield PolicyProblem(index, "when", words, offset=_find(rule.when, "printer.cost"))
 
 
 def _problems_of_redirect(index: int, rule: RuleSource, setting: Setting) -> Iterator[PolicyProblem]:
     if rule.redirect and rule.stage != "release":
         yield PolicyProblem(index, "redirect", 'the printer is known at release only: add stage = "release"')
+    if rule.prefer is not None and not rule.redirect:
+        yield PolicyProblem(index, "prefer", "has a meaning only with redirect")
     if setting.queues is None:
         return
-    concerned = [setting.queues[name] for name in rule.queues or setting.queues if name in setting.queues]
-    reached = {printer for printers in concerned for printer in printers}
+    reached = _reached(rule, setting)
     for item, name in enumerate(rule.redirect):
         if name in rule.redirect[:item]:
             yield PolicyProblem(index, "redirect", f'"{name}" is listed twice', item=item)
         elif name not in reached:
             words = f'none of the queues that this rule is for has a printer named "{name}"'
             yield PolicyProblem(index, "redirect", words, closest(name, reached), item=item)
+        elif rule.prefer == "cheapest" and name in setting.unpriced:
+            words = f'nobody has said what a page costs at "{name}": give [printers.{name}] a cost'
+            yield PolicyProblem(index, "redirect", words, item=item)
+
+
+def _reached(rule: RuleSource, setting: Setting) -> set[str]:
+    """Return the printers of the queues that a rule is for; empty where they are not known."""
+    queues = setting.queues or {}
+    return {printer for name in rule.queues or queues for printer in queues.get(name, ())}
 
 
 def _problems_of_times(setting: Setting) -> Iterator[PolicyProblem]:

@@ -22,6 +22,7 @@ class Setting:
         access: who may use queues, printers and paper.
         queues: the printers of each queue; None where they are not known, and then any name may be right.
         words: values that a fact can have at this site only, such as ("printer", "location").
+        unpriced: printers of which nobody has said what a page costs.
     """
 
     schedules: Mapping[str, Sequence[str]] = field(default_factory=lambda: _NONE)
@@ -30,6 +31,7 @@ class Setting:
     access: Access = field(default_factory=Access)
     queues: Mapping[str, Sequence[str]] | None = None
     words: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=lambda: _NONE)
+    unpriced: Collection[str] = ()
 
     def words_of(self, group: str, name: str) -> tuple[str, ...]:
         """Return the values that a fact can have at this site; empty when any is possible."""

@@ -50,4 +50,5 @@ def _printer(config: Config, name: str) -> Printer:
         ca=None if settings.ca is None else str(settings.ca),
         pin=settings.pin,
         block_on=frozenset(settings.block_on),
+        cost=settings.cost,
     )

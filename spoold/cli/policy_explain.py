@@ -93,7 +93,8 @@ def _imagined(  # noqa: PLR0917 - the options, in their order
     document, size_bytes = _document(path)
     place = None
     if printer is not None:
-        place = PrinterFacts(printer, config.printers[printer].location, color=True, ready=True)
+        machine = config.printers[printer]
+        place = PrinterFacts(printer, machine.location, color=True, ready=True, cost=machine.cost)
     facts = Facts(
         QueueFacts(chosen),
         person,

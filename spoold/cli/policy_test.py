@@ -12,6 +12,7 @@ from spoold.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from policy.decision import Decision, RuleOutcome
     from policy.engine import PolicyEngine
+    from spoold.config.model import Printer
     from spoold.config.policy_cases import Case
 
 _DECISIONS = {"allow": "allow", "deny": "deny", "hold-for-approval": "hold"}
@@ -32,14 +33,15 @@ def test(config_path: str, as_json: bool, coverage: bool, file: str) -> int:
     config = load(Path(config_path))
     engine = compile_policy(config)
     cases = load_cases(Path(file))
-    locations = {name: printer.location for name, printer in config.printers.items()}
-    unknown = [f"{file}: {case.name}: {one}" for case in cases for one in case.unknown(engine, locations)]
+    unknown = [
+        f"{file}: {case.name}: {one}" for case in cases for one in case.unknown(engine, config.printers)
+    ]
     if unknown:
         raise ConfigurationError("\n".join(unknown))
     shown: list[RuleOutcome] = []
     failed = 0
     for case in cases:
-        decision, outcomes = _run(engine, case, locations)
+        decision, outcomes = _run(engine, case, config.printers)
         shown += outcomes
         wrong = _differences(case, decision)
         failed += bool(wrong)
@@ -57,10 +59,10 @@ def test(config_path: str, as_json: bool, coverage: bool, file: str) -> int:
 
 
 def _run(
-    engine: "PolicyEngine", case: "Case", locations: Mapping[str, str]
+    engine: "PolicyEngine", case: "Case", printers: Mapping[str, "Printer"]
 ) -> tuple["Decision", list["RuleOutcome"]]:
     """Return the decision and what every rule that was asked on the way to it said."""
-    facts = case.facts(engine.timezone, locations)
+    facts = case.facts(engine.timezone, printers)
     found = engine.explain(case.asked_at, facts, case.moment(engine.timezone))
     outcomes = [outcome for one in found.rules if not one.late for outcome in one.outcomes]
     return found.decision, [*found.decision.because, *outcomes]
@@ -74,6 +76,7 @@ def _differences(case: "Case", decision: "Decision") -> dict[str, tuple[Any, Any
         "rules": tuple(dict.fromkeys(outcome.rule for outcome in decision.because)),
         "set": dict(decision.set_attributes),
         "redirect": decision.redirect,
+        "prefer": "cheapest" if decision.cheapest else None,
         "mask": decision.mask,
         "expires_after_s": decision.hold_s,
         "approvers": decision.approvers,

@@ -23,7 +23,7 @@ from spoold.config.identity import Directory
 from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
 from spoold.config.oidc import Oidc
-from spoold.config.print_values import CapabilitySettings
+from spoold.config.print_values import CapabilitySettings, Cost
 from spoold.config.rules import Entries, Groups, NamedNetwork, Rule
 from spoold.config.section import Section, listed
 from spoold.config.stations import Badges, StationSettings
@@ -134,6 +134,8 @@ class Printer(Section):
     """Only members of these groups may release jobs here; everybody when absent."""
     restricted_media: Mapping[Name, Groups] = {}
     """Paper, by its type, tray or size, that only members of the groups named with it may print on."""
+    cost: Cost | None = None
+    """What a page costs there, in the site's currency, for rules (they read thousandths: 0.05 is 50)."""
 
 
 class QueueSettings(Section):

@@ -22,6 +22,7 @@ from policy.facts import (
     UserFacts,
 )
 from policy.suggestion import closest
+from spoold.config.model import Printer
 from spoold.config.section import Section
 from spoold.model.errors import ConfigurationError
 
@@ -90,6 +91,11 @@ class CasePrinter(Section):
     color: StrictBool | None = True
     ready: StrictBool = True
 
+    def facts(self, known: Printer | None) -> PrinterFacts:
+        """Return the facts; `known` is what the site says of the printer."""
+        location, cost = ("", None) if known is None else (known.location, known.cost)
+        return PrinterFacts(self.name, location, self.color, self.ready, cost)
+
 
 class CaseClient(Section):
     """Where it was sent from."""
@@ -108,6 +114,7 @@ class Expected(Section):
     """Every rule that applies, in order."""
     set: Mapping[str, str | int] | None = None
     redirect: _Words | None = None
+    prefer: Literal["cheapest"] | None = None
     mask: StrictBool | None = None
     expires_after_s: StrictInt | None = None
     approvers: tuple[_Words, ...] | None = None
@@ -134,16 +141,15 @@ class Case(Section):
         """Return the moment of the decision, with its time zone."""
         return _zoned(self.at, zone)
 
-    def facts(self, zone: tzinfo, locations: Mapping[str, str]) -> Facts:
+    def facts(self, zone: tzinfo, printers: Mapping[str, Printer]) -> Facts:
         """Return the facts of the case.
 
         Args:
-            locations: of the printers of the site.
+            printers: of the site, by name; where they are and what they cost.
         """
         job, document = self.job, self.document
         known = document.pages is not None
         submitted = self.submitted or self.at
-        printer = self.printer
         return Facts(
             queue=QueueFacts(self.queue),
             user=self.user.facts(),
@@ -168,11 +174,7 @@ class Case(Section):
                 known=known,
             ),
             client=ClientFacts(self.client.address, self.client.protocol),
-            printer=(
-                None
-                if printer is None
-                else PrinterFacts(printer.name, locations.get(printer.name, ""), printer.color, printer.ready)
-            ),
+            printer=None if self.printer is None else self.printer.facts(printers.get(self.printer.name)),
         )
 
     def unknown(self, engine: PolicyEngine, printers: Collection[str]) -> Iterator[str]:

@@ -43,14 +43,15 @@ def _setting(raw: Raw) -> Setting:
         name: _strings(queue.get("printers") if isinstance(queue, Mapping) else None)
         for name, queue in _table(raw, "queues").items()
     }
-    printers = [one for one in _table(raw, "printers").values() if isinstance(one, Mapping)]
-    locations = [one.get("location", "") for one in printers]
+    printers = {name: one for name, one in _table(raw, "printers").items() if isinstance(one, Mapping)}
+    locations = [one.get("location", "") for one in printers.values()]
     return Setting(
         schedules={name: _strings(one, "Mon") for name, one in _lists(raw, "schedules")},
         holidays={name: _strings(one, "01-01") for name, one in _lists(raw, "holidays")},
         networks={name: _networks(one) for name, one in _table(raw, "networks").items()},
         queues=queues or None,
         words=known_words(one for one in locations if isinstance(one, str)),
+        unpriced=[name for name, one in printers.items() if "cost" not in one],
     )
 
 
@@ -103,6 +104,7 @@ def _draft(index: int, rule: Raw) -> RuleSource:
         approvers=_strings(rule.get("approvers"), "?"),
         copies_limit=limit if isinstance(limit, int) else None if limit is None else 1,
         redirect=_strings(rule.get("redirect")),
+        prefer="cheapest" if "prefer" in rule else None,
         mask=bool(rule.get("mask")),
     )
 

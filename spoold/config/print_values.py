@@ -1,5 +1,6 @@
 """Values that say what a queue can print: sizes of paper, finishings, resolutions, read from text."""
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, StrictBool, WithJsonSchema
@@ -14,6 +15,21 @@ from spoold.config.values import refuse
 
 # A printer that has not been asked for it yet need not know a size: names say their sizes themselves.
 _SIZES = ("iso_a4_210x297mm", "iso_a3_297x420mm", "iso_a5_148x210mm", "na_letter_8.5x11in")
+
+# Paper that costs more is not printed in an office.
+MAX_COST = 1_000
+COST_WORDS = "must be what a page costs, from 0 to 1000 with at most three decimals, such as 0.05 or 0.008"
+
+
+def parse_cost(value: object) -> int:
+    """Parse what a page costs, in any currency; returns thousandths of it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COST:
+        refuse(COST_WORDS)
+    # As it is written: 0.05 is no sum of halves, and neither is its thousandfold.
+    thousandths = Decimal(repr(value)) * 1_000
+    if thousandths != int(thousandths):
+        refuse(COST_WORDS)
+    return int(thousandths)
 
 
 def parse_size_name(value: object) -> str:
@@ -66,6 +82,12 @@ ResolutionValue = Annotated[
     PlainValidator(parse_resolution),
     PlainSerializer(_resolution_text),
     _schema(r"^\d+(x\d+)?(dpi|dpcm)$", "600dpi"),
+]
+Cost = Annotated[
+    int,
+    PlainValidator(parse_cost),
+    PlainSerializer(lambda thousandths: thousandths / 1_000),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_COST, "examples": [0.05]}),
 ]
 Side = Literal["one-sided", "two-sided-long-edge", "two-sided-short-edge"]
 

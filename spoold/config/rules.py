@@ -55,6 +55,8 @@ class Rule(Section):
     """Change how it is printed."""
     redirect: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     """Print it at the first of these printers that is ready and fits, instead of the one chosen."""
+    prefer: Literal["cheapest"] | None = None
+    """"cheapest": of these printers the one with the least cost; the first when absent."""
     mask: StrictBool = False
     """true: the printer is not told the document's name, whatever the queue says."""
     expires_after: Duration | None = None

@@ -32,6 +32,7 @@ def setting_of(config: Config) -> Setting:
         access=access_of(config),
         queues={name: queue.printers for name, queue in config.queues.items()},
         words=known_words([printer.location for printer in config.printers.values()]),
+        unpriced=[name for name, printer in config.printers.items() if printer.cost is None],
     )
 
 
@@ -83,5 +84,6 @@ def _source(rule: Rule) -> RuleSource:
         approvers=rule.approvers or (),
         copies_limit=attributes.copies_limit if attributes else None,
         redirect=rule.redirect or (),
+        prefer=rule.prefer,
         mask=rule.mask,
     )

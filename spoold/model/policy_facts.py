@@ -43,13 +43,16 @@ def facts_for(
         ready: whether the printer may be sent a document now.
     """
     found = _document_facts(documents)
+    place = None
+    if printer is not None:
+        place = PrinterFacts(printer.name, printer.location, color, ready, printer.cost)
     return Facts(
         queue=QueueFacts(queue),
         user=_user_facts(principal, claimed_name),
         job=_job_facts(tuple(template), documents, found.pages, submitted_at, approved),
         document=found,
         client=ClientFacts(peer, "lpr" if protocol == "lpr" else "ipp"),
-        printer=None if printer is None else PrinterFacts(printer.name, printer.location, color, ready),
+        printer=place,
     )
 
 

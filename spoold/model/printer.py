@@ -52,6 +52,7 @@ class Printer:
         ca: PEM file that an ipps printer's certificate must chain to; None means the system's.
         pin: "sha256:HEX" of the certificate's public key (SPKI); takes precedence over `ca`.
         block_on: further state reasons that block a release here, suffix stripped.
+        cost: what a page costs, in thousandths of the site's currency; None is not known.
     """
 
     name: str
@@ -60,3 +61,4 @@ class Printer:
     ca: str | None = None
     pin: str | None = None
     block_on: frozenset[str] = frozenset()
+    cost: int | None = None

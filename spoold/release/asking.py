@@ -61,13 +61,15 @@ class Asking:
         """
         decisions = [self._ask(question, principal) for principal in people]
         held = next((one for one in decisions if one.verdict == HOLD), decisions[-1])
+        sent = decisions[-1] if decisions[-1].redirect else held
         settings: dict[str, AttributeValue] = {}
         for one in decisions:
             settings.update(one.set_attributes)
         return replace(
             held,
             set_attributes=settings,
-            redirect=decisions[-1].redirect or held.redirect,
+            redirect=sent.redirect,
+            cheapest=sent.cheapest,
             mask=any(one.mask for one in decisions),
         )
 

@@ -1,5 +1,6 @@
 """Where a job comes out: the chosen printer if it is ready, or the one that a rule sends the job to."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,7 +66,7 @@ class Destinations:
         if (
             decision.verdict == "allow"
             and decision.redirect
-            and question.printer.name not in decision.redirect
+            and (decision.cheapest or question.printer.name not in decision.redirect)
         ):
             return await self._elsewhere(question, decision, ask)
         why = _trouble(status, question.template)
@@ -83,9 +84,15 @@ class Destinations:
         )
 
     async def _elsewhere(self, question: Question, decision: Decision, ask: Ask) -> Destination:
-        """Return the first printer of a redirection that is ready, fits and is permitted."""
+        """Return the first printer of a redirection that is ready, fits and is permitted.
+
+        Where the cheapest is wanted that one; where two cost the same, the one that was chosen, and then in
+        the order of the rule.
+        """
         known = self._printers_of(question.job)
         wanted = [known[name] for name in decision.redirect if name in known][:MAX_ALTERNATIVES]
+        if decision.cheapest:
+            wanted.sort(key=lambda one: (_cost(one), one.name != question.printer.name))
         asked_at_s = trio.current_time()
         statuses = await self._statuses(wanted)
         reasons: list[str] = []
@@ -101,6 +108,8 @@ class Destinations:
                 except RefusedByPolicy as error:
                     why = error.public
                 else:
+                    if printer.name == question.printer.name:
+                        return Destination(printer, found, asked_at_s)
                     rule = next(one.rule for one in reversed(decision.because) if one.printers)
                     return Destination(printer, found, asked_at_s, f'the rule "{rule}" sends it there')
             reasons.append(f"{called(printer)}: {why}")
@@ -179,6 +188,11 @@ class Destinations:
             for printer in printers:
                 nursery.start_soon(ask, printer.name)
         return found
+
+
+def _cost(printer: Printer) -> float:
+    """Return what a page costs; of which nobody has said it, that is the dearest."""
+    return math.inf if printer.cost is None else printer.cost
 
 
 def called(printer: Printer) -> str:

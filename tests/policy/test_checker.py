@@ -36,7 +36,7 @@ FACTS_KNOWN = Facts(
     job=JobFacts(copies=2, impressions=6),
     document=DocumentFacts("application/pdf", 1, 3, encrypted=False, broken=False, known=True),
     client=ClientFacts("192.0.2.1", "ipp"),
-    printer=PrinterFacts("lobby", "Lobby", color=True, ready=True),
+    printer=PrinterFacts("lobby", "Lobby", color=True, ready=True, cost=50),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -309,6 +309,16 @@ def test_the_last_rule_that_redirects_counts() -> None:
     ]
     decision = decide(rules, stage="release")
     assert (decision.redirect, decision.mask) == (("z",), True)
+
+
+@pytest.mark.parametrize("last", [None, "cheapest"])
+def test_the_last_rule_that_redirects_says_what_is_preferred(last: Literal["cheapest"] | None) -> None:
+    rules = [
+        rule("a", stage="release", redirect=("x",), prefer=None if last else "cheapest"),
+        rule("b", stage="release", redirect=("y",), prefer=last),
+    ]
+    decision = decide(rules, stage="release")
+    assert (decision.redirect, decision.cheapest) == (("y",), last is not None)
 
 
 def test_an_approved_job_is_a_fact() -> None:

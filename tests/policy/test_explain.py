@@ -48,6 +48,10 @@ from policy.explain import explain, sentence, sentences
             'Printed at a or b, as the rule "cheap" asks.',
         ),
         (
+            RuleOutcome("cheap", "redirect", printers=("a", "b"), cheapest=True),
+            'Printed at the cheapest of a, b, as the rule "cheap" asks.',
+        ),
+        (
             RuleOutcome("quiet", "mask"),
             'The printer is not told the document\'s name, as the rule "quiet" asks.',
         ),

@@ -26,7 +26,7 @@ FULL = Facts(
     job=JobFacts(impressions=6, submitted_at=NOW - timedelta(minutes=61, seconds=30)),
     document=DocumentFacts("application/pdf", 1, 3, encrypted=False, broken=False, known=True),
     client=ClientFacts("192.0.2.1", "ipp"),
-    printer=PrinterFacts("lobby", "Lobby", color=True, ready=True),
+    printer=PrinterFacts("lobby", "Lobby", color=True, ready=True, cost=50),
 )
 AROUND = Surroundings(NOW)
 EVERYTHING = [(group, name) for group in FACTS for name in FACTS[group]]

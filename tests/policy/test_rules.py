@@ -1,5 +1,7 @@
 """Mistakes in rules and schedules are all found when the policy is compiled."""
 
+from dataclasses import replace
+
 import pytest
 
 from policy.engine import compile_rules
@@ -53,6 +55,7 @@ def test_every_mistake_is_in_one_error() -> None:
         (RuleSource("a", "true", hold="x", approvers=("user:",)), "approvers", "names a group"),
         (RuleSource("a", "true", set_attributes={"copies": 2}, copies_limit=1), "set", "not both"),
         (RuleSource("a", "true", redirect=("p",)), "redirect", 'add stage = "release"'),
+        (RuleSource("a", "true", prefer="cheapest", mask=True), "prefer", "only with redirect"),
         (RuleSource("a", "job.copies", deny="x"), "when", "must be true or false"),
         (RuleSource("a", " " * MAX_CHARACTERS + "true", deny="x"), "when", "longer than"),
     ],
@@ -82,6 +85,27 @@ def test_a_redirection_leads_to_printers_of_the_queue(
     assert [(one.field, one.item, one.suggestion) for one in problems] == (
         [] if item is None else [("redirect", item, suggestion)]
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (
+            RuleSource("a", "true", "release", redirect=("lobby", "studio"), prefer="cheapest"),
+            ("redirect", 1, None),
+        ),
+        (RuleSource("a", "true", "release", redirect=("lobby",), prefer="cheapest"), None),
+        (RuleSource("a", "true", "release", redirect=("lobby", "studio")), None),
+        (RuleSource("a", "1 < 2 && printer.cost > 50", "release", deny="x"), ("when", None, 9)),
+        (RuleSource("a", "printer.cost > 50", "release", ("exams",), deny="x"), None),
+    ],
+)
+def test_who_asks_what_a_page_costs_has_said_it(
+    rule: RuleSource, expected: tuple[str, int | None, int | None] | None
+) -> None:
+    problems = list(problems_of([rule], replace(SITE, unpriced=["studio"])))
+    assert [(one.field, one.item, one.offset) for one in problems] == ([] if expected is None else [expected])
+    assert all('at "studio"' in one.message for one in problems)
 
 
 def test_mistakes_in_schedules_and_holidays() -> None:

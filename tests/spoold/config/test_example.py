@@ -110,6 +110,6 @@ def test_the_defaults_shown_are_the_real_ones(everything: dict[str, Any]) -> Non
 
 
 def test_the_limits_shown_are_the_daemon_s_own(asked: dict[str, Any]) -> None:
-    document = asked | {"tls": {}, "printers": {"lobby": {"uri": "ipps://h"}}}
+    document = asked | {"tls": {}, "printers": {"lobby": {"uri": "ipps://h", "cost": 0.05}}}
     for name, value in Config.model_validate(document).limits.overrides().items():
         assert getattr(DaemonLimits(), name) == value, name

@@ -87,6 +87,29 @@ def test_names_that_are_not_configured_are_found_where_they_stand() -> None:
     ]
 
 
+def test_what_a_page_costs_is_missed_where_it_is_asked_for() -> None:
+    document = {
+        "printers": {"lobby": {"cost": 0.05}, "studio": {}},
+        "queues": {"q": {"printers": ["lobby", "studio"]}},
+        "rules": [
+            {"name": "a", "stage": "release", "when": "printer.cost > 50", "redirect": ["lobby"]},
+            {
+                "name": "b",
+                "stage": "release",
+                "when": "true",
+                "redirect": ["lobby", "studio"],
+                "prefer": "cheapest",
+            },
+            {"name": "c", "when": "true", "mask": True, "prefer": "cheapest"},
+        ],
+    }
+    assert found(document) == [
+        (("rules", 0, "when"), None, 0),
+        (("rules", 1, "redirect", 1), None, None),
+        (("rules", 2, "prefer"), None, None),
+    ]
+
+
 def test_rules_that_match_nothing_are_reported_with_line_and_column(tmp_path: Path) -> None:
     file = tmp_path / "spoold.toml"
     file.write_text(

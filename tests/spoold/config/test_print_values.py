@@ -7,6 +7,7 @@ import pytest
 from protocols.ipp.values import Resolution
 from spoold.config.loader import load
 from spoold.config.model import Config
+from spoold.config.print_values import COST_WORDS, MAX_COST
 from spoold.model.errors import ConfigurationError
 from spoold.model.queue import CapabilityOverrides
 
@@ -80,3 +81,23 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, line: str, words: str) -
 def test_a_configuration_may_be_checked_again(tmp_path: Path) -> None:
     once = config(tmp_path, 'finishings = ["none"]\nresolutions = ["600dpi"]')
     assert Config.model_validate(once.model_dump(by_alias=True, mode="json", exclude_none=True)) == once
+
+
+@pytest.mark.parametrize(
+    ("written", "thousandths"),
+    [("0.05", 50), ("0.008", 8), ("1", 1_000), ("0", 0), ("0.29", 290), (str(MAX_COST), 1_000_000)],
+)
+def test_what_a_page_costs_is_kept_whole(written: str, thousandths: int, tmp_path: Path) -> None:
+    path = tmp_path / "spoold.toml"
+    path.write_text(SITE.format(line="").replace("[queues.secure]", f"cost = {written}\n[queues.secure]", 1))
+    found = load(path)
+    assert found.printers["lobby"].cost == thousandths
+    assert found.model_dump(mode="json")["printers"]["lobby"]["cost"] == thousandths / 1_000
+
+
+@pytest.mark.parametrize("written", ["-0.05", "0.0085", "1000.001", "true", '"0.05"', "nan", "inf", "1e-9"])
+def test_what_is_no_cost_is_refused_where_it_stands(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "spoold.toml"
+    path.write_text(SITE.format(line="").replace("[queues.secure]", f"cost = {written}\n[queues.secure]", 1))
+    with pytest.raises(ConfigurationError, match=rf"spoold\.toml:8:\d+: .*{COST_WORDS[:20]}"):
+        load(path)

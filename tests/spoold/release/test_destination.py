@@ -69,6 +69,58 @@ async def test_what_is_not_ready_is_passed_over(tmp_path: Path, autojump_clock: 
         assert view.job.printer == "spare"
 
 
+CHEAPEST = RuleSource("Cheapest", "true", "release", redirect=("lobby", "cheap", "spare"), prefer="cheapest")
+
+
+@pytest.mark.parametrize(
+    ("costs", "jammed", "way"),
+    [
+        # The order of the rule says nothing where costs differ, and the chosen one is no exception.
+        ((60, 12, 8), (), ("lobby", "spare")),
+        ((60, 12, 8), ("spare",), ("lobby", "cheap")),
+        ((60, 12, 8), ("spare", "cheap"), ("cheap", "lobby")),
+        ((60, 12, 8), (), ("spare", "spare")),
+        # Where two cost the same, it stays at the chosen one, or goes to the first.
+        ((60, 8, 8), (), ("spare", "spare")),
+        ((60, 8, 8), (), ("lobby", "cheap")),
+        # Of which nobody has said what it costs, that is the dearest.
+        ((None, 12, None), (), ("lobby", "cheap")),
+    ],
+)
+async def test_the_cheapest_that_is_ready_is_taken(
+    costs: tuple[int | None, ...],
+    jammed: tuple[str, ...],
+    way: tuple[str, str],
+    tmp_path: Path,
+    autojump_clock: MockClock,
+) -> None:
+    chosen, place = way
+    printers = [replace(printer, cost=cost) for printer, cost in zip(PRINTERS, (*costs, 1), strict=True)]
+    async with open_house(tmp_path, queues=QUEUES, printers=printers, rules=[CHEAPEST]) as house:
+        for name in jammed:
+            house.memory(name).reasons = ("media-jam-error",)
+        ana = house.person("ana")
+        job = await house.add_job(ana)
+        view = await house.desk.release_and_wait(ana, job.id, chosen, 60)
+        assert (view.job.state, view.job.printer) == (JobState.COMPLETED, place)
+        told = [event.words for event in await house.desk.timeline(ana, job.id)]
+        assert any('because the rule "Cheapest"' in words for words in told) == (place != chosen)
+
+
+async def test_a_rule_computes_with_what_a_page_costs(tmp_path: Path, autojump_clock: MockClock) -> None:
+    dear = RuleSource(
+        "Dear", "document.known && printer.cost * job.impressions > 5000", "release", deny="Too dear."
+    )
+    printers = [replace(printer, cost=50) for printer in PRINTERS]
+    async with open_house(tmp_path, queues=QUEUES, printers=printers, rules=[dear]) as house:
+        ana = house.person("ana")
+        fine = await house.add_job(ana, pages=100)
+        assert (await house.desk.release_and_wait(ana, fine.id, "lobby", 60)).job.printer == "lobby"
+        long = await house.add_job(ana, pages=101)
+        with pytest.raises(RefusedByPolicy, match="Too dear"):
+            await house.desk.release(ana, long.id, "lobby")
+
+
 async def test_without_a_printer_that_is_ready_the_job_stays(tmp_path: Path) -> None:
     async with open_house(tmp_path, queues=QUEUES, printers=PRINTERS, rules=[CHEAP]) as house:
         house.memory("cheap").reasons = ("media-jam-error",)
