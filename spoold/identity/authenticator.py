@@ -19,6 +19,7 @@ from spoold.identity.secret import Secret
 from spoold.identity.sessions import Session, Sessions
 from spoold.identity.signing import SignIns
 from spoold.identity.throttle import Attempt, Throttle
+from spoold.identity.turns import ranked
 from spoold.model.errors import NotAuthenticated, SpoolError, TooManyAttempts
 from spoold.model.principal import Method, Principal, Role
 from spoold.records import audit
@@ -273,7 +274,8 @@ class Identity(Admission):
 
     async def _checked(self, attempt: Attempt, claim: Claim, also: _Also | None, check: Check) -> Account:
         began_s = trio.current_time()
-        provider, finding = await self.providers.check(claim)
+        with ranked(attempt.rank):
+            provider, finding = await self.providers.check(claim)
         if not isinstance(finding, Accepted):
             attempt.failed()
             await self._records.failed(claim, finding)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from spoold.identity.throttle import home_of
+from spoold.identity.places import home_of
 from spoold.model.errors import Busy
 from spoold.runtime.clock import Clock
 

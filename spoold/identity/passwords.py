@@ -10,7 +10,8 @@ import bcrypt
 import trio
 
 from spoold.identity.secret import Secret
-from spoold.model.errors import Busy, Unavailable
+from spoold.identity.turns import Turns
+from spoold.model.errors import Unavailable
 
 DEFAULT_COST = 12
 # Stands in for a pepper: it separates this use of HMAC from any other, it keeps nothing secret.
@@ -47,7 +48,7 @@ class PasswordHasher:
         pepper: secret key of the pre-hash, kept outside the database; None for none. Another pepper
             makes every stored password wrong.
         workers: checks at a time; leave a core to everybody else.
-        queue: how many more may wait; beyond, `Busy`.
+        queue: how many more may wait (turns.Turns); beyond, `Busy`.
         max_password_bytes: longer passwords are nobody's.
     """
 
@@ -64,8 +65,7 @@ class PasswordHasher:
         self._pepper = pepper or _NO_PEPPER
         self._max_password_bytes = max_password_bytes
         self._limiter = trio.CapacityLimiter(workers)
-        self._room = workers + queue
-        self._inside = 0
+        self._turns = Turns(at_once=workers, waiting=queue)
         self._nobody = f"{_PREFIX}{cost:02d}${_nobody_salt()}{_NOBODY_DIGEST}"
         self.computed = 0
         """How many times bcrypt has run."""
@@ -126,14 +126,9 @@ class PasswordHasher:
         return base64.b64encode(hmac.digest(self._pepper, normal, hashlib.sha256))
 
     async def _run(self, prepared: bytes, salt: bytes) -> bytes:
-        if self._inside >= self._room:
-            raise Busy("Too many people are signing in at this moment. Try again in a few seconds.")
-        self._inside += 1
-        try:
+        async with self._turns.turn():
             self.computed += 1
             return await trio.to_thread.run_sync(bcrypt.hashpw, prepared, salt, limiter=self._limiter)
-        finally:
-            self._inside -= 1
 
 
 def _nobody_salt() -> str:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from spoold.database.engine import Database
-from spoold.identity.throttle import home_of
+from spoold.identity.places import home_of
 from spoold.model.ids import UserId
 from spoold.model.principal import Method
 from spoold.records import audit

@@ -8,7 +8,6 @@ person before, one of the five is kept for those places: guessing from elsewhere
 person at the usual desk.
 """
 
-import ipaddress
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -18,12 +17,15 @@ from datetime import timedelta
 import trio
 
 from spoold.database.people import FailureRow
+from spoold.identity.places import home_of, places_of
+from spoold.identity.turns import FIRST
 from spoold.model.errors import Busy, TooManyAttempts
 from spoold.model.ids import UserId
 from spoold.runtime.clock import Clock
 
-_LOCAL = "local"
 _NOBODY = "nobody"
+
+_AT_ONCE = "This account is being signed in to too many times at once. Try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +77,37 @@ class _Window:
 
 
 @dataclass(slots=True)
+class _Line(_Window):
+    """Failures under one name from places of one sort; checks from there follow each other."""
+
+    gate: trio.Lock = field(default_factory=trio.Lock)
+    waiting: int = 0
+
+
+@dataclass(slots=True)
 class _Person:
     """Failures under one name; `usual` are those from places where this person has signed in."""
 
-    strange: _Window
-    usual: _Window
+    strange: _Line
+    usual: _Line
     streak: int = 0
     last: float = 0.0
     locked_until: float = 0.0
     reported_until: float = 0.0
-    gate: trio.Lock = field(default_factory=trio.Lock)
-    waiting: int = 0
 
     def recent(self, now: float) -> list[float]:
         return sorted((*self.strange.recent(now), *self.usual.recent(now)))
 
 
 class Attempt:
-    """One admitted check; its owner says how it ended. Untold counts as neither."""
+    """One admitted check; its owner says how it ended. Untold counts as neither.
 
-    def __init__(self, throttle: "Throttle", name: str, peer: str) -> None:
+    Args:
+        rank: where it stands among others that wait for a processor (turns.Turns).
+    """
+
+    def __init__(self, throttle: "Throttle", name: str, peer: str, rank: int) -> None:
+        self.rank = rank
         self._throttle = throttle
         self._name = name
         self._peer = peer
@@ -125,7 +138,9 @@ class Throttle:
 
     @asynccontextmanager
     async def attempt(self, name: str, peer: str) -> AsyncIterator[Attempt]:
-        """Let one check happen, or refuse it; checks of one name follow each other.
+        """Let one check happen, or refuse it.
+
+        Checks of one name follow each other; those from a person's usual places do not wait for others.
 
         Args:
             name: canonical name, known or not; empty for no name at all.
@@ -136,23 +151,29 @@ class Throttle:
                 `fields["first"]` whether this is the first refusal of this lock.
             Busy: too many checks are under way.
         """
-        windows = [self._place(subject) for subject in _places_of(peer)]
+        windows = [self._place(subject) for subject in places_of(peer)]
         # Before the name is so much as remembered: a place that is shut out can think of any number of them.
         self._refuse_if_shut_out(windows)
         person = self._person(name)
         self._refuse_if_locked(person, name, peer, windows)
-        if person.waiting >= self._limits.user_queue:
-            raise Busy("This account is being signed in to too many times at once. Try again in a moment.")
-        person.waiting += 1
+        line, other = person.strange, person.usual
+        if self._is_usual(name, peer):
+            line, other = other, line
+        if line.waiting >= self._limits.user_queue:
+            raise Busy(_AT_ONCE)
+        line.waiting += 1
         for window in windows:
             window.checking += 1
         try:
-            async with person.gate:
+            async with line.gate:
                 # While this one waited, the ones before it may have used up what was left.
                 self._refuse_if_locked(person, name, peer, windows, waited=True)
-                yield Attempt(self, name, peer)
+                if name and len(person.recent(self._clock.monotonic_s())) + other.gate.locked() >= line.limit:
+                    # The last check that is left is under way, from a place of the other sort.
+                    raise Busy(_AT_ONCE)
+                yield Attempt(self, name, peer, self._rank(name, peer, windows))
         finally:
-            person.waiting -= 1
+            line.waiting -= 1
             for window in windows:
                 window.checking -= 1
 
@@ -166,7 +187,7 @@ class Throttle:
         Raises:
             TooManyAttempts, Busy: as `attempt`.
         """
-        subjects = () if peer is None else _places_of(peer)
+        subjects = () if peer is None else places_of(peer)
         windows = [self._place(subject) for subject in subjects]
         self._refuse_if_shut_out(windows)
         self._refuse_if_crowded(windows)
@@ -193,7 +214,7 @@ class Throttle:
         """
         now = self._clock.monotonic_s()
         found = []
-        for subject in _places_of(peer):
+        for subject in places_of(peer):
             window = self._places.get(subject)
             if window is not None and (times := window.recent(now)):
                 found.append(self._row(subject, times, 0.0))
@@ -236,7 +257,7 @@ class Throttle:
 
     def _count(self, name: str, peer: str) -> None:
         now = self._clock.monotonic_s()
-        for subject in _places_of(peer):
+        for subject in places_of(peer):
             self._place(subject).times.append(now)
         if not name:
             return
@@ -302,6 +323,15 @@ class Throttle:
         strange_s = _wait_s(person.strange.recent(now), strangers, window_s, now)
         return max(all_s, strange_s, person.locked_until - now)
 
+    def _rank(self, name: str, peer: str, windows: list[_Window]) -> int:
+        """Return how many checks failed or are under way at a place; as if a network were ten addresses."""
+        if self._is_usual(name, peer):
+            return FIRST
+        address_failures = self._limits.address_failures
+        return max(
+            (len(window.times) + window.checking) * address_failures // window.limit for window in windows
+        )
+
     def _is_usual(self, name: str, peer: str) -> bool:
         return home_of(peer) in self._usual.get(name, ())
 
@@ -312,7 +342,7 @@ class Throttle:
         if person is None:
             self._make_room(self._people)
             limit, window_s = self._limits.user_failures, self._limits.user_window_s
-            person = self._people[name] = _Person(_Window(limit, window_s), _Window(limit, window_s))
+            person = self._people[name] = _Person(_Line(limit, window_s), _Line(limit, window_s))
         return person
 
     def _place(self, subject: str) -> _Window:
@@ -355,35 +385,9 @@ def _wait_s(times: list[float], limit: int, window_s: float, now: float) -> floa
 
 def _is_over(counter: _Person | _Window, now: float) -> bool:
     if isinstance(counter, _Person):
-        return not counter.recent(now) and not counter.waiting and counter.locked_until <= now
+        waiting = counter.strange.waiting + counter.usual.waiting
+        return not counter.recent(now) and not waiting and counter.locked_until <= now
     return not counter.recent(now) and not counter.checking
-
-
-def home_of(peer: str) -> str:
-    """Return the place a person signs in from: an IPv4 address, or the /64 of an IPv6 address (RFC 8981)."""
-    address = _address(peer)
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address.packed, 64), strict=False))
-    return str(address or _LOCAL)
-
-
-def _places_of(peer: str) -> tuple[str, ...]:
-    address = _address(peer)
-    if address is None:
-        return (f"address:{_LOCAL}",)
-    prefix = 24 if address.version == 4 else 64
-    network = ipaddress.ip_network((address.packed, prefix), strict=False)
-    return (f"address:{address}", f"network:{network}")
-
-
-def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the numeric address, an IPv4 one where it came in IPv6 clothes; None for a local socket."""
-    try:
-        address = ipaddress.ip_address(peer.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
 
 
 def wait_words(wait_s: float) -> str:

@@ -22,8 +22,8 @@ from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.tokens import TokenRow
 from spoold.identity.guesses import Guesses
+from spoold.identity.places import home_of
 from spoold.identity.provider import account_of
-from spoold.identity.throttle import home_of
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role

@@ -4,11 +4,13 @@ Counted is work, not time: every check of a password is one run of bcrypt and on
 clock, against a running daemon, is `python -m bench.guessing`.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import bcrypt
 import pytest
 import trio
 
@@ -115,6 +117,46 @@ async def test_ten_thousand_guesses_in_a_quarter_of_an_hour(
     kit.clock.advance(WINDOW_S)
     for name in town.names[-5:]:
         await kit.identity.authenticate(name, PASSWORD, peer="10.40.0.1", fresh=True)
+
+
+async def test_a_full_queue_keeps_nobody_out_who_did_not_guess(
+    kit: IdentityKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty places guess at the same time, and each has been wrong before: others are not behind them."""
+    town = await settled_town(kit, 100)
+    peers, count = places(60), 60
+    for number in range(count):
+        await town.guess(number, peers[number], town.names[number])
+    entered, go, checked = threading.Semaphore(0), threading.Semaphore(0), list[bytes]()
+    compute = bcrypt.hashpw
+
+    def one_by_one(password: bytes, salt: bytes) -> bytes:
+        checked.append(password)
+        entered.release()
+        go.acquire(timeout=60)
+        return compute(password, salt)
+
+    monkeypatch.setattr(bcrypt, "hashpw", one_by_one)
+    signed_in: list[str] = []
+
+    async def sign_in(name: str, peer: str) -> None:
+        await kit.identity.authenticate(name, PASSWORD, peer=peer, fresh=True)
+        signed_in.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(count):
+            nursery.start_soon(town.guess, 1_000 + number, peers[number], town.names[number])
+        await trio.to_thread.run_sync(entered.acquire)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(sign_in, "user-99", "10.40.0.1")
+        nursery.start_soon(sign_in, "user-0", HOME)
+        await trio.testing.wait_all_tasks_blocked()
+        go.release(count + 2)
+    assert signed_in == ["user-0", "user-99"]
+    assert checked[0] not in checked[1:3]
+    assert checked[1] == checked[2], "both came with the right password, right after the one under way"
+    assert len(checked) == count + 2
+    assert town.answers["wrong"] == 2 * count
 
 
 async def test_guessing_on_for_hours_gets_no_more(kit: IdentityKit) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spoold.identity.throttle import Throttle, ThrottleLimits
+from spoold.identity.turns import FIRST
 from spoold.model.errors import Busy, TooManyAttempts
 from spoold.model.ids import UserId
 from tests.support.clock import FakeClock
@@ -314,3 +315,59 @@ async def test_a_name_nobody_has_is_not_stored(guesser: Guesser) -> None:
     rows = guesser.throttle.rows("my secret password", HERE, None)
     assert "secret" not in repr(rows)
     assert [row.subject.partition(":")[0] for row in rows] == ["address", "network", "nobody"]
+
+
+# -- who waits for whom
+
+
+async def test_somebody_at_the_usual_place_does_not_wait_for_guesses(
+    guesser: Guesser, nursery: trio.Nursery
+) -> None:
+    await guesser.sign_in(peer=HERE)
+    async with guesser.throttle.attempt("alice", ELSEWHERE):
+        for number in range(ThrottleLimits().user_queue - 1):
+            nursery.start_soon(guesser.guess, "alice", f"198.51.100.{number}")
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(Busy):
+            await guesser.guess(peer="198.51.100.99")
+        with trio.fail_after(5):
+            assert await guesser.sign_in(peer=HERE)
+
+
+async def test_both_at_once_get_no_more_than_five(guesser: Guesser) -> None:
+    """The last check that is left is had by one of the two."""
+    await guesser.sign_in(peer=HERE)
+    for number in range(3):
+        assert await guesser.guess(peer=f"198.51.100.{number}")
+    assert await guesser.guess(peer=HERE)
+    for first, second in ((HERE, ELSEWHERE), (ELSEWHERE, HERE)):
+        async with guesser.throttle.attempt("alice", first):
+            with pytest.raises(Busy):
+                await guesser.guess(peer=second)
+    assert await guesser.guess(peer=ELSEWHERE)
+    assert not await guesser.guess(peer=HERE)
+    assert len(guesser.checked) == 5
+
+
+async def test_whoever_was_wrong_waits_behind_whoever_was_not(guesser: Guesser) -> None:
+    """What an attempt is worth in a queue for the processor."""
+
+    async def rank(name: str, peer: str) -> int:
+        async with guesser.throttle.attempt(name, peer) as attempt:
+            return attempt.rank
+
+    await guesser.sign_in("alice", HERE)
+    assert await rank("alice", HERE) == FIRST
+    assert await rank("bob", HERE) == await rank("alice", "192.0.2.1") == FIRST + 1
+    for number in range(3):
+        await guesser.guess(f"anybody {number}", ELSEWHERE)
+    assert await rank("bob", ELSEWHERE) == FIRST + 4
+    # Several at the same time count as if they had failed already; people at their own desks do not mind.
+    async with guesser.throttle.attempt("carol", "192.0.2.1"), guesser.throttle.attempt("dan", "192.0.2.1"):
+        assert await rank("bob", "192.0.2.1") == FIRST + 3
+    # A network of guessers, each new: ten addresses of it are as one.
+    for number in range(40):
+        await guesser.guess(f"somebody {number}", f"203.0.113.{number}")
+    assert await rank("bob", "203.0.113.99") == FIRST + 4
+    await guesser.sign_in("alice", ELSEWHERE)
+    assert await rank("alice", ELSEWHERE) == FIRST
