@@ -306,6 +306,17 @@ async def test_a_job_without_a_name_is_called_by_its_number_in_the_pages_languag
             "Imprimée recto verso et en noir et blanc, comme le demande la règle « Duplex ».",
         ),
         (
+            'Printed on one side of the sheet and in black and white and in 2 copies, as the rule "A" asks.',
+            "Imprimée sur une face de la feuille et en noir et blanc et en 2 exemplaires, "
+            "comme le demande la règle « A ».",
+        ),
+        (
+            'Printed in one copy, as the rule "A" asks. Held for 1 day at most, as the rule "A" asks.',
+            "Imprimée en un exemplaire, comme le demande la règle « A ». "
+            "Retenue 1 jour au plus, comme le demande la règle « A ».",
+        ),
+        ("It can be released at attic, lobby or den.", "Elle peut sortir ici : attic, lobby ou den."),
+        (
             'Held for 2 hours at most, as the rule "Night" asks.',
             "Retenue 2 heures au plus, comme le demande la règle « Night ».",
         ),
@@ -373,6 +384,7 @@ def test_sentences_by_hand() -> None:
             "Sent to {name}.": "An {name}.",
             "{one} and {two}": "{one} und {two}",
             "tea": "Tee",
+            "bread and butter": "Butterbrot",
             "milk": "Milch",
             "Drink {what}.": "Trink {what}.",
         }
@@ -381,6 +393,9 @@ def test_sentences_by_hand() -> None:
     assert made.translated("Sent to a. Sent to b by c.") == "An a. Von c an b."
     assert made.translated("Drink tea and milk.") == "Trink Tee und Milch."
     assert made.translated("Drink tea and rum.") == "Trink tea and rum."
+    assert (
+        made.translated("Drink bread and butter and tea and milk.") == "Trink Butterbrot und Tee und Milch."
+    )
     assert made.translated("Unknown. Sent to a.") == "Unknown. An a."
     assert made.translated(" Sent to a. ") == " An a. "
 
