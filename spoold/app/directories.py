@@ -10,7 +10,7 @@ from spoold.config.identity import Directory
 from spoold.config.model import Config
 from spoold.config.values import KeyReference
 from spoold.database.engine import Database
-from spoold.identity.kept import KeptPeople
+from spoold.identity.kept import KeptPeople, Term
 from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.pass_through import PassThrough
 from spoold.identity.provider import LOCAL, Authenticator
@@ -44,9 +44,16 @@ def providers_of(
         local if name == LOCAL else _provider(name, config.identity.ldap[name], database, clock)
         for name in config.identity.order
     ]
-    if config.identity.oidc is not None and config.identity.oidc.provider is None:
-        order.append(KeptPeople(OIDC, database))
+    term = term_of(config, clock)
+    if term is not None:
+        order.append(KeptPeople(OIDC, database, term))
     return tuple(order)
+
+
+def term_of(config: Config, clock: Clock) -> Term | None:
+    """Return for how long people of an OpenID provider alone are known; None where there are none."""
+    oidc = config.identity.oidc
+    return None if oidc is None or oidc.provider is not None else Term(OIDC, oidc.known_for, clock)
 
 
 def settings_of(name: str, directory: Directory) -> DirectorySettings:

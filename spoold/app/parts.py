@@ -14,7 +14,7 @@ from holdstore.errors import HoldStoreError
 from holdstore.keyring import Keyring
 from holdstore.store import HoldStore
 from spoold.app.certificates import ServerTls, prepare_tls
-from spoold.app.directories import providers_of
+from spoold.app.directories import providers_of, term_of
 from spoold.app.sign_in import make_kerberos, make_oidc
 from spoold.app.site import build_site
 from spoold.app.state import StateDirectory
@@ -183,7 +183,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         desk=desk,
         orders=orders,
         guesses=guesses,
-        tokens=Tokens(database, clock, guesses),
+        tokens=Tokens(database, clock, guesses, term=term_of(config, clock)),
         factors=SecondFactors(
             database=database,
             clock=clock,

@@ -1,17 +1,20 @@
 """The [identity.oidc] table: sign-in to the portal at an OpenID provider."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from spoold.config.section import Section
-from spoold.config.values import AbsolutePath, HttpsUrl, Name, SecretFile, refuse, spelt
+from spoold.config.values import AbsolutePath, Duration, HttpsUrl, Name, SecretFile, refuse, spelt
 
 Claim = Annotated[str, *spelt(r"[\x21-\x7e]{1,200}", 'a claim such as "groups"')]
 # RFC 6749 3.3: scope-token.
 Scope = Annotated[str, *spelt(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}", 'a scope such as "profile"')]
 ClientId = Annotated[str, *spelt(r"[\x20-\x7e]{1,255}", "what the provider calls this spooler")]
 Words = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Longer than a session lasts, so that whoever has one has been vouched for.
+SHORTEST_TERM = timedelta(days=1)
 
 
 class Oidc(Section):
@@ -39,6 +42,8 @@ class Oidc(Section):
     """The provider in [identity] order with the account of that name; when absent, accounts of their own."""
     allowed_groups: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] | None = None
     """Who is let in, by groups; everybody whom the provider lets in when absent."""
+    known_for: Duration = timedelta(days=30)
+    """How long people are known after their last sign-in there; only for accounts that nobody else has."""
     ca: AbsolutePath | None = None
     """PEM file of the authorities that may sign the provider's certificate, instead of the system's."""
 
@@ -47,4 +52,11 @@ class Oidc(Section):
     def _asks_for_an_identity(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "openid" not in value:
             refuse('must contain "openid"')
+        return value
+
+    @field_validator("known_for")
+    @classmethod
+    def _ends(cls, value: timedelta) -> timedelta:
+        if value < SHORTEST_TERM:
+            refuse(f"must be at least {SHORTEST_TERM.days}d")
         return value

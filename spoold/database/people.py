@@ -27,6 +27,7 @@ class UserRow:
         name: canonical name, unique.
         password_hash: bcrypt string, empty for people of a directory; masked in repr.
         epoch: grows with every change that must end sessions and forget proofs.
+        vouched_at: when an OpenID provider last vouched for a person whom nobody else knows.
     """
 
     id: UserId
@@ -39,6 +40,7 @@ class UserRow:
     created_at: datetime
     display_name: str = field(default="", repr=False)
     provider: str = "local"
+    vouched_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def insert_user(connection: Connection, user: UserRow) -> None:
         "epoch": user.epoch,
         "created_us": to_us(user.created_at),
         "provider": user.provider,
+        "vouched_us": to_us(user.vouched_at),
     }
     connection.execute(insert(users), row)
 
@@ -137,9 +140,11 @@ def update_person(
     groups: frozenset[str],
     role: Role,
     display_name: str,
+    vouched_at: datetime | None = None,
 ) -> None:
     """Write down what a directory says of a person now; an IntegrityError says that the name is taken."""
-    values = {
+    values: dict[str, Any] = {
+        "vouched_us": to_us(vouched_at),
         "name": name,
         "groups": json.dumps(sorted(groups)),
         "role": role.value,
@@ -272,6 +277,7 @@ def _user_of(row: Row[Any]) -> UserRow:
         created_at=from_us(c["created_us"]),
         display_name=c["display_name"],
         provider=c["provider"],
+        vouched_at=from_us(c["vouched_us"]),
     )
 
 

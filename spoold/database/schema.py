@@ -116,6 +116,8 @@ users = _table(
     Column("created_us", Integer, nullable=False),
     # "local", or the directory that knows the person; its people have no password here.
     Column("provider", Text, nullable=False, server_default="local"),
+    # When the OpenID provider last said that this person is there; none for whoever can be asked about.
+    Column("vouched_us", Integer),
 )
 
 sessions = _table(

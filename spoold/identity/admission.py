@@ -8,8 +8,9 @@ from spoold.database import people
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.identity.claim import typed_name
+from spoold.identity.kept import TERM_OVER, SignInAgain
 from spoold.identity.people_of_directories import overlaid, settle
-from spoold.identity.provider import LOCAL, Accepted, Account
+from spoold.identity.provider import LOCAL, Accepted, Account, Rejected
 from spoold.identity.providers import Providers
 from spoold.identity.sessions import Sessions
 from spoold.identity.signing import SignIns
@@ -69,17 +70,28 @@ class Admission:
         """Return an account that was here before as its provider has it now; None when it is gone or closed.
 
         Raises:
+            SignInAgain: nobody has vouched for the person within the term; for the person to read.
             Unavailable, Busy: its provider cannot be asked.
         """
         row = await self._database.read(lambda connection: people.user_by_id(connection, user_id), short=True)
         if row is None or row.disabled:
             return None
         finding = await self.providers.again(row.id, row.provider)
+        if isinstance(finding, Rejected) and finding.why == TERM_OVER:
+            raise SignInAgain(user=row.id)
         return await self._as_recorded(finding.account) if isinstance(finding, Accepted) else None
 
     async def owner_now(self, user_id: UserId) -> Principal | None:
-        """Return the person of an account for whom nobody proves anything just now; as `account_of`."""
-        account = await self.account_of(user_id)
+        """Return the person of an account for whom nobody proves anything just now; None after the term, too.
+
+        Raises:
+            Unavailable, Busy: its provider cannot be asked.
+        """
+        try:
+            account = await self.account_of(user_id)
+        except SignInAgain:
+            # Whoever asks is somebody else as a rule, and cannot sign in for this person.
+            return None
         return None if account is None else account.principal(Method.ON_ARRIVAL, self._clock.now())
 
     async def admit(self, account: Account, *, method: Method, peer: str) -> Principal:
@@ -135,6 +147,7 @@ class Admission:
         asked is a no.
 
         Raises:
+            SignInAgain: nobody has vouched for the person within the term; the sessions end.
             NotAuthorized: the account is gone or closed; its sessions end.
             Unavailable, Busy: its provider cannot be asked.
         """
@@ -143,6 +156,8 @@ class Admission:
         finding = await self.providers.again(principal.id, principal.provider)
         if not isinstance(finding, Accepted):
             await self._end_sessions(principal.id)
+            if isinstance(finding, Rejected) and finding.why == TERM_OVER:
+                raise SignInAgain(user=principal.id)
             raise NotAuthorized(CLOSED, user=principal.id)
         account = finding.account
         if account.provider != LOCAL:

@@ -122,6 +122,7 @@ class Badges:
 
         Raises:
             WrongBadge: the badge is nobody's, the PIN is another, or the account is closed.
+            SignInAgain: both are right, and nobody has vouched for the person within the term.
             TooManyAttempts, Busy: too many wrong ones, too much at once.
             Unavailable: the directory of the account cannot be asked.
         """

@@ -181,6 +181,7 @@ class Oidc:
                 epoch=0,
                 display_name=_text(claims.get(rules.display_name_claim)),
                 provider=OIDC,
+                vouched_at=self._clock.now(),
             )
             # Jobs and approvals go by name, also those of somebody who has never signed in here.
             account: Account | None = await self._people.distinct(own)

@@ -47,6 +47,7 @@ def settle(
                 created_at=now,
                 display_name=account.display_name,
                 provider=account.provider,
+                vouched_at=account.vouched_at,
             ),
         )
         return replace(account, name=name, epoch=0)
@@ -55,11 +56,12 @@ def settle(
     name = row.name
     if not _is_name_of(row, account):
         name = _free_name(connection, account, order)
-    if (name, account.groups, account.role, account.display_name) != (
+    if (name, account.groups, account.role, account.display_name, account.vouched_at) != (
         row.name,
         row.groups,
         row.role,
         row.display_name,
+        row.vouched_at,
     ):
         people.update_person(
             connection,
@@ -68,6 +70,7 @@ def settle(
             groups=account.groups,
             role=account.role,
             display_name=account.display_name,
+            vouched_at=account.vouched_at,
         )
     return replace(account, name=name, epoch=row.epoch)
 

@@ -21,6 +21,7 @@ from spoold.database import people, print_uris
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.print_uris import PrintUriRow
+from spoold.identity.kept import SignInAgain
 from spoold.identity.provider import account_of
 from spoold.identity.throttle import Throttle
 from spoold.model.errors import Busy, NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
@@ -192,6 +193,7 @@ class PrintUris:
 
         Raises:
             NotFound: the token is not good.
+            SignInAgain: it is, and nobody has vouched for its owner within the term.
             Unavailable, Busy: nobody can tell now.
         """
         token_hash, now = _hash(token), self._clock.now()
@@ -220,6 +222,9 @@ class PrintUris:
             return principal
         try:
             confirmed = await self._confirm(principal)
+        except SignInAgain:
+            # The owner can mend it, and has shown the secret: words help, and tell a stranger nothing.
+            raise
         except (NotAuthenticated, NotAuthorized, NotFound) as error:
             raise NotFound(NO_SUCH_PRINTER, why=error.kind, print_uri=row.id) from error
         return _bounded(confirmed)

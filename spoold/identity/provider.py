@@ -24,6 +24,7 @@ class Account:
             directory until `spoold.identity.people_of_directories.settle` has looked at their row.
         provider: the provider's name in the configuration's order.
         unique: the provider gives the name to one account at a time, and nobody chooses his own.
+        vouched_at: when somebody who cannot be asked again said that this person is there.
     """
 
     id: UserId
@@ -34,6 +35,7 @@ class Account:
     display_name: str = field(default="", repr=False)
     provider: str = LOCAL
     unique: bool = False
+    vouched_at: datetime | None = None
 
     def principal(self, method: Method, proven_at: datetime) -> Principal:
         """Return this person, proven in this way at that moment."""
@@ -74,7 +76,16 @@ Finding = Accepted | Rejected | NotHere
 
 def account_of(row: UserRow) -> Account:
     """Return the account that a row tells of, open or closed."""
-    return Account(row.id, row.name, row.groups, row.role, row.epoch, row.display_name, row.provider)
+    return Account(
+        row.id,
+        row.name,
+        row.groups,
+        row.role,
+        row.epoch,
+        row.display_name,
+        row.provider,
+        vouched_at=row.vouched_at,
+    )
 
 
 def finding_of(row: UserRow | None, provider: str) -> Finding:

@@ -22,6 +22,7 @@ from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.database.tokens import TokenRow
 from spoold.identity.guesses import Guesses
+from spoold.identity.kept import TERM_OVER, SignInAgain, Term
 from spoold.identity.places import home_of
 from spoold.identity.provider import account_of
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
@@ -97,8 +98,11 @@ def is_token(presented: str) -> bool:
 class Tokens:
     """Makes, lists, ends and checks tokens."""
 
-    def __init__(self, database: Database, clock: Clock, guesses: Guesses) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, guesses: Guesses, *, term: Term | None = None
+    ) -> None:
         self._database = database
+        self._term = term
         self._clock = clock
         self._guesses = guesses
         self._calls: dict[str, _Calls] = {}
@@ -198,6 +202,7 @@ class Tokens:
         Raises:
             NotAuthenticated: the token is none, has ended, or may not be used from there; one text for all.
             NotAuthorized: it is good, and not for that.
+            SignInAgain: it is good, and nobody has vouched for its owner within the term.
             TooManyAttempts: it is used too often, or too many wrong ones came from there.
             Unavailable: the call cannot be recorded.
         """
@@ -212,6 +217,8 @@ class Tokens:
         why = await self._database.write(lambda connection: self._decide(connection, token_id, call))
         if why == "scope":
             raise NotAuthorized(_NOT_FOR_THAT, token=token_id)
+        if why == TERM_OVER:
+            raise SignInAgain(token=token_id)
         if why is not None:
             raise NotAuthenticated(_REFUSED, token=token_id)
         return self._principal(*found)
@@ -221,6 +228,9 @@ class Tokens:
         now = self._clock.now()
         found = _look(connection, token_id)
         why = "gone" if found is None else _why_not(*found, call, now)
+        user = None if found is None else found[1]
+        if why is None and user is not None and self._term is not None and self._term.is_over(user):
+            why = TERM_OVER
         audit.append(
             connection,
             at=now,

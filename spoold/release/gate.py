@@ -52,6 +52,8 @@ ON_ARRIVAL_USER = UserId("on-arrival")
 # And of jobs that somebody let go who knew the PIN, and was not otherwise proven.
 PIN_USER = UserId("pin")
 _NO_ACCOUNT = frozenset({ON_ARRIVAL_USER, PIN_USER})
+# Said to owners and to whoever acts for them: nobody vouches for the owner now.
+GONE = "The account of this job is closed, or its owner has to sign in at the portal again."
 
 # The person as the provider of the account has it now; raises `NotAuthorized` when it is closed there, and
 # `Unavailable` when the provider cannot be asked: then nothing is released.
@@ -165,7 +167,7 @@ class Gate:
             raise NotPossible("This job waits for its owner to release it.", job=str(job_id))
         self.orders.check_passing(job.queue, job.created_at)
         if job.owner_id is not None and (principal is None or principal.id != job.owner_id):
-            raise NotAuthorized("The account that sent this job is gone.", job=str(job_id))
+            raise NotAuthorized(GONE, job=str(job_id))
         chosen = self._printer_for(job, None)
         actor = ON_ARRIVAL_USER if principal is None else principal.id
         return await self._admit(job, chosen, principal, actor)
@@ -174,7 +176,7 @@ class Gate:
         """Return the owner for whom somebody else releases; a closed account lets nothing go."""
         owner = None if job.owner_id is None else await self.people(job.owner_id)
         if owner is None:
-            raise NotAuthorized("The account that this job belongs to is closed.", job=str(job.id))
+            raise NotAuthorized(GONE, job=str(job.id))
         return owner
 
     async def _admit(

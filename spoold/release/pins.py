@@ -26,6 +26,7 @@ from spoold.model.site import CurrentSite
 from spoold.model.template import encoded, template_of, with_settings
 from spoold.records import audit, transitions
 from spoold.release.arrivals import Lookup
+from spoold.release.gate import GONE
 from spoold.release.service import ReleaseService
 
 log = structlog.get_logger()
@@ -198,7 +199,7 @@ class PinDesk:
     async def _let_go(self, job: Job, printer: str | None) -> Job:
         owner = None if job.owner_id is None else await self._people(job.owner_id)
         if job.owner_id is not None and owner is None:
-            raise NotAuthorized("The account that sent this job is gone.", job=str(job.id))
+            raise NotAuthorized(GONE, job=str(job.id))
         proof = JobProof(job.id, job.attempt, self._ledger.clock.now(), owner)
         grant = await self._service.gate.admit_by_pin(proof, printer)
         self._service.start(grant)

@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Add what people show to be known, and what others may decide about a job."""
     op.add_column("users", Column("provider", Text, nullable=False, server_default="local"))
+    op.add_column("users", Column("vouched_us", Integer))
     op.add_column("sessions", Column("method", Text, nullable=False, server_default="password"))
     op.add_column("sessions", Column("second_us", Integer))
     op.add_column("sessions", Column("station", Text))

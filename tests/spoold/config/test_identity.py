@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spoold.app.directories import context_of, providers_of, read_secret, settings_of
+from spoold.app.directories import context_of, providers_of, read_secret, settings_of, term_of
 from spoold.config.identity import parse_directory_uri, parse_search_filter
 from spoold.config.loader import load
 from spoold.config.model import Config
@@ -83,6 +83,12 @@ def test_providers_come_in_the_order_of_the_file(tmp_path: Path, secret: Path) -
         )
         kept = providers_of(with_oidc, kit.users, database, FakeClock())
         assert [provider.name for provider in kept] == ["local", "oidc"]
+        assert term_of(with_oidc, FakeClock()) is not None
+        elsewhere = with_oidc.identity.oidc
+        assert elsewhere is not None
+        asked = elsewhere.model_copy(update={"provider": "local"})
+        identity = with_oidc.identity.model_copy(update={"oidc": asked})
+        assert term_of(with_oidc.model_copy(update={"identity": identity}), FakeClock()) is None
 
 
 DIRECTORY = '[identity.ldap.school]\nuri = ["ldaps://a"]\nkind = "openldap"\nbase_dn = "dc=a"\n'

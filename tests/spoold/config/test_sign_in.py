@@ -1,5 +1,6 @@
 """The [identity.kerberos] and [identity.oidc] tables: what they say, and mistakes in them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,7 @@ def test_an_openid_provider_needs_an_issuer_and_a_name_for_us(tmp_path: Path) ->
     assert oidc.scopes == ("openid", "profile")
     assert oidc.redirect_uri is None
     assert oidc.provider is None
+    assert oidc.known_for == timedelta(days=30)
     said = mistakes(tmp_path, "[identity.oidc]\n")
     assert said.count("is missing") == 2
 
@@ -97,6 +99,8 @@ def test_an_openid_provider_needs_an_issuer_and_a_name_for_us(tmp_path: Path) ->
         ('provider = "school"', '"school" is not in [identity] order'),
         ('client_secret = "hunter2"', "the key itself never stands in this file"),
         ('redirect_uri = "http://print.example.org/"', 'must start with "https://"'),
+        ('known_for = "8h"', "must be at least 1d"),
+        ('known_for = "400d"', "must be between 1s and 366d"),
     ],
 )
 def test_openid_is_told_what_is_wrong(tmp_path: Path, line: str, words: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spoold.database.engine import Database
-from spoold.identity.kept import KeptPeople
+from spoold.identity.kept import KeptPeople, Term
 from spoold.identity.oidc import (
     CANCELLED,
     NO_ACCOUNT,
@@ -158,7 +158,9 @@ async def test_a_name_of_a_directorys_is_theirs_before_they_ever_sign_in(
     known = Account(UserId("ldap:school:1"), "ana", frozenset(), Role.USER, 0, "", "school", unique=True)
     school = OneDirectory(Rejected(known.id, "disabled") if closed else Accepted(known))
     kit = make_identity(database)
-    kit.identity.providers = Providers((kit.users, school, KeptPeople("oidc", database)))
+    kit.identity.providers = Providers(
+        (kit.users, school, KeptPeople("oidc", database, Term("oidc", timedelta(days=30), kit.clock)))
+    )
     provider = FakeProvider()
     principal, _ = await come_back(make_oidc(kit, provider), provider)
     assert principal.name == "ana@oidc"

@@ -2,13 +2,14 @@
 
 import contextlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 import trio
 
 from spoold.database import people
 from spoold.database.engine import Database
-from spoold.identity.kept import KeptPeople
+from spoold.identity.kept import KeptPeople, Term
 from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
 from spoold.model.errors import NotAuthenticated, NotAuthorized, NotPossible, TooManyAttempts, Unavailable
@@ -228,10 +229,16 @@ async def test_a_renamed_person_keeps_the_account(kit: IdentityKit, school: Fake
     assert await names(kit) == {account.id: "carol.b"}
 
 
+def kept_people(kit: IdentityKit) -> KeptPeople:
+    return KeptPeople("oidc", kit.database, Term("oidc", timedelta(days=30), kit.clock))
+
+
 async def test_nobody_chooses_a_name_that_is_somebody_elses(kit: IdentityKit, database: Database) -> None:
     """People of an OpenID provider may often write their own name there."""
-    kit.identity.providers.order = (kit.users, KeptPeople("oidc", database))
-    first = Account(UserId("oidc:1"), "ana", frozenset(), Role.USER, 0, provider="oidc")
+    kit.identity.providers.order = (kit.users, kept_people(kit))
+    first = Account(
+        UserId("oidc:1"), "ana", frozenset(), Role.USER, 0, provider="oidc", vouched_at=kit.clock.now()
+    )
     assert (await kit.identity.admit(first, method=Method.OIDC, peer=HERE)).name == "ana"
     thief = replace(first, id=UserId("oidc:2"))
     stolen = await kit.identity.admit(thief, method=Method.OIDC, peer=HERE)
@@ -377,7 +384,7 @@ async def test_failures_take_whole_steps_where_a_directory_is_asked(
 
 
 async def test_people_without_a_source_are_found_by_their_ids_alone(database: Database) -> None:
-    kept = KeptPeople("oidc", database)
+    kept = kept_people(make_identity(database))
     for name in ("ana", "", "*"):
         assert await kept.check(name, Secret(WORD)) == NotHere()
         assert await kept.find(name) == NotHere()
