@@ -11,6 +11,7 @@ from spoold.identity.admission import Admission
 from spoold.identity.cache import ProofCache
 from spoold.identity.claim import Claim, typed_name
 from spoold.identity.local import LocalUsers, User
+from spoold.identity.offices import Offices
 from spoold.identity.provider import Accepted, Account, Authenticator
 from spoold.identity.providers import Providers
 from spoold.identity.refused import Check, RefusedProofs
@@ -20,7 +21,7 @@ from spoold.identity.sessions import Session, Sessions
 from spoold.identity.signing import SignIns
 from spoold.identity.throttle import Attempt, Throttle
 from spoold.identity.turns import ranked
-from spoold.model.errors import NotAuthenticated, SpoolError, TooManyAttempts
+from spoold.model.errors import NotAuthenticated, NotAuthorized, SpoolError, TooManyAttempts
 from spoold.model.principal import Method, Principal, Role
 from spoold.records import audit
 from spoold.runtime.clock import Clock
@@ -80,6 +81,7 @@ class Identity(Admission):
         self._users = users
         self._cache = cache or ProofCache(clock)
         self._refused = RefusedProofs(clock)
+        self._offices = Offices(clock, self.confirmed)
 
     @property
     def throttle(self) -> Throttle:
@@ -148,7 +150,7 @@ class Identity(Admission):
         return replace(proven, second_at=session.row.second_at, station=session.row.station)
 
     async def principal_of(self, token: str, *, used: bool = True) -> Principal | None:
-        """Return whose session this is, None when it is nobody's any more.
+        """Return whose session this is, with the role they have now; None when it is nobody's any more.
 
         Args:
             used: whether a person did something; a page that refreshes itself passes False, so that an
@@ -162,7 +164,11 @@ class Identity(Admission):
             await self._database.write(
                 lambda connection: self._sessions.touch(connection, session, now), short=True
             )
-        return session.principal
+        try:
+            return await self._offices.held(session.principal)
+        except NotAuthorized:
+            # The account is gone or closed where it is kept; its sessions have ended.
+            return None
 
     async def sign_out(self, token: str) -> None:
         """End a session; one that has ended before is fine."""
