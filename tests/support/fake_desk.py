@@ -123,7 +123,7 @@ class FakeDesk:
         )
         self._jobs[job.id] = job
         self._titles[job.id] = title
-        self._events[job.id].append(JobEventRow(now, "accepted", "Received and sealed."))
+        self._events[job.id].append(JobEventRow(now, "accepted", "Its documents are arriving."))
         self._events[job.id].append(JobEventRow(now, "permitted", reason))
         return job
 

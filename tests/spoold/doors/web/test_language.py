@@ -295,6 +295,7 @@ async def test_a_job_without_a_name_is_called_by_its_number_in_the_pages_languag
             "Too many failed sign-ins. Try again in 15 minutes.",
             "Trop de connexions refusées. Réessayez dans 15 minutes.",
         ),
+        ("Folder", "Dossier"),
         ("The stapler is jammed.", "Bourrage : agrafeuse."),
         ("Released to floor-2.", "Lancée vers floor-2."),
         (
