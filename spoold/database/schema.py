@@ -261,6 +261,8 @@ obligations = _table(
     "obligations",
     Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("words", Text, nullable=False),
+    # What shall stand on every page, a line for each rule.
+    Column("watermarks", Text, nullable=False, server_default=""),
 )
 
 # For whom, and how long, a copy is kept of a job that was released under a rule that archives it.

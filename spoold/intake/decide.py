@@ -1,7 +1,7 @@
 """Applies the site's policy at acceptance: what it says becomes the job's state, attributes and time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from policy.decision import Decision
@@ -13,6 +13,7 @@ from spoold.model.job import Document
 from spoold.model.jobstate import JobEvent
 from spoold.model.policy_facts import facts_for
 from spoold.model.template import encoded, with_settings
+from spoold.model.watermark import why_impossible
 
 HELD_WORDS = "Waiting for its owner to release it."
 CLAIM_WORDS = "Waiting for its owner to sign in and release it."
@@ -34,6 +35,7 @@ class Acceptance:
         holding: the rules that hold the job for approval.
         approvers: who may approve, for each of them; as `policy.decision.Decision.approvers`.
         mask: the printer is not told the document's name.
+        watermark: what stands on every page, with placeholders; as `policy.decision.Decision.watermark`.
     """
 
     event: JobEvent
@@ -44,6 +46,7 @@ class Acceptance:
     holding: tuple[str, ...] = ()
     approvers: tuple[tuple[str, ...], ...] = ()
     mask: bool = False
+    watermark: tuple[str, ...] = ()
 
 
 def decide(
@@ -58,6 +61,9 @@ def decide(
     decision = _UNRULED
     if engine.asks("accept"):
         decision = engine.decide("accept", _facts(submission, documents), now)
+    if decision.watermark and decision.verdict != "deny" and (why := why_impossible(documents)) is not None:
+        rule = next(one.rule for one in decision.because if one.watermark)
+        decision = replace(decision, verdict="deny", message=why, rule=rule)
     held = HELD_WORDS if submission.principal else CLAIM_WORDS
     if on_arrival:
         held = ON_ARRIVAL_WORDS
@@ -70,6 +76,7 @@ def decide(
         holding=decision.holding,
         approvers=decision.approvers,
         mask=decision.mask,
+        watermark=decision.watermark,
     )
 
 

@@ -53,12 +53,14 @@ def new_job(
 
 
 def note_demands(connection: Connection, job_id: JobId, acceptance: Acceptance, now: datetime) -> None:
-    """Write down what rules ask of later stages: whose approval a job waits for, and that its name is masked.
+    """Write down what rules ask of later stages: whose approval a job waits for, and what is done to it.
 
     Nothing is written for the many jobs of which nothing is asked.
     """
-    if acceptance.mask and acceptance.event is not JobEvent.REFUSED:
-        obligations.add(connection, job_id, [Obligation.MASK])
+    asked = {Obligation.MASK: acceptance.mask, Obligation.WATERMARK: bool(acceptance.watermark)}
+    words = [one for one, is_asked in asked.items() if is_asked]
+    if words and acceptance.event is not JobEvent.REFUSED:
+        obligations.add(connection, job_id, words, watermarks=acceptance.watermark)
     if acceptance.event is JobEvent.NEEDS_APPROVAL:
         approvals.want(connection, job_id, acceptance.holding, acceptance.approvers, now)
 

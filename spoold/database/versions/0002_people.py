@@ -149,6 +149,7 @@ def _create_decisions() -> None:
         "obligations",
         Column("job_id", LargeBinary, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
         Column("words", Text, nullable=False),
+        Column("watermarks", Text, nullable=False, server_default=""),
         sqlite_strict=True,
     )
 

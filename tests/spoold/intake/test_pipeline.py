@@ -15,7 +15,7 @@ from policy.setting import Setting
 from protocols.ipp.values import integer, keyword
 from spoold.database import jobs
 from spoold.database.approvals import approvals_of
-from spoold.database.obligations import obligations_of
+from spoold.database.obligations import obligations_of, watermarks_of
 from spoold.intake.admission import MAX_NOTES_PER_ADDRESS
 from spoold.intake.submission import Incoming
 from spoold.model.errors import (
@@ -33,6 +33,7 @@ from spoold.model.jobstate import JobEvent, JobState
 from spoold.model.principal import Role
 from spoold.model.queue import Release
 from spoold.model.template import template_of
+from spoold.model.watermark import NO_PDF_WORDS
 from spoold.records import transitions
 from spoold.runtime.limits import DaemonLimits
 from tests.support.intake_house import IntakeHouse, incoming, pieces
@@ -439,6 +440,28 @@ async def test_what_rules_ask_of_later_stages_is_kept_with_the_job() -> None:
     plain = await house.intake.submit(house.submission(), incoming(SMALL))
     found = [await house.database.read(partial(obligations_of, job_id=job.id)) for job in (masked, plain)]
     assert found == [{"mask"}, frozenset()]
+
+
+async def test_what_shall_stand_on_every_page_is_kept_with_the_job() -> None:
+    house = IntakeHouse(
+        rules=[
+            RuleSource("Who", "true", watermark="For {user}"),
+            RuleSource("What", "true", "accept", watermark="Confidential"),
+            RuleSource("Later", "true", "release", watermark="At {printer}"),
+        ]
+    )
+    job = await house.intake.submit(house.submission(), incoming(b"%PDF-1.4 " + SMALL))
+    words = await house.database.read(partial(obligations_of, job_id=job.id))
+    lines = await house.database.read(partial(watermarks_of, job_id=job.id))
+    assert (words, lines) == (frozenset({"watermark"}), ("For {user}", "Confidential"))
+
+
+async def test_a_document_that_cannot_be_stamped_is_refused_with_what_to_do() -> None:
+    house = IntakeHouse(rules=[RuleSource("Who", "true", "accept", watermark="For {user}")])
+    with pytest.raises(RefusedByPolicy) as caught:
+        await house.intake.submit(house.submission(), incoming(SMALL))
+    assert caught.value.public == NO_PDF_WORDS
+    assert caught.value.fields["rule"] == "Who"
 
 
 async def test_a_queue_for_a_group_takes_nothing_from_others() -> None:
