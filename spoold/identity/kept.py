@@ -20,6 +20,8 @@ class SignInAgain(NotAuthorized):
     """Nobody has vouched for this person lately; a sign-in at the portal, through the provider, mends it."""
 
     kind = "sign-in-again"
+    # As `RefusedByPolicy`: on 0403 CUPS clients would ask for a password that nobody has.
+    ipp_status = 0x040B
 
     def __init__(self, **fields: object) -> None:
         super().__init__(_SIGN_IN, **fields)

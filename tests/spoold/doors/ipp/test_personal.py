@@ -19,11 +19,12 @@ from spoold.database.people import UserRow
 from spoold.doors.ipp.declarations import OPERATIONS, Declaration, Object
 from spoold.doors.ipp.dispatch import IppDispatcher
 from spoold.doors.ipp.repeats import Repeats
+from spoold.identity.kept import SignInAgain
 from spoold.identity.print_uris import PrintUris
 from spoold.identity.throttle import Throttle
 from spoold.model.access import may
 from spoold.model.jobstate import JobState
-from spoold.model.principal import Role
+from spoold.model.principal import Principal, Role
 from tests.support.ipp_door import TEXT, IppHouse, Reply, open_ipp, request_for
 
 PEER = "192.0.2.9"
@@ -291,3 +292,19 @@ async def test_every_operation_as_the_table_of_access_says(
     assert reply.http == 200
     is_refused = reply.status == Status.CLIENT_ERROR_NOT_AUTHORIZED
     assert is_refused == (not may(opened.principal, declaration.action, about, peer=PEER))
+
+
+async def test_an_owner_for_whom_nobody_vouched_lately_reads_so_and_is_asked_for_no_password(
+    personal: Personal,
+) -> None:
+    """On 0403 a CUPS client would ask for one, and hold the queue until it gets it."""
+
+    async def too_long_ago(_principal: Principal) -> Principal:
+        raise SignInAgain
+
+    personal.uris._confirm = too_long_ago
+    reply = await personal.ask(Operation.PRINT_JOB, document=TEXT)
+    assert reply.status == 0x040B
+    assert "Sign in at the portal again" in reply.words
+    personal.uris._confirm = None
+    await printed(personal)
