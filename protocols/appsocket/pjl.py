@@ -93,6 +93,15 @@ class _Place(Enum):
     ENDED = auto()
 
 
+class _Met(Enum):
+    """What was met before or behind a document."""
+
+    NOTHING_YET = auto()  # not enough bytes to tell
+    COMMAND = auto()  # or a sequence; it is read
+    LANGUAGE = auto()  # the command that enters one
+    DOCUMENT = auto()
+
+
 class PjlFilter:
     """Takes the PJL off one document, piece by piece.
 
@@ -183,19 +192,13 @@ class PjlFilter:
         return b""
 
     def _header(self, last: bool) -> bytes | None:
-        self._skip_blank()
-        if self._skip(_SEQUENCE):
-            return b""
-        if self._buffer[:4].upper() == _PJL:
-            line = self._take_line(last=last)
-            if line is None:
+        match self._around(_SEQUENCE, last=last):
+            case _Met.NOTHING_YET:
                 return None
-            if self._obey(line):
+            case _Met.LANGUAGE:
                 self._place = _Place.BEGINNING
-            return b""
-        if not self._buffer or self._is_open(last=last):
-            return None
-        self._place = _Place.DOCUMENT
+            case _Met.DOCUMENT:
+                self._place = _Place.DOCUMENT
         return b""
 
     def _document(self, last: bool) -> bytes | None:
@@ -212,21 +215,29 @@ class PjlFilter:
         return kept or None
 
     def _trailer(self, last: bool) -> bytes | None:
+        match self._around(_SEQUENCE_OR_RESET, last=last):
+            case _Met.NOTHING_YET:
+                return None
+            case _Met.LANGUAGE:
+                raise RemoteProtocolError("there are several documents in one job")
+            case _Met.DOCUMENT:
+                raise RemoteProtocolError("there is a printer command in the middle of the document")
+        return b""
+
+    # --- pieces
+
+    def _around(self, sequence: re.Pattern[bytes], *, last: bool) -> _Met:
+        """Read one thing of those that stand before and behind a document."""
         self._skip_blank()
-        if self._skip(_SEQUENCE_OR_RESET):
-            return b""
+        if self._skip(sequence):
+            return _Met.COMMAND
         if self._buffer[:4].upper() == _PJL:
             line = self._take_line(last=last)
             if line is None:
-                return None
-            if self._obey(line):
-                raise RemoteProtocolError("there are several documents in one job")
-            return b""
-        if not self._buffer or self._is_open(last=last):
-            return None
-        raise RemoteProtocolError("there is a printer command in the middle of the document")
-
-    # --- pieces
+                return _Met.NOTHING_YET
+            return _Met.LANGUAGE if self._obey(line) else _Met.COMMAND
+        is_open = not self._buffer or self._is_open(last=last)
+        return _Met.NOTHING_YET if is_open else _Met.DOCUMENT
 
     def _skip_blank(self) -> None:
         size = self._blank_bytes()
