@@ -22,7 +22,7 @@ from spoold.database.prepared import Prepared, driver_of
 from spoold.database.schema import jobs
 from spoold.database.times import to_us
 from spoold.model.job import Claim, Job
-from spoold.model.jobstate import JobState
+from spoold.model.jobstate import LIVE, JobState
 
 # Rows read at once, in about 0.6 ms: short enough for the event loop's own thread.
 PAGE_ROWS = 250
@@ -88,6 +88,8 @@ class Wanted(NamedTuple):
         numbers: only these, whoever they belong to; None means any. They make one page.
         first_number: none with a smaller number.
         newest_first: in the opposite order of their arrival.
+        entrusted_by: accounts whose live jobs are wanted as well, because they let the asker release them.
+        entrusted: such single jobs, as (number, account).
 
     Without `owner` and `peer` everybody's jobs are wanted.
     """
@@ -100,6 +102,8 @@ class Wanted(NamedTuple):
     numbers: tuple[int, ...] | None = None
     first_number: int = 1
     newest_first: bool = False
+    entrusted_by: tuple[str, ...] = ()
+    entrusted: tuple[tuple[int, str], ...] = ()
 
 
 def list_page(
@@ -149,9 +153,9 @@ def _found(
         "most": limit,
     }
     lists: list[list[Any]] = []
-    for kind, of in _branches(wanted):
+    for kind, of, states in _branches(wanted):
         prepared = _statement(kind, columns, wanted.newest_first)
-        for state in [" ".join(("", *wanted.states, ""))] if kind == "all" else wanted.states:
+        for state in [" ".join(("", *states, ""))] if kind in _ANY_STATE else states:
             rows = prepared.run(connection, {**values, **of, "in_state": state}).fetchall()
             if rows:
                 lists.append(rows)
@@ -214,6 +218,7 @@ def changes(connection: Connection) -> int:
 _ROW: ColumnElement[int] = literal_column("jobs.rowid", Integer)
 _OF_QUEUE = jobs.c.queue == bindparam("of_queue")
 _IN_STATE = jobs.c.state == bindparam("in_state")
+_IN_STATES = func.instr(bindparam("in_state"), literal(" ").concat(jobs.c.state).concat(" ")) > 0
 _BRANCHES: dict[str, ColumnElement[bool]] = {
     # Each has an index that ends in the state, whose entries lie in the order of arrival: no state's jobs
     # have to be sorted, however many they are, and other people's are not looked at.
@@ -232,22 +237,33 @@ _BRANCHES: dict[str, ColumnElement[bool]] = {
         jobs.c.owner_id.is_(None),
     ),
     # Here the states are one text between spaces: an index by state would have to be sorted.
-    "all": func.instr(bindparam("in_state"), literal(" ").concat(jobs.c.state).concat(" ")) > 0,
+    "all": _IN_STATES,
+    "one": and_(
+        jobs.c.number == bindparam("of_number"), jobs.c.owner_id == bindparam("of_owner"), _IN_STATES
+    ),
 }
+_ANY_STATE = frozenset({"all", "one"})
 
 
-def _branches(wanted: Wanted) -> Iterable[tuple[str, dict[str, object]]]:
-    """Return which of `_BRANCHES` together are the jobs wanted, each with its values."""
+def _branches(wanted: Wanted) -> Iterable[tuple[str, dict[str, object], tuple[JobState, ...]]]:
+    """Return which of `_BRANCHES` together are the jobs wanted, each with its values and states."""
+    states = wanted.states
     if wanted.owner is None and wanted.peer is None:
-        yield "all", {}
+        yield "all", {}, states
+        return
     if wanted.owner is not None:
         account, name = wanted.owner
-        yield "owner", {"of_owner": account}
-        yield "name", {"of_name": name}
+        yield "owner", {"of_owner": account}, states
+        yield "name", {"of_name": name}, states
     if wanted.peer is not None and wanted.name is not None:
-        yield "sender", {"of_peer": wanted.peer, "of_name": wanted.name}
+        yield "sender", {"of_peer": wanted.peer, "of_name": wanted.name}, states
     elif wanted.peer is not None:
-        yield "peer", {"of_peer": wanted.peer}
+        yield "peer", {"of_peer": wanted.peer}, states
+    live = tuple(state for state in states if state in LIVE)
+    for account in wanted.entrusted_by:
+        yield "owner", {"of_owner": account}, live
+    for number, account in wanted.entrusted:
+        yield "one", {"of_number": number, "of_owner": account}, live
 
 
 @functools.cache

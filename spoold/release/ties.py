@@ -1,6 +1,8 @@
 """Ties: what somebody is to a job that is not theirs, because its owner said so."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -8,14 +10,48 @@ from spoold.database import delegations, jobs
 from spoold.model.access import Standing
 from spoold.model.delegation import Delegation
 from spoold.model.errors import NotPossible
+from spoold.model.ids import UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import LIVE
 from spoold.model.principal import Method, Principal
 from spoold.release.ledger import Ledger
 
 NO_TIE: frozenset[Standing] = frozenset()
+# Delegations to one person that a client's list is made of; each costs a look by an index, and nobody is
+# named by so many at the same time.
+MAX_LISTED_TIES = 200
 # An owner names a person, who signs in; not the programs and computers that this person has given a proof.
 _NOT_THE_PERSON = frozenset({Method.TOKEN, Method.PRINT_URI})
+
+
+@dataclass(frozen=True, slots=True)
+class Entrusted:
+    """What others let somebody release, as lists of jobs are made of it.
+
+    Args:
+        owners: whose jobs all of them, and what the person is to them.
+        jobs: single ones by number, with their owner.
+    """
+
+    owners: Mapping[UserId, frozenset[Standing]] = field(default_factory=lambda: MappingProxyType({}))
+    jobs: Mapping[int, tuple[UserId, frozenset[Standing]]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything."""
+        return bool(self.owners or self.jobs)
+
+    def of(self, owner_id: str | None, number: int) -> frozenset[Standing]:
+        """Return what the person is to a job of this owner and number."""
+        if owner_id is None:
+            return NO_TIE
+        owner, standing = self.jobs.get(number, (None, NO_TIE))
+        found = self.owners.get(UserId(owner_id), NO_TIE)
+        return found | standing if owner == owner_id else found
+
+
+NOTHING_ENTRUSTED = Entrusted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +86,14 @@ class Ties:
             lambda connection: self._entrusted(connection, principal, limit), short=True
         )
 
+    async def given(self, principal: Principal | None) -> Entrusted:
+        """Return what others let this person release now: what `of` says of each job, for lists of them."""
+        if principal is None or principal.method in _NOT_THE_PERSON:
+            return NOTHING_ENTRUSTED
+        return await self.ledger.database.read(
+            lambda connection: self._given(connection, principal), short=True
+        )
+
     def check(self, connection: Connection, principal: Principal, job: Job) -> None:
         """Look once more, in the transaction that lets the job go.
 
@@ -69,6 +113,19 @@ class Ties:
                 _, also = found.get(job.id, (job, NO_TIE))
                 found[job.id] = job, also | one.standing
         return list(found.values())[:limit]
+
+    def _given(self, connection: Connection, principal: Principal) -> Entrusted:
+        now = self.ledger.clock.now()
+        owners: dict[UserId, frozenset[Standing]] = {}
+        single: dict[int, tuple[UserId, frozenset[Standing]]] = {}
+        for one in delegations.delegations_to(connection, principal.id, now)[-MAX_LISTED_TIES:]:
+            if one.job_id is None:
+                owners[one.owner_id] = owners.get(one.owner_id, NO_TIE) | one.standing
+                continue
+            for job in _jobs_of(connection, one, limit=1):
+                _, before = single.get(job.number, (one.owner_id, NO_TIE))
+                single[job.number] = one.owner_id, before | one.standing
+        return Entrusted(owners, single) if owners or single else NOTHING_ENTRUSTED
 
     def _look(self, connection: Connection, principal: Principal, job: Job) -> Delegation | None:
         if job.owner_id is None:

@@ -101,9 +101,8 @@ def test_ipp_operation(
         else:
             check_changes(spooler, changes, target, case.becomes)
         if declaration.operation is Operation.GET_JOBS:
-            # A delegate names the job; no client asks a queue for other people's.
-            assert answer.holds(str(target.job.id)) == (
-                who is not Who.DELEGATE and spooler.expects(who, Action.READ_STATE, target, by_address=True)
+            assert answer.holds(str(target.job.id)) == spooler.expects(
+                who, Action.READ_STATE, target, by_address=True
             )
     finally:
         spooler.clear(target)

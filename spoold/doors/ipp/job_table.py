@@ -28,6 +28,7 @@ from spoold.model.holding import BY_OWNER, BY_PIN, RELEASE_ACTION, asked_to_wait
 from spoold.model.job import Claim
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal
+from spoold.release.ties import NOTHING_ENTRUSTED, Entrusted
 
 PRIVATE = "private"
 _PRIVATE = PRIVATE.encode()
@@ -66,11 +67,13 @@ class Viewing:
     supported: Mapping[str, Attribute]
     started_at_us: int
     up_time_s: int
-    # What the principal is to the one job that is asked about, besides its owner.
+    # What the principal is to the one job that is asked about, besides its owner; and to those of a list.
     also: frozenset[Standing] = frozenset()
+    entrusted: Entrusted = NOTHING_ENTRUSTED
     queue_octets: bytes = field(init=False)
     # Jobs that follow each other are mostly of one person, and in one state.
     _last_claim: Claim | None = None
+    _last_also: frozenset[Standing] = frozenset()
     _last_rights: tuple[bool, bool, bool] = (False, False, False)
     _states: dict[tuple[str, bool, bool, bool], tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -81,12 +84,16 @@ class Viewing:
     def rights(self, line: JobLine) -> tuple[bool, bool, bool]:
         """Return whether the job's state, the job, and its title may be read."""
         # The same three columns as a plain tuple: nothing is built for most jobs.
-        if line[3:6] != self._last_claim:
+        also = self.also
+        if self.entrusted:
+            also = also | self.entrusted.of(line.owner_id, line.number)
+        if line[3:6] != self._last_claim or also != self._last_also:
             claim = self._last_claim = line.claim
+            self._last_also = also
             self._last_rights = (
-                may(self.principal, Action.READ_STATE, claim, peer=self.peer, also=self.also),
-                may(self.principal, Action.READ_JOB, claim, also=self.also),
-                may(self.principal, Action.READ_TITLE, claim, also=self.also),
+                may(self.principal, Action.READ_STATE, claim, peer=self.peer, also=also),
+                may(self.principal, Action.READ_JOB, claim, also=also),
+                may(self.principal, Action.READ_TITLE, claim, also=also),
             )
         return self._last_rights
 

@@ -35,6 +35,7 @@ from spoold.model.access import Action, may
 from spoold.model.errors import Unavailable
 from spoold.model.ids import canonical_name
 from spoold.model.jobstate import JobState
+from spoold.release.ties import NOTHING_ENTRUSTED, Entrusted
 
 log = structlog.get_logger()
 
@@ -58,15 +59,19 @@ async def get_job_attributes(door: Door, request: IppRequest) -> bytes:
 
 
 async def get_jobs(door: Door, request: IppRequest) -> Message | bytes:
-    """Answer Get-Jobs (RFC 8011 4.2.6): only jobs the sender may know of, names only to their owner."""
+    """Answer Get-Jobs (RFC 8011 4.2.6): only jobs the sender may know of, names only to their owner.
+
+    Jobs that others let the sender release are among them, but never "my-jobs".
+    """
     which = request.operation.string("which-jobs") or "not-completed"
     if which not in WHICH_JOBS:
         return _refused(request, "which-jobs", Status.CLIENT_ERROR_ATTRIBUTES_OR_VALUES_NOT_SUPPORTED)
     if "job-ids" in request.operation and ("which-jobs" in request.operation or _wants_own(request)):
         # PWG 5100.7: numbers are one way to choose, states and persons another.
         return _refused(request, "job-ids", Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES)
-    question = _question(request, which)
-    view = viewing(door, request)
+    entrusted = await door.desk.ties.given(request.principal)
+    question = _question(request, which, entrusted)
+    view = viewing(door, request, entrusted)
     key = question.key(request, view)
     known = await _kept(door, question, key, view)
     if isinstance(known, bytes):
@@ -115,13 +120,14 @@ class _Question:
         return (self, view.queue_uri, request.queue, who, view.peer, moment, id(view.supported))
 
 
-def viewing(door: Door, request: IppRequest) -> Viewing:
+def viewing(door: Door, request: IppRequest, entrusted: Entrusted = NOTHING_ENTRUSTED) -> Viewing:
     """Return who looks at jobs in this request."""
     now = door.clock.now()
     return Viewing(
         principal=request.principal,
         peer=request.http.peer_host,
         also=request.also,
+        entrusted=entrusted,
         queue_uri=request.queue_uri(),
         as_completed=request.queue.shows_held_as_completed,
         title=lambda line: _title(door, line),
@@ -202,7 +208,7 @@ def _page(question: _Question, beyond: int | None, connection: Connection) -> tu
     return version, list_page(connection, question.wanted, columns, limit=PAGE_ROWS, beyond=beyond)
 
 
-def _question(request: IppRequest, which: str) -> _Question:
+def _question(request: IppRequest, which: str, entrusted: Entrusted) -> _Question:
     operation = request.operation
     principal, peer = request.principal, request.http.peer_host
     only_own = _wants_own(request)
@@ -221,6 +227,8 @@ def _question(request: IppRequest, which: str) -> _Question:
         numbers=_numbers(numbers),
         first_number=max(1, operation.integer("first-job-id") or 1),
         newest_first=which in ("completed", "aborted", "canceled"),
+        entrusted_by=() if only_own else tuple(entrusted.owners),
+        entrusted=() if only_own else tuple((number, one[0]) for number, one in entrusted.jobs.items()),
     )
     selection = job_selection(operation.strings("requested-attributes"), GET_JOBS_DEFAULT)
     limit = operation.integer("limit") or MAX_JOBS

@@ -105,6 +105,23 @@ async def test_several_states_are_one_list_in_order(filled: Database) -> None:
     assert await numbers(filled, Wanted("open", both, newest_first=True)) == [7, 5, 4, 3, 2, 1]
 
 
+async def test_what_others_entrust_is_wanted_as_well(filled: Database) -> None:
+    """Live jobs of whole accounts, and single ones of their owners; each once."""
+    nobody = Wanted("open", tuple(JobState), owner=("nobody", "nobody"))
+    both = nobody._replace(entrusted_by=("id-ana", "id-ben"), entrusted=((2, "id-ana"),))
+    assert await numbers(filled, nobody) == []
+    assert await numbers(filled, nobody._replace(entrusted_by=("id-ana",))) == [2]
+    assert await numbers(filled, nobody._replace(entrusted=((4, "id-ben"), (2, "id-ana")))) == [2, 4]
+    assert await numbers(filled, nobody._replace(entrusted=((4, "id-ana"), (1, "id-ana")))) == []
+    assert await numbers(filled, both) == [2, 4]
+    assert await numbers(filled, both._replace(newest_first=True)) == [4, 2]
+    assert await numbers(filled, both._replace(states=(JobState.COMPLETED,))) == []
+    await filled.write(
+        lambda connection: jobs.update_job(connection, JOBS[1].id, HELD, state=JobState.COMPLETED.value)
+    )
+    assert await numbers(filled, both) == [4]
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 async def test_pages_go_on_where_the_last_one_ended(filled: Database, newest_first: bool) -> None:
     wanted = Wanted("open", tuple(JobState), newest_first=newest_first)
@@ -140,8 +157,9 @@ async def test_no_list_is_sorted_by_the_database(database: Database) -> None:
         found = []
         for kind in listing._BRANCHES:
             statement = listing._statement(kind, listing._columns(OPTIONAL), newest_first=False)
-            names = ("of_queue", "first_number", "edge", "most", "in_state", "of_owner", "of_name", "of_peer")
-            values = statement.arguments(dict.fromkeys(names))
+            names = ("of_queue", "first_number", "edge", "most", "in_state")
+            named = ("of_owner", "of_name", "of_peer", "of_number")
+            values = statement.arguments(dict.fromkeys((*names, *named)))
             rows = driver_of(connection).execute(f"EXPLAIN QUERY PLAN {statement.text}", values)
             found += [row[3] for row in rows]
         return found

@@ -1,8 +1,11 @@
 """Get-Jobs over IPP: who sees which jobs, in which order, and how much of them."""
 
+from datetime import timedelta
+
 import pytest
 
 from holdstore.keyring import Keyring
+from protocols.ipp.message import Attribute
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import boolean, integer, keyword, name_
@@ -43,6 +46,60 @@ async def test_get_jobs_tells_each_person_of_their_own(door: IppHouse) -> None:
         (None, "192.0.2.7"): [ana, claimed],
         (None, "192.0.2.1"): [],
     }
+
+
+async def test_a_delegate_is_listed_what_others_let_them_release(door: IppHouse) -> None:
+    """All live jobs of one owner, one job of another's; nobody else sees more than before."""
+    house = door.house
+    ana, _, oskar = [await house.account(name) for name in ("ana", "ben", "oskar")]
+    first, second = await door.held(user="ana"), await door.held(user="ana")
+    over = await door.held(user="ana")
+    await door.put(over, JobState.COMPLETED)
+    unclaimed = await door.held(peer="192.0.2.7")
+    single, other = await door.held(user="oskar"), await door.held(user="oskar")
+    mine = await door.held(user="ben")
+
+    async def listed(*attributes: Attribute, user: str | None = "ben") -> list[int | None]:
+        return numbers(await door.ask(Operation.GET_JOBS, *attributes, user=user, peer="192.0.2.1"))
+
+    assert await listed() == [mine]
+    end = house.clock.now() + timedelta(hours=1)
+    everything = await house.decisions.delegations.give(ana, "ben", end)
+    await house.decisions.delegations.give(oskar, "ben", None, job_id=(await door.job(single)).id)
+    assert await listed() == [first, second, single, mine]
+    assert await listed(keyword("which-jobs", "all")) == [first, second, single, mine]
+    assert await listed(keyword("which-jobs", "completed")) == []
+    assert await listed(boolean("my-jobs", True)) == [mine]
+    assert await listed(integer("job-ids", first, single, other, unclaimed)) == [first, single]
+    assert await listed(user=None) == []
+    assert await listed(user="ana") == [first, second, unclaimed]
+    await house.decisions.delegations.take_back(ana, everything.id)
+    assert await listed() == [single, mine]
+
+
+async def test_a_delegation_that_is_over_lists_nothing_any_more(door: IppHouse) -> None:
+    house = door.house
+    ana, _ = await house.account("ana"), await house.account("ben")
+    job = await door.held(user="ana")
+    await house.decisions.delegations.give(ana, "ben", house.clock.now() + timedelta(hours=1))
+    elsewhere = "192.0.2.1"
+    assert numbers(await door.ask(Operation.GET_JOBS, user="ben", peer=elsewhere)) == [job]
+    house.clock.step_wall(7_200)
+    assert numbers(await door.ask(Operation.GET_JOBS, user="ben", peer=elsewhere)) == []
+
+
+@pytest.mark.parametrize(("titles", "name"), [(True, "Salaries 2026"), (False, "private")])
+async def test_a_delegate_is_listed_names_where_the_owner_said_so(
+    titles: bool, name: str, door: IppHouse
+) -> None:
+    house = door.house
+    ana, _ = await house.account("ana"), await house.account("ben")
+    job = await door.held(user="ana")
+    await house.decisions.delegations.give(ana, "ben", None, job_id=(await door.job(job)).id, titles=titles)
+    reply = await door.ask(Operation.GET_JOBS, _ALL, user="ben")
+    assert reply.job.string("job-name") == name
+    one = await door.ask(Operation.GET_JOB_ATTRIBUTES, _ALL, job=job, user="ben")
+    assert one.job.string("job-name") == name
 
 
 async def test_names_are_listed_to_their_owner_only(door: IppHouse) -> None:
