@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -35,6 +36,10 @@ _BOOTSTRAP = (
     "import sys; sys.path += sys.argv[2:]; "
     "from spoold.documents.worker.__main__ import main; main(int(sys.argv[1]))"
 )
+_BOOTSTRAP_TEMPLATE = (
+    "import sys; sys.path += sys.argv[2:]; "
+    "from spoold.documents.worker.template import main; main(int(sys.argv[1]))"
+)
 _BOOTSTRAP_RENDER = (
     "import sys; sys.path.append(sys.argv[2]); from spoold.documents.worker.render import main; "
     "main(int(sys.argv[1]), sys.argv[3], int(sys.argv[4]), sys.argv[5], sys.argv[6:])"
@@ -51,6 +56,10 @@ _LIBRARIES = ("pypdf", "cryptography")
 """What the worker loads besides spoold: the parser, and what it decrypts AES with."""
 _STAMP_LIBRARIES = ("pikepdf",)
 """What the worker that stamps loads besides spoold."""
+
+
+Streams = tuple[int, int, int]
+"""The descriptors of a worker's standard input, output and error."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,12 @@ def _pipe(closes_reader: contextlib.ExitStack, closes_writer: contextlib.ExitSta
     return reader, writer
 
 
+def kill_and_reap(pid: int) -> None:
+    """End a child that has just been made and waits for nothing in the kernel, at once."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[str, ...]:
     """Say how a worker is started: this interpreter, isolated (-I) and without its site directories (-S).
 
@@ -88,6 +103,11 @@ def worker_command(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> tuple[
     kernel whose landlock is older than `required_landlock_abi` is refused; the worker's own minimum stays.
     """
     return (*_python(_BOOTSTRAP), str(required_landlock_abi), *_directories(_LIBRARIES))
+
+
+def template_command() -> tuple[str, ...]:
+    """Say how the template of the workers is started; see `worker.template`."""
+    return (*_python(_BOOTSTRAP_TEMPLATE), str(REQUIRED_LANDLOCK_ABI), *_directories(_LIBRARIES))
 
 
 def stamp_command(max_bytes: int) -> tuple[str, ...]:
@@ -130,7 +150,11 @@ def _isolated(bootstrap: str) -> tuple[str, ...]:
 class WorkerProcess:
     """A running worker. Whoever starts one must `end` it; no other call waits for it to be gone."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", pidfd: int, pipes: "_Pipes") -> None:
+    def __init__(
+        self, pid: int, pidfd: int, pipes: "_Pipes", popen: "subprocess.Popen[bytes] | None" = None
+    ) -> None:
+        self.pid = pid
+        """The process id, for logs and tests. Signals go through the pidfd, which cannot be reused."""
         self._popen = popen
         self._pidfd = pidfd
         self._stdin = None if pipes.feed is None else trio.lowlevel.FdStream(pipes.feed)
@@ -174,12 +198,29 @@ class WorkerProcess:
                 popen.wait()
                 raise
             ours.pop_all()
-        return cls(popen, pidfd, _Pipes(feed, answer, errors))
+        return cls(popen.pid, pidfd, _Pipes(feed, answer, errors), popen)
 
-    @property
-    def pid(self) -> int:
-        """The process id, for logs and tests. Signals go through the pidfd, which cannot be reused."""
-        return self._popen.pid
+    @classmethod
+    async def copied(cls, copy: Callable[[Streams], Awaitable[int]]) -> Self:
+        """Have one made by `copy`, as a child of this process, and return it.
+
+        Args:
+            copy: gets the standard streams of the worker, returns its process id.
+
+        Raises what `copy` raises, and OSError when the system has no descriptor to give.
+        """
+        with contextlib.ExitStack() as childs, contextlib.ExitStack() as ours:
+            stdin, feed = _pipe(childs, ours)
+            answer, stdout = _pipe(ours, childs)
+            errors, stderr = _pipe(ours, childs)
+            pid = await copy((stdin, stdout, stderr))
+            try:
+                pidfd = os.pidfd_open(pid)
+            except OSError:
+                kill_and_reap(pid)
+                raise
+            ours.pop_all()
+        return cls(pid, pidfd, _Pipes(feed, answer, errors))
 
     async def exited(self) -> None:
         """Wait until the process is dead. It still has to be reaped by `end`. Several tasks may wait."""
@@ -232,8 +273,11 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Kill and reap it at once, where nothing can be waited for: it has just been started."""
-        self._popen.kill()
-        self._popen.wait()
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait()
+        else:
+            kill_and_reap(self.pid)
         for stream in (self._stdin, self._stdout, self._stderr):
             if stream is not None:
                 stream.close()
@@ -245,7 +289,8 @@ class WorkerProcess:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + _REAP_TIMEOUT_S):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-                await self.exited()
+                # Not `exited`: there may be no descriptor left.
+                await trio.lowlevel.wait_readable(self._pidfd)
                 await self.discard_errors()
             self._ended = self._reap()
         return self._ended
@@ -254,13 +299,14 @@ class WorkerProcess:
         for stream in (self._stdin, self._stdout, self._stderr):
             if stream is not None:
                 stream.close()
-        pid, status, usage = os.wait4(self._popen.pid, os.WNOHANG)
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         os.close(self._pidfd)
         if pid == 0:
-            # Stuck in the kernel in spite of SIGKILL. Popen remembers it and reaps it later.
+            # Stuck in the kernel in spite of SIGKILL. Popen remembers one it started and reaps it later.
             return Ended(None, signal.SIGKILL, 0.0, self._stderr_bytes)
         code = os.waitstatus_to_exitcode(status)
-        self._popen.returncode = code
+        if self._popen is not None:
+            self._popen.returncode = code
         return Ended(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,

@@ -32,10 +32,20 @@ EXIT_NO_SANDBOX = 3
 
 
 def main(required_landlock_abi: int = REQUIRED_LANDLOCK_ABI) -> None:
-    """Live one worker's life. Does not return: nothing of Python's own exit may run behind the walls."""
+    """Load, and live one worker's life. Does not return."""
+    load()
+    live(required_landlock_abi)
+
+
+def load() -> None:
+    """Load all that a worker needs: nothing can be opened later."""
     sandbox.step_back()
     _silence()
     pdf.warm_up()
+
+
+def live(required_landlock_abi: int) -> None:
+    """Lock in and read a document. Does not return: nothing of Python's own exit may run behind the walls."""
     try:
         abi = sandbox.lock_down(required_landlock_abi=required_landlock_abi)
     except sandbox.SandboxError as error:

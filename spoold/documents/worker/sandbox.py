@@ -111,12 +111,9 @@ def lock_down(
     if architecture is None:
         raise SandboxError("there is no system call table for this machine's processor")
     os.closerange(_FIRST_UNUSED_DESCRIPTOR if program is None else program.kept_descriptor + 1, 65536)
-    _prctl("no-new-privileges", _PR_SET_NO_NEW_PRIVS, 1)
-    _prctl("parent death signal", _PR_SET_PDEATHSIG, signal.SIGKILL)
     if program is not None:
         _empty_cores()
-    # Not dumpable: no core file, and no other process of the same user may ptrace it or read its memory.
-    _prctl("dumpable", _PR_SET_DUMPABLE, 0)
+    keep_to_itself()
     abi = _landlock_abi()
     required = max(required_landlock_abi, REQUIRED_LANDLOCK_ABI)
     if abi < required:
@@ -136,6 +133,14 @@ def step_back() -> None:
         os.nice(_NICENESS)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
         score.write("1000")
+
+
+def keep_to_itself() -> None:
+    """Gain no privileges, do not outlive the daemon, show nobody the memory. Raises SandboxError."""
+    _prctl("no-new-privileges", _PR_SET_NO_NEW_PRIVS, 1)
+    _prctl("parent death signal", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Not dumpable: no core file, and no other process of the same user may ptrace it or read its memory.
+    _prctl("dumpable", _PR_SET_DUMPABLE, 0)
 
 
 def _empty_cores() -> None:

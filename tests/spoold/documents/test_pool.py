@@ -282,18 +282,23 @@ async def test_a_document_does_not_wait_for_ever() -> None:
     assert inspection == unknown(PDF, "too many documents are being inspected at once")
 
 
+def workers(pool: WorkerPool, before: set[int]) -> set[int]:
+    """The children that have come since, but for the template."""
+    return child_pids() - before - {pool.template_pid or 0}
+
+
 class TestKeptWarm:
     async def test_the_waiting_worker_reads_the_next_document(self, nursery: trio.Nursery) -> None:
         before = child_pids()
         pool = WorkerPool(LIMITS)
         await nursery.start(pool.keep_warm)
         for _ in range(3):
-            await until(lambda: len(child_pids() - before) == 1 and pool.has_warm_worker)
-            (waiting,) = child_pids() - before
+            await until(lambda: pool.has_warm_worker and len(workers(pool, before)) == 1)
+            (waiting,) = workers(pool, before)
             used: set[int] = set()
 
             async def source(used: set[int] = used) -> AsyncIterator[bytes]:
-                used |= child_pids() - before
+                used |= workers(pool, before)
                 yield pdfs.pdf()
 
             assert (await pool.inspect(source(), PDF)).pages == 1
@@ -316,7 +321,7 @@ class TestKeptWarm:
         pool = WorkerPool(LIMITS)
         await nursery.start(pool.keep_warm)
         await until(lambda: pool.has_warm_worker)
-        (waiting,) = child_pids() - before
+        (waiting,) = workers(pool, before)
         os.kill(waiting, signal.SIGKILL)
         await until(lambda: pool.has_warm_worker and waiting not in child_pids())
         assert (await pool.inspect(pieces(pdfs.pdf()), PDF)).pages == 1
@@ -328,10 +333,36 @@ class TestKeptWarm:
         pool = WorkerPool(LIMITS)
         await nursery.start(pool.keep_warm)
         await until(lambda: pool.has_warm_worker)
-        (waiting,) = child_pids() - before
+        (waiting,) = workers(pool, before)
         os.kill(waiting, signal.SIGKILL)
         os.waitid(os.P_PID, waiting, os.WEXITED | os.WNOWAIT)
         assert (await pool.inspect(pieces(pdfs.pdf()), PDF)).pages == 1
+        nursery.cancel_scope.cancel()
+
+    async def test_workers_are_copies_of_one_template(self, nursery: trio.Nursery) -> None:
+        pool = WorkerPool(LIMITS)
+        await nursery.start(pool.keep_warm)
+        await until(lambda: pool.has_warm_worker)
+        template = pool.template_pid
+        assert template is not None
+        for pages in range(1, 6):
+            assert (await pool.inspect(pieces(pdfs.pdf(pages)), PDF)).pages == pages
+        assert pool.template_pid == template
+        nursery.cancel_scope.cancel()
+
+    async def test_a_lost_template_costs_no_document(self, nursery: trio.Nursery) -> None:
+        pool = WorkerPool(replace(LIMITS, max_workers=1))
+        await nursery.start(pool.keep_warm)
+        await until(lambda: pool.has_warm_worker)
+        template = pool.template_pid
+        assert template is not None
+        os.kill(template, signal.SIGKILL)
+        with structlog.testing.capture_logs() as logs:
+            for pages in range(1, 4):
+                assert (await pool.inspect(pieces(pdfs.pdf(pages)), PDF)).pages == pages
+                await until(lambda: pool.has_warm_worker)
+        assert [entry["event"] for entry in logs] == ["document worker template lost"]
+        assert pool.template_pid not in {None, template}
         nursery.cancel_scope.cancel()
 
     async def test_it_goes_on_trying_where_workers_do_not_start(self, nursery: trio.Nursery) -> None:
