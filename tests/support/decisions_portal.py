@@ -1,18 +1,14 @@
 """The portal over a real desk, with people whom a rule names: served over TLS from a thread, for browsers."""
 
-import socket
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
-
-import trio
+from typing import cast
 
 from policy.rules import RuleSource
-from protocols.tls import create_self_signed, server_context
-from spoold.doors.web.app import build_web_app, serve_web
+from spoold.doors.web.app import build_web_app
+from spoold.doors.web.asgi import AsgiApp
 from spoold.model.ids import UserId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
@@ -20,9 +16,9 @@ from spoold.model.principal import Method, Principal, Role
 from spoold.runtime.health import Health
 from tests.support.clock import FakeClock
 from tests.support.identities import PASSWORD, make_identity, open_database
+from tests.support.portal_server import Running, serving_app
 from tests.support.release_house import House, open_house, queue
 
-START_TIMEOUT_S = 60.0
 LONG = RuleSource(
     "long-documents",
     "job.copies > 30",
@@ -30,25 +26,14 @@ LONG = RuleSource(
     approvers=("teachers",),
 )
 PEOPLE = {"alice": (), "bob": (), "tom": ("teachers",), "una": ("teachers",)}
-T = TypeVar("T")
 
 
 @dataclass
-class Served:
-    """A portal that answers at `origin`, and the house behind it."""
+class Served(Running):
+    """A portal, and the house behind it."""
 
     house: House
     people: dict[str, Principal]
-    port: int
-    token: trio.lowlevel.TrioToken
-
-    @property
-    def origin(self) -> str:
-        return f"https://localhost:{self.port}"
-
-    def ask(self, function: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        """Run something in the portal's own thread and return what it returns."""
-        return trio.from_thread.run(function, *arguments, trio_token=self.token)
 
     def job(self, title: str, *, waiting: bool = True, pages: int = 48) -> Job:
         """A job of alice's that waits for a teacher, or is held."""
@@ -83,64 +68,32 @@ class Served:
 @contextmanager
 def serving_decisions(folder: Path) -> Iterator[Served]:
     """Serve such a portal on a loopback port until the block ends."""
-    key_path, certificate_path = folder / "key.pem", folder / "certificate.pem"
-    key, certificate = create_self_signed(["localhost"])
-    key_path.write_bytes(key)
-    certificate_path.write_bytes(certificate)
-    started, found = threading.Event(), []
-    stop: list[Callable[[], None]] = []
 
-    async def main() -> None:
-        async with AsyncExitStack() as stack:
-            database = stack.enter_context(open_database(folder / "spoold.db"))
-            shown = replace(queue("secure", "lobby", "floor-2"), show_names_to_approvers=False)
-            house = await stack.enter_async_context(
-                open_house(folder, queues=[shown], rules=[LONG], database=database)
-            )
-            # Of one clock with the gate, which asks how old a sign-in is.
-            identity = make_identity(database, clock=cast(FakeClock, house.clock)).identity
-            people = {}
-            for name, groups in PEOPLE.items():
-                user = await identity.add_user(name, PASSWORD, groups=groups, display_name=name.title())
-                people[name] = _principal(house, user.id, name, groups)
-            app = build_web_app(
-                identity=identity,
-                desk=house.desk,
-                site=lambda: house.site,
-                clock=house.clock,
-                metrics=house.metrics,
-                health=Health(house.clock),
-                decisions=house.decisions,
-            )
-            listener = socket.create_server(("127.0.0.1", 0))
-            token = trio.lowlevel.current_trio_token()
-            context = server_context(certificate_path, key_path)
-            shutdown = trio.Event()
-            stop.append(lambda: token.run_sync_soon(shutdown.set))
-            async with trio.open_nursery() as nursery:
+    async def make(stack: AsyncExitStack) -> tuple[AsgiApp, tuple[House, dict[str, Principal]]]:
+        database = stack.enter_context(open_database(folder / "spoold.db"))
+        shown = replace(queue("secure", "lobby", "floor-2"), show_names_to_approvers=False)
+        house = await stack.enter_async_context(
+            open_house(folder, queues=[shown], rules=[LONG], database=database)
+        )
+        # Of one clock with the gate, which asks how old a sign-in is.
+        identity = make_identity(database, clock=cast(FakeClock, house.clock)).identity
+        people = {}
+        for name, groups in PEOPLE.items():
+            user = await identity.add_user(name, PASSWORD, groups=groups, display_name=name.title())
+            people[name] = _principal(house, user.id, name, groups)
+        app = build_web_app(
+            identity=identity,
+            desk=house.desk,
+            site=lambda: house.site,
+            clock=house.clock,
+            metrics=house.metrics,
+            health=Health(house.clock),
+            decisions=house.decisions,
+        )
+        return app, (house, people)
 
-                async def run(*, task_status: trio.TaskStatus[None]) -> None:
-                    await serve_web(
-                        app,
-                        [listener],
-                        tls_context=lambda: context,
-                        shutdown=shutdown.wait,
-                        task_status=task_status,
-                    )
-
-                await nursery.start(run)
-                found.append(Served(house, people, listener.getsockname()[1], token))
-                started.set()
-
-    thread = threading.Thread(target=trio.run, args=(main,), name="decisions")
-    thread.start()
-    try:
-        assert started.wait(START_TIMEOUT_S), "the portal did not start"
-        yield found[0]
-    finally:
-        for each in stop:
-            each()
-        thread.join()
+    with serving_app(folder, make) as (running, (house, people)):
+        yield Served(running.port, running.certificate, running.token, house, people)
 
 
 def _principal(house: House, user_id: UserId, name: str, groups: tuple[str, ...]) -> Principal:
