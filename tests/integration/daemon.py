@@ -63,6 +63,14 @@ class Daemon:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    @property
+    def processor_s(self) -> float:
+        """Processor time that it has used so far, in all its threads."""
+        if self.process is None:
+            raise DaemonError("the daemon is not running")
+        # clock_getcpuclockid(3): the clock of a process is its complemented id, and 2 for CPUCLOCK_SCHED.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
+
     def ipp_uri(self, queue: str = "secure", *, scheme: str = "ipp") -> str:
         return f"{scheme}://localhost:{self.ports['ipp']}/ipp/print/{queue}"
 
