@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from bench.client import run
 from bench.lprng import Lprng, NotHereError, lprng
 from bench.measures import Row, percentile
 from bench.requests import KIB, pdf
-from bench.servers import cpu_s, only, settle
+from bench.servers import cpu_s, cpu_with_children_s, only, settle
 from bench.table import table
 from tests.integration.daemon import Daemon
 
@@ -146,7 +147,7 @@ def _rows(clients: int) -> tuple[Row, Row, Row]:
 
 def _measure(server: SpooldLpr | Lprng, clients: int, jobs: int) -> dict[str, float]:
     server.forget()
-    settle(server.cpu_s)
+    settle(partial(cpu_with_children_s, server))
     held, before_s = server.held(), server.cpu_s()
     seconds, latencies = run("lpr", server.port, _STEPS, clients=clients, count=jobs, warm_up=WARM_UP)
     _check_held(server, held + jobs + WARM_UP)

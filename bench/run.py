@@ -25,7 +25,17 @@ from bench.lpr import main as bench_lpr
 from bench.measures import Measure, Row, measures
 from bench.policy import main as bench_policy
 from bench.printer import Printer, printer
-from bench.servers import CUPSD_KINDS, Eve, Server, cpu_s, cupsd, ippeveprinter, only, settle, spoold
+from bench.servers import (
+    CUPSD_KINDS,
+    Eve,
+    Server,
+    cpu_with_children_s,
+    cupsd,
+    ippeveprinter,
+    only,
+    settle,
+    spoold,
+)
 from bench.table import table
 
 ROUNDS = 5
@@ -109,7 +119,7 @@ def _take(measure: Measure, servers: list[Server], number: int, sink: Printer, n
             continue
         with only(server, servers):
             if not measure.asked:
-                settle(partial(cpu_s, server))
+                settle(partial(cpu_with_children_s, server))
             found = measure.run(server, sink)
         for row, value in found.items():
             numbers[row][server.name].append(value)

@@ -218,6 +218,12 @@ def cpu_s(server: Server) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def cpu_with_children_s(server: Server) -> float:
+    """The same, with its processes that have ended: spoold's document workers, CUPS's backends."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / _TICKS_PER_S
+
+
 def _write_certificate(keychain: Path) -> None:
     """Give cupsd the kind of certificate that spoold makes for itself (ECDSA P-256; its own would be RSA)."""
     key, certificate = create_self_signed(["localhost"])
@@ -230,7 +236,7 @@ def settle(used_s: Callable[[], float]) -> None:
     """Let a server end what it does in the background: spoold counts the pages of earlier jobs.
 
     Args:
-        used_s: tells how many seconds of processor time it has used.
+        used_s: tells how many seconds of processor time it has used, its workers included.
     """
     deadline = time.monotonic() + SETTLE_TIMEOUT_S
     while time.monotonic() < deadline:
