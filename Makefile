@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 SOURCES := spoold protocols holdstore policy tests bench
 
-.PHONY: help demo test check bench fuzz power-loss kill-points format lock clean
+.PHONY: help demo test check bench guesses fuzz power-loss kill-points format lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,10 @@ check:           ## Lint, types, floors, documentation
 bench:           ## Measure side by side with a local cupsd
 	@$(PYTHON) .ci/bootstrap.py dev --system
 	@$(VENV)/python -m bench.run $(BENCH)
+
+guesses:         ## Guess ten thousand passwords of a daemon, and time what is refused
+	@$(PYTHON) .ci/bootstrap.py dev --system
+	@$(VENV)/python -m bench.guessing $(GUESSES)
 
 fuzz:            ## One million inputs for each parser
 	@$(PYTHON) .ci/bootstrap.py dev
