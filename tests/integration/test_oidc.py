@@ -210,6 +210,46 @@ def test_a_release_asks_for_a_new_sign_in_there(
     here.daemon.wait_for_job("completed")
 
 
+@pytest.mark.parametrize("seat", [Seat("phone", "en"), Seat("tablet", "fr", script=False)], ids=str)
+def test_somebody_without_a_password_anywhere_prints_and_releases(
+    house: House, browser: Browser, seat: Seat, tmp_path: Path
+) -> None:
+    """The account is the provider's alone: a print address takes the place of the password."""
+    document = tmp_path / "job.txt"
+    document.write_bytes(CANARY_DOCUMENT)
+    with visiting(browser, house.origin, seat) as person:
+        go_there(person)
+        be(person, "ana")
+        expect(person.page).to_have_url(f"{house.origin}/printers")
+        for path in ("/me/tokens", "/me/second-factor", "/me/delegation", "/me/print-uris"):
+            person.open(path)
+            person.check()
+            assert person.page.locator("main input[type=password]").count() == 0, path
+            confirm = person.page.get_by_role("link", name=CONFIRM[seat.language])
+            expect(confirm).to_have_attribute("href", f"/sign-in/oidc?next={path}&again=1")
+            assert person.page.locator("main .button.primary").count() == 1, "nothing that would be refused"
+        person.screenshot(f"oidc-print-uris-{seat}")
+        confirm.click()
+        be(person, "ana")
+        expect(person.page).to_have_url(f"{house.origin}/me/print-uris")
+        person.page.fill("#label", "Laptop")
+        person.page.click("#make")
+        found = re.search(rf"ipps://localhost:{house.daemon.ports['ipp']}/[\w/-]+", person.page.content())
+        assert found is not None
+        subprocess.run(
+            ["ipptool", "-q", "-f", str(document), "-d", "filetype=text/plain", found[0], "print-job.test"],
+            check=True,
+            timeout=60,
+        )
+        (job,) = house.daemon.wait_for_job("held")
+        person.open(f"/jobs/{job['id']}/release")
+        person.page.click("#release")
+        expect(person.page).to_have_url(f"{house.origin}/jobs/{job['id']}")
+    house.daemon.wait_for_job("completed")
+    (printed,) = (tmp_path / "printed").glob("*.txt")
+    assert printed.read_bytes() == CANARY_DOCUMENT
+
+
 def test_who_has_no_account_here_stays_out(here: House, browser: Browser) -> None:
     with visiting(browser, here.origin, Seat()) as person:
         go_there(person)

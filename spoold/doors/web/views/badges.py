@@ -8,9 +8,9 @@ from spoold.doors.web.guard import BadRequest, page_status, read_body
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.badges import MAX_BADGES_EACH, Badges
-from spoold.model.errors import NotAuthorized, NotPossible, ProofTooOld, SpoolError
+from spoold.model.errors import NotAuthorized, NotPossible, SpoolError
 from spoold.model.principal import Method
 from spoold.release.stations import StationDesk
 
@@ -111,7 +111,7 @@ async def _page(
         most=MAX_BADGES_EACH,
         pin_digits=rules.pin_digits,
         label=visitor.form.get("label", "") if form == "add" else "",
-        asks_password=isinstance(error, ProofTooOld) or not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/me/badges", error=error),
         error="" if error is None else error.public,
         done=done,
     )

@@ -11,7 +11,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotPossible, SpoolError
 from spoold.release.codes import MAX_LABEL_CHARACTERS, MAX_USES, shown
 
@@ -103,6 +103,6 @@ async def _page(
         max_uses=MAX_USES,
         max_label=MAX_LABEL_CHARACTERS,
         form=visitor.form if error is not None else {},
-        asks_password=not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/approvals/codes", error=error),
         error="" if error is None else error.public,
     )

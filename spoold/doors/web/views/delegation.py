@@ -9,7 +9,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotFound, NotPossible, SpoolError
 from spoold.model.ids import JobId
 from spoold.model.jobstate import FINAL
@@ -79,6 +79,6 @@ async def _page(
         jobs=await _own(portal, visitor),
         today=today(portal).isoformat(),
         form=form,
-        asks_password=not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/me/delegation", error=error),
         error="" if error is None else error.public,
     )

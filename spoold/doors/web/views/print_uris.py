@@ -8,7 +8,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.print_uris import MAX_LABEL_CHARACTERS, PrintUris
 from spoold.model.errors import NotFound, SpoolError
 
@@ -70,6 +70,6 @@ async def _page(
         made=made,
         form=visitor.form if error is not None else {},
         max_label=MAX_LABEL_CHARACTERS,
-        asks_password=not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/me/print-uris", error=error),
         error="" if error is None else error.public,
     )

@@ -9,7 +9,7 @@ from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotFound, NotPossible, PrinterNotReady, ProofTooOld, SpoolError
 from spoold.model.printer import Printer
 from spoold.release.stations import StationDesk
@@ -103,7 +103,7 @@ async def _page(
         elsewhere=[place.location or place.name for place in places],
         went=went or [],
         refused=refused or [],
-        asks_password=isinstance(error, ProofTooOld) or not is_fresh(portal, visitor),
+        **asking(portal, visitor, request.url.path, error=error),
         error="" if error is None else error.public,
     )
 

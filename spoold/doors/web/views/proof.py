@@ -1,7 +1,8 @@
 """A proof that is young enough for what needs one: the password once more, or a sign-in of just now."""
 
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.model.errors import ProofTooOld
+from spoold.doors.web.ways import has_password, ways_to_confirm
+from spoold.model.errors import ProofTooOld, SpoolError
 from spoold.model.principal import Principal
 from spoold.release.gate import PROOF_S
 
@@ -13,6 +14,29 @@ _SIGN_IN_AGAIN = "You signed in a while ago. Enter your password again, or sign 
 def is_fresh(portal: Portal, visitor: Visitor, *, within_s: float = CONFIRM_AFTER_S) -> bool:
     """Tell whether the visitor's last proof is young enough."""
     return _is_young(portal, visitor.known, within_s)
+
+
+def asking(
+    portal: Portal, visitor: Visitor, following: str, *, error: SpoolError | None = None
+) -> dict[str, object]:
+    """Return what a page needs whose form wants a fresh proof.
+
+    Args:
+        following: where somebody comes back to who proves it elsewhere; a path of ours.
+        error: what the form was refused with, if it was.
+
+    Returns:
+        `asks_password`: the proof is too old. `has_password`: there is one to ask for, which people of an
+        OpenID provider have not. `may_prove`: the form can be sent; else there are only `ways`, links.
+    """
+    asks = isinstance(error, ProofTooOld) or not is_fresh(portal, visitor)
+    known = has_password(visitor.known)
+    return {
+        "asks_password": asks,
+        "has_password": known,
+        "may_prove": known or not asks,
+        "ways": ways_to_confirm(portal, following),
+    }
 
 
 async def fresh_principal(portal: Portal, visitor: Visitor) -> Principal:

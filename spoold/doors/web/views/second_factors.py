@@ -9,7 +9,7 @@ from spoold.doors.web.guard import page_status, site_of
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.doors.web.views.second_factor import factors_of
 from spoold.model.errors import NotFound, NotPossible, SpoolError
 from spoold.runtime import qr_code
@@ -143,6 +143,6 @@ async def _page(
         codes_left=sum(row.kind == RECOVERY for row in rows),
         codes=codes or [],
         must=portal.identity.second.must(visitor.known),
-        asks_password=not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/me/second-factor", error=error),
         error="" if error is None else error.public,
     )

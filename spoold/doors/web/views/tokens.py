@@ -12,7 +12,7 @@ from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
-from spoold.doors.web.views.proof import fresh_principal, is_fresh
+from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.tokens import NewToken, Tokens, is_good
 from spoold.model.errors import NotFound, NotPossible, SpoolError
 from spoold.model.scopes import Scope
@@ -94,7 +94,7 @@ async def _page(
         scopes=SCOPE_WORDS,
         lives=LIVES_DAYS,
         form=visitor.form if error is not None else {},
-        asks_password=not is_fresh(portal, visitor),
+        **asking(portal, visitor, "/me/tokens", error=error),
         peer=visitor.peer,
         error="" if error is None else error.public,
     )
