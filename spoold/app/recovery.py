@@ -1,10 +1,12 @@
 """Brings rows and containers together after whatever ended the last run."""
 
+from uuid import UUID
+
 import structlog
 from sqlalchemy import Connection
 
 from spoold.app.parts import Parts
-from spoold.database import jobs
+from spoold.database import archive, jobs
 from spoold.model.ids import JobId
 from spoold.model.jobstate import JobEvent, JobState, states_before
 from spoold.records import transitions
@@ -21,7 +23,7 @@ async def recover(parts: Parts) -> None:
     Containers without a row cannot be opened by anybody (their key was only in the row), and their sender
     never heard yes. Jobs at a printer are resolved by the release service.
     """
-    known = await parts.database.read(jobs.containers_in_files)
+    known = await parts.database.read(_known)
     report = await parts.store.recover(known)
     for job_id, number in report.missing:
         log.error("container-missing", job=str(job_id), number=number)
@@ -34,6 +36,10 @@ async def recover(parts: Parts) -> None:
         foreign=len(report.foreign),
     )
     await parts.open_jobs.recover()
+
+
+def _known(connection: Connection) -> list[tuple[UUID, int]]:
+    return jobs.containers_in_files(connection) + archive.containers_in_files(connection)
 
 
 async def _quarantine(parts: Parts, job_id: JobId) -> None:

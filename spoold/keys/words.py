@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from holdstore.archive_key import ArchiveKey
 from holdstore.errors import HoldStoreError
 from holdstore.keyring import Keyring
 from holdstore.sealing import new_key, open_private, seal_private
@@ -67,6 +68,17 @@ class PrivateWords:
             raise Unavailable(
                 "The name of this job cannot be read.", job=str(job.id), error=str(error)
             ) from error
+
+    def for_archive(self, job: Job, key: ArchiveKey) -> tuple[bytes, bytes]:
+        """Return a key for the archive that is wrapped for it, and the job's title sealed under that key.
+
+        Nothing else goes there: what is kept of a PIN dies with the job.
+
+        Raises:
+            Unavailable: as `open`.
+        """
+        fresh, title = new_key(), self.title(job)
+        return key.wrap(fresh, job.id, JOB_KEY), seal_private(fresh, {TITLE: title}, job.id)
 
     def title(self, job: Job | Sealed) -> str:
         """Return a job's title, empty once it was shredded."""

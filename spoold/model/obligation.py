@@ -19,16 +19,20 @@ class Obligation(enum.StrEnum):
 
 
 # What some stage of this spooler does. A job that is asked for anything else is not released.
-HONOURED: frozenset[str] = frozenset({Obligation.MASK})
+HONOURED: frozenset[str] = frozenset({Obligation.MASK, Obligation.WATERMARK, Obligation.ARCHIVE})
 
 
-def check_met(asked: Collection[str], job_id: JobId) -> None:
+def check_met(asked: Collection[str], job_id: JobId, *, archives: bool) -> None:
     """Refuse a release that would not do what rules asked for.
+
+    Args:
+        archives: whether the site has an archive to keep copies in.
 
     Raises:
         RefusedByPolicy: nothing here does one of them.
     """
-    unmet = sorted(set(asked) - HONOURED)
+    done = HONOURED if archives else HONOURED - {Obligation.ARCHIVE}
+    unmet = sorted(set(asked) - done)
     if unmet:
         raise RefusedByPolicy(
             "The rules of this site ask for something that this spooler cannot do with your job, "

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from policy.engine import PolicyEngine
+from spoold.model.archive import ArchiveTerms
 from spoold.model.badge import BadgeRules
 from spoold.model.lpr import LprNetwork
 from spoold.model.printer import Printer
@@ -25,6 +26,7 @@ class Site:
         badges: how badge numbers look; None where badges are not used.
         stations: screens beside printers, by name.
         second_factor: who has to show a second factor: "off", "administrators", "staff" or "everyone".
+        archive: on which terms copies are kept; None where rules can ask for none.
         lpr_networks: what is known of LPR senders by their address; the first that fits counts.
     """
 
@@ -39,6 +41,7 @@ class Site:
     badges: BadgeRules | None = None
     stations: Mapping[str, Station] = field(default_factory=dict)
     second_factor: str = "off"
+    archive: ArchiveTerms | None = None
 
     def masks(self, queue: str) -> bool:
         """Tell whether titles of jobs in this queue are hidden; a queue that is gone hides them."""

@@ -21,7 +21,16 @@ def template_of(job: Job) -> tuple[Attribute, ...]:
     Raises:
         RemoteProtocolError: the stored group cannot be read.
     """
-    return decode_group(job.template, IppLimits()).attributes if job.template else ()
+    return decoded(job.template)
+
+
+def decoded(template: bytes | None) -> tuple[Attribute, ...]:
+    """Return the attributes that `encoded` was given; none where nothing is stored.
+
+    Raises:
+        RemoteProtocolError: the stored group cannot be read.
+    """
+    return decode_group(template, IppLimits()).attributes if template else ()
 
 
 def encoded(template: Iterable[Attribute]) -> bytes:

@@ -9,8 +9,10 @@ from spoold.model.job import Document
 # What can be stamped. The formats of pictures and of single printers cannot.
 PDF = "application/pdf"
 
-_WANTED = "The rules of this site want words on every page of this job, which is possible with PDF only."
-NO_PDF_WORDS = f"{_WANTED} Send the document as PDF."
+NO_PDF_WORDS = (
+    "The rules of this site want words on every page of this job, which is possible with PDF only. "
+    "Send the document as PDF."
+)
 LOCKED_WORDS = (
     "The rules of this site want words on every page of this job, and its document is protected by a "
     "password. Send it without the password."

@@ -71,6 +71,8 @@ class Asking:
             redirect=sent.redirect,
             cheapest=sent.cheapest,
             mask=any(one.mask for one in decisions),
+            watermark=tuple(dict.fromkeys(line for one in decisions for line in one.watermark)),
+            archive=any(one.archive for one in decisions),
         )
 
     def _ask(self, question: Question, principal: Principal | None) -> Decision:

@@ -8,8 +8,10 @@ import trio
 
 from spoold.documents.plan import RenderPlan
 from spoold.documents.rendering import Rendering
+from spoold.documents.stamping import Stamped
 from spoold.model.ids import UserId
 from spoold.model.job import Document, Job
+from spoold.model.obligation import Obligation
 from spoold.printers.base import PrinterAdapter, RemoteJob, Ticket
 
 
@@ -70,6 +72,8 @@ class Attempt:
     Args:
         title: for "document-name"; empty while names are masked.
         remarks: sentences for the owner about what this printer cannot do of what was asked.
+        asked: what rules ask of later stages (`spoold.model.obligation`).
+        watermark: what stands on every page; each begins a line.
         status_at_s: when the printer was last known to be ready (trio's clock).
         created: whether the printer may know the job.
         first_byte: whether "first byte" is durable: from then on paper is possible.
@@ -78,7 +82,8 @@ class Attempt:
         progress_at_s: when the document last moved on (trio's clock).
         handed_over_at_s: when the last byte of the last document was handed to the connection.
         plans: how documents are drawn that the printer does not take, by their numbers.
-        renderings: those of them that are being drawn already.
+        stamped: documents that have the watermark already, by their numbers.
+        renderings: those of the plans that are being drawn already.
     """
 
     job: Job
@@ -88,6 +93,8 @@ class Attempt:
     control: Control
     title: str = field(default="", repr=False)
     remarks: tuple[str, ...] = ()
+    asked: frozenset[str] = frozenset()
+    watermark: tuple[str, ...] = ()
     remote_id: int | None = None
     created: bool = False
     status_at_s: float = float("-inf")
@@ -97,7 +104,13 @@ class Attempt:
     progress_at_s: float = field(default_factory=trio.current_time)
     handed_over_at_s: float | None = None
     plans: dict[int, RenderPlan] = field(default_factory=dict)
+    stamped: dict[int, Stamped] = field(default_factory=dict)
     renderings: dict[int, Rendering] = field(default_factory=dict)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether every page has to have words on it, known or not."""
+        return Obligation.WATERMARK in self.asked
 
     @property
     def halted(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
@@ -13,6 +14,7 @@ from spoold.model.ids import JobId
 from spoold.model.job import Job
 from spoold.model.jobstate import IllegalTransition, JobEvent, JobState
 from spoold.release import recall
+from spoold.release.archiving import Archivist, Keeping
 from spoold.release.attempt import Attempt, Cause, Trouble
 from spoold.release.grant import Grant
 from spoold.release.ledger import SPOOLER, Ledger
@@ -35,6 +37,7 @@ class Conclusions:
     """Leaves jobs in a state that is true."""
 
     ledger: Ledger
+    archivist: Archivist
 
     async def conclude(self, attempt: Attempt) -> JobState | None:
         """Settle with the printer what is open, move the job, and return its state.
@@ -116,11 +119,25 @@ class Conclusions:
         return await self._move(attempt.job, JobEvent.NO_PROOF, words, impressions=out)
 
     async def _completed(self, attempt: Attempt, impressions: int | None) -> JobState | None:
+        """End a job that was printed, and keep a copy where a rule asked for one, in one transaction."""
         words = attempt.remarked(f"Printed at {attempt.adapter.name}.")
-        return await self._move(attempt.job, JobEvent.CONFIRMED, words, impressions=impressions)
+        return await self._move(
+            attempt.job,
+            JobEvent.CONFIRMED,
+            words,
+            keep=partial(self.archivist.keeping, attempt),
+            impressions=impressions,
+        )
 
     async def _move(
-        self, job: Job, event: JobEvent, words: str, *, actor: str | None = None, **changes: object
+        self,
+        job: Job,
+        event: JobEvent,
+        words: str,
+        *,
+        actor: str | None = None,
+        keep: Callable[[], Awaitable[Keeping | None]] | None = None,
+        **changes: object,
     ) -> JobState | None:
         """Move the job, as often as it takes while the records cannot be written."""
 
@@ -129,9 +146,17 @@ class Conclusions:
                 raise Superseded
 
         async def move() -> JobState | None:
+            kept = None if keep is None else await keep()
             try:
                 moved = await self.ledger.move(
-                    job.id, event, words=words, actor=actor or SPOOLER, check=same, then=None, **changes
+                    job.id,
+                    event,
+                    words=words if kept is None else f"{words} {kept.words}".rstrip(),
+                    actor=actor or SPOOLER,
+                    check=same,
+                    then=None if kept is None else kept.write,
+                    keeps=kept is not None and kept.keeps,
+                    **changes,
                 )
             except (IllegalTransition, NotFound, Superseded) as error:
                 log.error("attempt-overtaken", job=str(job.id), change=event.value, error=repr(error))

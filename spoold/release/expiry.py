@@ -1,17 +1,19 @@
-"""Expiry: jobs that nobody fetched are destroyed in time, and the traces of ended ones are forgotten."""
+"""Expiry: jobs that nobody fetched and copies are destroyed in time, traces of ended ones forgotten."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 import trio
 from sqlalchemy import Connection
 
-from spoold.database import jobs
+from spoold.database import archive, jobs
 from spoold.model.errors import NotFound, SpoolError
 from spoold.model.jobstate import FINAL, IllegalTransition, JobEvent, JobState, states_before
 from spoold.model.site import CurrentSite
 from spoold.records import audit
+from spoold.release.archiving import Archivist
 from spoold.release.ledger import SPOOLER, Ledger
 from spoold.runtime.clock import ClockStepDetector
 
@@ -27,16 +29,24 @@ WAITING = frozenset(JobState) - FINAL
 EXPIRED_WORDS = "Nobody released the job in time, so it was destroyed. Print the document again."
 
 
+class Newest(NamedTuple):
+    """What came last: the number of a job, and the place of what was archived (0 where there is none)."""
+
+    job: int = 0
+    archived: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """Destroys what has waited too long."""
 
     ledger: Ledger
     site: CurrentSite
+    archivist: Archivist
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
-        # Jobs up to `settled` are surely older than any step that the next look can find.
+        # What came up to `settled` is surely older than any step that the next look can find.
         settled = latest = await self._newest()
         detector = ClockStepDetector(self.ledger.clock)
         step_s = 0.0
@@ -51,7 +61,8 @@ class Expiry:
                     step_s = 0.0
                 else:
                     settled = latest
-                    await self.expire(now, settled)
+                    await self.expire(now, settled.job)
+                    await self.archivist.expire(now)
                     await self.forget(now)
                 latest = await self._newest()
                 await self._count()
@@ -94,33 +105,35 @@ class Expiry:
             if count < FORGET_BATCH:
                 return total
 
-    async def clock_stepped(self, step_s: float, settled: int) -> None:
-        """Move the end of every waiting job with the wall clock, so that none ends early or late.
+    async def clock_stepped(self, step_s: float, settled: Newest) -> None:
+        """Move the end of every waiting job and copy with the wall clock, so that none ends early or late.
 
         Args:
             step_s: how far the clock was set.
-            settled: highest number of a job that is surely older than the step. Younger ones came within
-                the last two looks; on which side of the step nobody knows, so they get their full time.
+            settled: the last that are surely older than the step. Younger ones came within the last two
+                looks; on which side of the step nobody knows, so they get their full time.
         """
         now = self.ledger.clock.now()
         step = timedelta(seconds=step_s)
 
         def work(connection: Connection) -> None:
             for job in jobs.list_jobs(connection, states=WAITING):
-                known = job.number <= settled
+                known = job.number <= settled.job
                 end = job.expires_at + step if known else now + (job.expires_at - job.created_at)
                 jobs.update_job(connection, job.id, [job.state], expires_at=end)
+            archive.move_ends(connection, step, settled.archived, now)
             audit.append(connection, at=now, kind="clock-step", actor=SPOOLER, seconds=round(step_s, 3))
 
         await self.ledger.database.write(work)
         self.ledger.metrics.clock_stepped()
         log.warning("clock-step", seconds=round(step_s, 3))
 
-    async def _newest(self) -> int:
-        found = await self.ledger.database.read(
-            lambda connection: jobs.list_jobs(connection, newest_first=True, limit=1)
-        )
-        return found[0].number if found else 0
+    async def _newest(self) -> Newest:
+        def read(connection: Connection) -> Newest:
+            found = jobs.list_jobs(connection, newest_first=True, limit=1)
+            return Newest(found[0].number if found else 0, archive.newest(connection))
+
+        return await self.ledger.database.read(read)
 
     async def _count(self) -> None:
         counts = await self.ledger.database.read(jobs.count_by_state)

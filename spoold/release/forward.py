@@ -13,6 +13,7 @@ from policy.masking import outward_user_name
 from protocols.errors import RemoteProtocolError
 from spoold.database import jobs
 from spoold.documents.rendering import RenderingFailed
+from spoold.documents.stamping import StampingFailed
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import SpoolError
 from spoold.model.job import Document, Job
@@ -29,6 +30,7 @@ from spoold.release.completion import follow
 from spoold.release.conclusion import Conclusions
 from spoold.release.grant import Grant, GrantBook, GrantVoid
 from spoold.release.ledger import Ledger
+from spoold.release.marking import whole, words_for
 from spoold.release.raster_plan import with_drawing
 from spoold.release.rendering import Renderings, Source, failed_words
 from spoold.release.template import outward
@@ -82,7 +84,7 @@ class Forwarder:
             log.warning("grant-void", job=str(grant.job_id), error=error.public)
             await self.conclusions.give_back_unused(grant, error.public)
             return
-        attempt = await self._begin(job, documents, control)
+        attempt = await self._begin(job, documents, control, grant.asked)
         if attempt is not None:
             # The gate has asked the printer a moment ago.
             attempt.status_at_s = grant.ready_at_s
@@ -97,12 +99,16 @@ class Forwarder:
         await self._see_through(attempt, lambda: follow(attempt))
 
     async def attempt_of(
-        self, job: Job, control: Control, documents: Sequence[Document] | None = None
+        self,
+        job: Job,
+        control: Control,
+        documents: Sequence[Document] | None = None,
+        asked: frozenset[str] | None = None,
     ) -> Attempt | None:
         """Return the attempt that a job is in, as its row tells; None when its printer is gone.
 
         Args:
-            documents: the job's, if they were read already.
+            documents, asked: the job's, and what rules ask of it, if they were read already.
 
         Raises:
             SpoolError, RemoteProtocolError: what is stored with the job cannot be read.
@@ -112,9 +118,15 @@ class Forwarder:
             return None
         if documents is None:
             documents = await self.ledger.documents(job.id)
-        masked = self.site().masks(job.queue) or Obligation.MASK in await self.ledger.obligations(job.id)
+        if asked is None:
+            asked = await self.ledger.obligations(job.id)
+        masked = self.site().masks(job.queue) or Obligation.MASK in asked
         abilities = with_drawing(self.printers.capabilities(adapter.name), documents)
         told, remarks = fit(outward(template_of(job)), abilities)
+        watermark: tuple[str, ...] = ()
+        if Obligation.WATERMARK in asked:
+            watermark = await words_for(self.ledger, job, self.site())
+            told = whole(told, abilities)
         ticket = Ticket(
             token=job.token,
             user_name=outward_user_name(masked=masked, name=job.claimed_name),
@@ -123,16 +135,20 @@ class Forwarder:
         )
         # The title goes out only where nobody asked for names to be kept in.
         title = "" if masked else self.words.title(job)
-        attempt = Attempt(job, documents, adapter, ticket, control, title=title, remarks=remarks)
+        attempt = Attempt(
+            job, documents, adapter, ticket, control, title, remarks, asked=asked, watermark=watermark
+        )
         attempt.created = attempt.first_byte = job.state is JobState.PRINTING
         attempt.all_bytes = attempt.first_byte and job.all_bytes_at is not None
         attempt.sent_bytes = job.size_bytes if attempt.first_byte else 0
         attempt.remote_id = job.remote_job_id
         return attempt
 
-    async def _begin(self, job: Job, documents: Sequence[Document], control: Control) -> Attempt | None:
+    async def _begin(
+        self, job: Job, documents: Sequence[Document], control: Control, asked: frozenset[str]
+    ) -> Attempt | None:
         try:
-            attempt = await self.attempt_of(job, control, documents)
+            attempt = await self.attempt_of(job, control, documents, asked)
         except (SpoolError, RemoteProtocolError) as error:
             log.error("job-unreadable", job=str(job.id), error=str(error))
             await self.conclusions.give_back(job, "What is stored with this job cannot be read.")
@@ -197,7 +213,7 @@ class Forwarder:
             await follow(attempt, remote)
         except HoldStoreError as error:
             stop(store_trouble(attempt, error))
-        except RenderingFailed as error:
+        except (RenderingFailed, StampingFailed) as error:
             stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         except PrinterUnreachable as problem:
             stop(Trouble(Cause.LINK, problem.words))
@@ -304,7 +320,7 @@ class Forwarder:
         except HoldStoreError as error:
             # What was verified a moment ago reads differently now, or it was too long to verify first.
             attempt.control.stop(store_trouble(attempt, error))
-        except RenderingFailed as error:
+        except (RenderingFailed, StampingFailed) as error:
             attempt.control.stop(Trouble(Cause.CONVERSION, failed_words(attempt, error)))
         await trio.sleep_forever()
         raise AssertionError("unreachable")

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 from sqlalchemy import Connection
 
 from policy.decision import Decision
 from protocols.ipp.values import Attribute
-from spoold.database import obligations
-from spoold.model import obligation
+from spoold.database import archive, obligations
+from spoold.model import obligation, watermark
 from spoold.model.access import Action, Standing, may
 from spoold.model.approval import approved_rules
 from spoold.model.errors import (
@@ -190,7 +190,8 @@ class Gate:
         self.orders.check_running(job.queue)
         template = readable_template(job)
         documents, decided = await self.ledger.evidence(job.id)
-        obligation.check_met(await self.ledger.obligations(job.id), job.id)
+        asked = await self.ledger.obligations(job.id)
+        obligation.check_met(asked, job.id, archives=self.site().archive is not None)
         approved = approved_rules(decided, job, delegate or owner)
         question = Question(job, documents, template, printer, approved)
         # A delegate is who stands at the printer and the owner is whose job it is: rules may be about both.
@@ -199,6 +200,8 @@ class Gate:
         found = await Destinations(self.site, self.printers).find(
             question, lambda asked: asking.ask(asked, people)
         )
+        if Obligation.WATERMARK in asked | _asks(found.decision):
+            watermark.check_possible(documents, job.id)
         if found.decision.verdict == HOLD:
             await self._hold_for_approval(job, found.decision, actor)
         releaser = delegate or owner
@@ -208,7 +211,7 @@ class Gate:
                 f"A rule of this site sends this job to {called(found.printer)}. Release it there.",
                 job=str(job.id),
             )
-        return await self._let_go(job, found, actor, template, delegate=delegate)
+        return await self._let_go(job, found, actor, template, asked, delegate=delegate)
 
     async def _hold_for_approval(self, job: Job, decision: Decision, actor: UserId) -> NoReturn:
         """Have a held job wait for somebody's approval, which only a rule about the release asked for."""
@@ -281,27 +284,33 @@ class Gate:
         destination: Destination,
         actor: UserId,
         template: Sequence[Attribute],
+        asked: frozenset[str],
         *,
         delegate: Principal | None,
     ) -> Grant:
         """Move the job and write the grant, in one transaction."""
         given: list[Grant] = []
         printer, decision = destination.printer, destination.decision
+        wanted, terms = asked | _asks(decision), self.site().archive
+        obligation.check_met(wanted, job.id, archives=terms is not None)
 
         def give(connection: Connection, moved: Job) -> None:
             if delegate is not None:
                 Ties(self.ledger).check(connection, delegate, moved)
-            if decision.mask:
-                obligations.add(connection, moved.id, [Obligation.MASK])
+            if wanted != asked or decision.watermark:
+                obligations.add(connection, moved.id, wanted, watermarks=decision.watermark)
+            if terms is not None and Obligation.ARCHIVE in wanted:
+                archive.set_terms(connection, moved.id, terms)
+            ready_at_s = destination.ready_at_s
             given.append(
-                self.grants.give(connection, moved, actor, printer.name, ready_at_s=destination.ready_at_s)
+                self.grants.give(connection, moved, actor, printer.name, ready_at_s=ready_at_s, asked=wanted)
             )
 
         def unchanged(current: Job) -> None:
             _check_unchanged(current, job)
             self.orders.check_running(job.queue)
 
-        changes: dict[str, object] = {}
+        changes: dict[str, Any] = {}
         if job.owner_id is None and actor not in _NO_ACCOUNT:
             changes["owner_id"] = actor
         if decision.set_attributes:
@@ -329,6 +338,16 @@ class Gate:
         except IllegalTransition as error:
             raise NotPossible(_WHY_NOT_HELD[error.state], job=str(job.id)) from None
         return given[0]
+
+
+def _asks(decision: Decision) -> frozenset[str]:
+    """Return what a decision at release asks of the stages that follow."""
+    wanted = {
+        Obligation.MASK: decision.mask,
+        Obligation.WATERMARK: bool(decision.watermark),
+        Obligation.ARCHIVE: decision.archive,
+    }
+    return frozenset(one for one, is_asked in wanted.items() if is_asked)
 
 
 def _check_permission(principal: Principal, job: Job, also: frozenset[Standing]) -> None:

@@ -31,6 +31,7 @@ class Grant:
         token: the job's name at the printer in this attempt.
         monotonic_s: when it was given, on the clock nobody can set.
         ready_at_s: when the printer was asked and said that it is ready (trio's clock).
+        asked: what rules ask of the stages that follow; kept with the job as well.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Grant:
     boot_id: str
     monotonic_s: float
     ready_at_s: float = float("-inf")
+    asked: frozenset[str] = frozenset()
 
 
 class GrantBook:
@@ -63,6 +65,7 @@ class GrantBook:
         printer: str,
         *,
         ready_at_s: float = float("-inf"),
+        asked: frozenset[str] = frozenset(),
     ) -> Grant:
         """Write a grant for the attempt that the job has just been moved into."""
         now = self._clock.now()
@@ -76,6 +79,7 @@ class GrantBook:
             boot_id=self._boot_id,
             monotonic_s=self._clock.monotonic_s(),
             ready_at_s=ready_at_s,
+            asked=asked,
         )
         row = records.GrantRow(
             id=grant.id,

@@ -79,6 +79,7 @@ class Ledger:
         actor: UserId | str = SPOOLER,
         then: Callable[[Connection, Job], None] | None = None,
         check: Callable[[Job], None] | None = None,
+        keeps: bool = False,
         **changes: object,
     ) -> Job:
         """Move a job in one transaction; durable when this returns.
@@ -86,6 +87,7 @@ class Ledger:
         Args:
             check: looks at the job inside the transaction and raises to stop it.
             then: further work in the same transaction.
+            keeps: the containers stay where they are when the job has ended: `then` has other keys for them.
 
         Raises:
             NotFound: no such job.
@@ -111,8 +113,9 @@ class Ledger:
         )
         if after.state in FINAL:
             self.database.shred_soon()
-            with trio.CancelScope(shield=True):
-                await self._shred(job_id)
+            if not keeps:
+                with trio.CancelScope(shield=True):
+                    await self._shred(job_id)
         return after
 
     async def change(self, job_id: JobId, states: Iterable[JobState], **changes: object) -> bool:

@@ -1,4 +1,4 @@
-"""Decides what has to be drawn anew for a printer, and how; what the printer takes goes as it is."""
+"""Decides what has to be stamped or drawn anew for a printer, and how; everything else goes as it is."""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -11,7 +11,9 @@ from protocols.raster.headers import PWG_FORMAT
 from spoold.documents.inspector import Inspector
 from spoold.documents.plan import RenderPlan
 from spoold.documents.rendering import Renderer, Rendering, RenderingFailed
+from spoold.documents.stamping import Stamped, Stamper, StampingFailed
 from spoold.model.job import Document
+from spoold.model.watermark import PDF
 from spoold.printers.capabilities import Capabilities
 from spoold.printers.directory import PrinterDirectory
 from spoold.release.attempt import Attempt
@@ -48,27 +50,42 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Renderings:
-    """Has documents drawn for printers that do not take them."""
+    """Has documents stamped where rules want it, and drawn for printers that do not take them."""
 
     ledger: Ledger
     printers: PrinterDirectory
     renderer: Renderer
     inspector: Inspector | None
+    stamper: Stamper
 
     async def prepare(
         self, attempt: Attempt, verified: Mapping[int, Readable], stack: contextlib.AsyncExitStack
     ) -> None:
-        """Plan what has to be drawn of a job, and begin with its first document; usually there is nothing.
+        """Plan what has to be done to a job, and begin with its first document; usually there is nothing.
 
         Until this returns the printer has not heard of the job. The ticket says afterwards what is sent.
 
         Raises:
-            RenderingFailed: it cannot be drawn.
+            StampingFailed, RenderingFailed: it cannot be stamped, or drawn.
             HoldStoreError: a container cannot be read.
         """
+        first = attempt.documents[0]
+        reader: Readable | None = verified.get(first.number)
+        if attempt.is_marked and reader is not None:
+            reader = await stack.enter_async_context(self._stamped(attempt, first, reader))
+            attempt.stamped[first.number] = reader
         abilities = self.printers.capabilities(attempt.adapter.name)
-        if abilities is None:
-            return
+        if abilities is not None:
+            await self._plan_all(attempt, verified, abilities)
+        if first.number in attempt.plans and reader is not None:
+            attempt.renderings[first.number] = await stack.enter_async_context(
+                self._rendering(attempt, first, reader)
+            )
+
+    async def _plan_all(
+        self, attempt: Attempt, verified: Mapping[int, Readable], abilities: Capabilities
+    ) -> None:
+        """Plan what has to be drawn, and have the ticket say so."""
         for document in attempt.documents:
             if document.format.lower() not in abilities.formats and target_of(document.format, abilities):
                 reader = verified.get(document.number)
@@ -83,27 +100,40 @@ class Renderings:
                 for one in attempt.documents
             ),
         )
-        first = attempt.documents[0]
-        if first.number in attempt.plans and first.number in verified:
-            attempt.renderings[first.number] = await stack.enter_async_context(
-                self._rendering(attempt, first, verified[first.number])
-            )
 
     @contextlib.asynccontextmanager
     async def source(self, attempt: Attempt, document: Document, reader: Readable) -> AsyncGenerator[Source]:
-        """Give what is sent of a document: itself, or what is drawn of it.
+        """Give what is sent of a document: itself, stamped where rules want it, or what is drawn of that.
 
         Raises:
-            RenderingFailed: it cannot be drawn.
+            StampingFailed, RenderingFailed: it cannot be stamped, or drawn.
         """
-        if document.number not in attempt.plans:
-            yield Source(document.format, document.size_bytes, reader.chunks)
-            return
         async with contextlib.AsyncExitStack() as stack:
-            rendering = attempt.renderings.get(document.number)
+            size_bytes, rendering = document.size_bytes, attempt.renderings.get(document.number)
+            if attempt.is_marked and rendering is None:
+                stamped = attempt.stamped.get(document.number)
+                if stamped is None:
+                    stamped = await stack.enter_async_context(self._stamped(attempt, document, reader))
+                size_bytes, reader = stamped.size_bytes, stamped
+            if document.number not in attempt.plans:
+                yield Source(document.format, size_bytes, reader.chunks)
+                return
             if rendering is None:
                 rendering = await stack.enter_async_context(self._rendering(attempt, document, reader))
             yield Source(rendering.plan.target, rendering.size_bytes, lambda: self._noted(attempt, rendering))
+
+    @contextlib.asynccontextmanager
+    async def _stamped(
+        self, attempt: Attempt, document: Document, reader: Readable
+    ) -> AsyncGenerator[Stamped]:
+        """Have every page of a document stamped; its owner's words stay out of log and time line."""
+        if document.format.lower() != PDF:
+            raise StampingFailed("it is no PDF; print it as PDF")
+        pages = document.pages if document.inspected else None
+        async with self.stamper.stamp(attempt.watermark, reader.chunks(), pages=pages) as stamped:
+            words = "The words that the rules of this site want are on every page."
+            await self.ledger.note(attempt.job.id, "watermark", words)
+            yield stamped
 
     @contextlib.asynccontextmanager
     async def _rendering(
@@ -159,8 +189,13 @@ class Renderings:
         return plan_of(attempt.ticket.attributes, document.format, pages, abilities)
 
 
-def failed_words(attempt: Attempt, error: RenderingFailed) -> str:
+def failed_words(attempt: Attempt, error: RenderingFailed | StampingFailed) -> str:
     """Say to a job's owner why there is nothing for the printer."""
+    if isinstance(error, StampingFailed):
+        return (
+            "The rules of this site want words on every page, and they cannot be put on this document: "
+            f"{error.words}."
+        )
     name = attempt.adapter.name
     return (
         f"{name} does not take the document as it is, and it cannot be converted: {error.words}. "

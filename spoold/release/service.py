@@ -11,6 +11,7 @@ from holdstore.store import HoldStore
 from spoold.database.engine import Database
 from spoold.documents.inspector import Inspector
 from spoold.documents.rendering import Renderer
+from spoold.documents.stamping import Stamper
 from spoold.keys.words import PrivateWords
 from spoold.model.errors import NotPossible, SpoolError, Unavailable
 from spoold.model.ids import JobId, UserId
@@ -19,6 +20,7 @@ from spoold.model.jobstate import AT_PRINTER, JobState
 from spoold.model.site import CurrentSite
 from spoold.printers.directory import PrinterDirectory
 from spoold.records.queue_orders import QueueOrders
+from spoold.release.archiving import Archivist
 from spoold.release.arrivals import Arrivals, Lookup
 from spoold.release.attempt import Cause, Control, Trouble
 from spoold.release.conclusion import Conclusions
@@ -48,6 +50,7 @@ class ReleaseParts:
         people: the account of an id as it is now, for queues that print on arrival.
         confirm: somebody with the groups and role of this moment, for every release.
         renderer: draws what printers do not take.
+        stamper: puts words on every page where rules want them.
         inspector: counts pages of what is released before it was looked into; None counts nothing.
     """
 
@@ -61,6 +64,7 @@ class ReleaseParts:
     clock: Clock
     metrics: Metrics
     renderer: Renderer = field(default_factory=Renderer)
+    stamper: Stamper = field(default_factory=Stamper)
     inspector: Inspector | None = None
     orders: QueueOrders = field(default_factory=QueueOrders)
 
@@ -87,13 +91,14 @@ class ReleaseService:
         self.gate = Gate(
             self.ledger, parts.site, parts.printers, grants, parts.confirm, parts.people, parts.orders
         )
-        conclusions = Conclusions(self.ledger)
-        renderings = Renderings(self.ledger, parts.printers, parts.renderer, parts.inspector)
+        archivist = Archivist(self.ledger, parts.words)
+        conclusions = Conclusions(self.ledger, archivist)
+        renderings = Renderings(self.ledger, parts.printers, parts.renderer, parts.inspector, parts.stamper)
         self._forwarder = Forwarder(
             self.ledger, parts.site, parts.words, parts.printers, grants, conclusions, renderings
         )
         self._recovery = Recovery(self.ledger, self._forwarder, conclusions)
-        self.expiry = Expiry(self.ledger, parts.site)
+        self.expiry = Expiry(self.ledger, parts.site, archivist)
         self.arrivals = Arrivals(self.ledger, self.gate, parts.people, self.start)
         self._running = _Running()
 

@@ -33,9 +33,18 @@ def open_document(store: HoldStore, document: Document) -> SealedReader:
     Raises:
         HoldStoreError: it was destroyed.
     """
+    return store.open(sealed(document))
+
+
+def sealed(document: Document) -> SealedDocument:
+    """Return what the hold store needs to open a document.
+
+    Raises:
+        HoldStoreError: it was destroyed.
+    """
     if document.wrapped_key is None:
         raise HoldStoreError("the key of this document was destroyed")
-    sealed = SealedDocument(
+    return SealedDocument(
         job_id=document.job_id,
         number=document.number,
         size_bytes=document.size_bytes,
@@ -43,7 +52,6 @@ def open_document(store: HoldStore, document: Document) -> SealedReader:
         wrapped_key=document.wrapped_key,
         inline=document.inline,
     )
-    return store.open(sealed)
 
 
 async def verify(

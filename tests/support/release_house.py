@@ -23,6 +23,7 @@ from spoold.database import jobs, people, records
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.documents.rendering import Renderer
+from spoold.documents.stamping import Stamper
 from spoold.identity.guesses import Guesses
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.pins import Pin, PinKeeper
@@ -280,6 +281,7 @@ async def open_house(
     running: bool = True,
     notebook: Notebook | None = None,
     renderer: Renderer | None = None,
+    stamper: Stamper | None = None,
 ) -> AsyncIterator[House]:
     """A house whose service runs until the block ends.
 
@@ -320,6 +322,7 @@ async def open_house(
             words=words,
             printers=directory,
             renderer=renderer or Renderer(),
+            stamper=stamper or Stamper(),
             people=people_now,
             confirm=confirm,
             clock=clock,
