@@ -7,9 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spoold.doors.web.decisions import decisions_of
-from spoold.doors.web.guard import job_id_of, page_status
+from spoold.doors.web.guard import job_id_of
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.model.errors import NotFound, SpoolError
 from spoold.model.ids import JobId
@@ -59,12 +58,10 @@ async def _page(
         portal,
         visitor,
         "approvals.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refused=error,
         waiting=await decisions.approvals.waiting(visitor.known),
         issues_codes=bool(decisions.codes.rules_for(visitor.known)),
         max_reason=MAX_REASON_CHARACTERS,
         about=about,
         typed=visitor.form.get("reason", "") if error is not None else "",
-        error="" if error is None else error.public,
     )

@@ -4,10 +4,9 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import job_id_of, page_status
+from spoold.doors.web.guard import job_id_of
 from spoold.doors.web.language import gettext as _
 from spoold.doors.web.portal import ClaimDesk, Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.model.errors import NotFound, SpoolError
 from spoold.model.ids import JobId
@@ -27,7 +26,7 @@ async def list_claimable(_request: Request, portal: Portal, visitor: Visitor) ->
 async def show_claim(request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Ask before a job is somebody's for good."""
     job = await claims_of(portal).one(visitor.known, waiting_job(request), peer=visitor.peer)
-    return page(portal, visitor, "claim_one.html", job=job, size=size_words, error="")
+    return page(portal, visitor, "claim_one.html", job=job, size=size_words)
 
 
 async def claim(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -42,11 +41,9 @@ async def claim(request: Request, portal: Portal, visitor: Visitor) -> Response:
             portal,
             visitor,
             "claim_one.html",
-            status=page_status(error),
-            headers=retry_header(error),
+            refused=error,
             job=None,
             size=size_words,
-            error=error.public,
         )
     return RedirectResponse(f"/jobs/{job_id}", 303)
 

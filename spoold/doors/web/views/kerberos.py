@@ -5,9 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from protocols.errors import RemoteProtocolError
-from spoold.doors.web.guard import BadRequest, CrossSite, page_status, safe_next
+from spoold.doors.web.guard import BadRequest, CrossSite, safe_next
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.security import cross_site_reason
 from spoold.doors.web.tickets import (
     principal_by_ticket,
@@ -38,7 +37,9 @@ async def sign_in_by_ticket(request: Request, portal: Portal, visitor: Visitor) 
         raise CrossSite("This request did not come from this site.", reason=reason)
     following = safe_next(request.query_params.get("next", "/"))
     if not shows_ticket(request):
-        asking = _failed(portal, visitor, following, NO_TICKET, 401)
+        asking = page(
+            portal, visitor, "sign_in_failed.html", status=401, following=following, error=NO_TICKET
+        )
         return with_offer(portal, Endpoint.PORTAL, asking)
     try:
         principal = await principal_by_ticket(request, portal, Endpoint.PORTAL, visitor.peer)
@@ -47,13 +48,7 @@ async def sign_in_by_ticket(request: Request, portal: Portal, visitor: Visitor) 
     except SpoolError as error:
         portal.metrics.refused(error)
         log.info("ticket-refused", kind=error.kind, **error.fields)
-        refused = _failed(portal, visitor, following, error.public, page_status(error))
-        refused.headers.update(retry_header(error))
-        return refused
+        return page(portal, visitor, "sign_in_failed.html", refused=error, following=following)
     response = RedirectResponse(following, 303)
     await begin_session(request, portal, principal, response)
     return with_reply(request, response)
-
-
-def _failed(portal: Portal, visitor: Visitor, following: str, error: str, status: int) -> Response:
-    return page(portal, visitor, "sign_in_failed.html", status=status, following=following, error=error)

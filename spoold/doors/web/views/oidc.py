@@ -6,10 +6,9 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import CrossSite, page_status, safe_next
+from spoold.doors.web.guard import CrossSite, safe_next
 from spoold.doors.web.language import speech
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.security import cross_site_reason
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.sign_in import begin_session
@@ -87,15 +86,7 @@ def _returned(request: Request) -> Returned:
 def _failed(portal: Portal, visitor: Visitor, following: str, error: SpoolError) -> Response:
     portal.metrics.refused(error)
     log.info("oidc-refused", kind=error.kind, **error.fields)
-    return page(
-        portal,
-        visitor,
-        "sign_in_failed.html",
-        status=page_status(error),
-        headers=retry_header(error),
-        following=following,
-        error=error.public,
-    )
+    return page(portal, visitor, "sign_in_failed.html", refused=error, following=following)
 
 
 def _browser(request: Request) -> str | None:

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from spoold.doors.web.guard import page_status
 from spoold.doors.web.navigation import entries_for
 from spoold.doors.web.portal import Portal, Visitor
+from spoold.doors.web.problem import retry_header
+from spoold.model.errors import SpoolError
 
 
 def page(
@@ -13,11 +16,19 @@ def page(
     visitor: Visitor,
     template: str,
     *,
-    status: int = 200,
+    refused: SpoolError | None = None,
+    status: int | None = None,
     headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> Response:
-    """Return a page with the visitor's name, the site's name and what the template needs."""
+    """Return a page with the visitor's name, the site's name and what the template needs.
+
+    Args:
+        refused: why there is not what the visitor wanted: the page's `error`, its status and Retry-After.
+        status: in place of that of what was refused.
+    """
+    if status is None:
+        status = 200 if refused is None else page_status(refused)
     principal = visitor.principal
     shown = "" if principal is None else principal.display_name or principal.name
     return portal.renderer.page(
@@ -29,8 +40,9 @@ def page(
             "csrf": visitor.csrf,
             "now": portal.clock.now(),
             "navigation": entries_for(principal, portal),
+            "error": "" if refused is None else refused.public,
             **context,
         },
         status=status,
-        headers=headers,
+        headers=headers if refused is None else retry_header(refused),
     )

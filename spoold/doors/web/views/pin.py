@@ -4,9 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.identity.pins import Pin
 from spoold.model.errors import NotPossible, SpoolError
@@ -60,12 +58,10 @@ def _page(
         portal,
         visitor,
         "pin.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refused=error,
         printers=printers,
         place=places.get(chosen, chosen),
         chosen=chosen or (printers[0].name if len(printers) == 1 else ""),
         who=who,
         released=released or [],
-        error="" if error is None else error.public,
     )

@@ -6,9 +6,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import page_status, safe_next, site_of
+from spoold.doors.web.guard import safe_next, site_of
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.sign_in import begin_session
 from spoold.identity.second_factors import SecondFactors
@@ -96,11 +95,9 @@ async def _page(
         portal,
         visitor,
         "second_factor.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refused=error,
         following=following,
         options=options,
-        error="" if error is None else error.public,
     )
 
 
@@ -117,9 +114,8 @@ def _sign_in_page(
         visitor,
         "passkey.html",
         # A page that only says that passkeys are not to be had under this name is one all the same.
-        status=200 if error is None or request.method == "GET" else page_status(error),
-        headers=None if error is None else retry_header(error),
+        status=200 if request.method == "GET" else None,
+        refused=error,
         following=following,
         options=options,
-        error="" if error is None else error.public,
     )

@@ -3,10 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import COOKIE, page_status, safe_next, session_token
+from spoold.doors.web.guard import COOKIE, safe_next, session_token
 from spoold.doors.web.navigation import ways_of
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.pin import printers_of
 from spoold.model.errors import SpoolError
@@ -24,7 +23,6 @@ async def show_sign_in(request: Request, portal: Portal, visitor: Visitor) -> Re
         "sign_in.html",
         name="",
         following=following,
-        error="",
         ways=ways_of(portal, following),
         takes_pins=bool(printers_of(portal)),
     )
@@ -42,11 +40,9 @@ async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Respons
             portal,
             visitor,
             "sign_in.html",
-            status=page_status(error),
-            headers=retry_header(error),
+            refused=error,
             name=name,
             following=following,
-            error=error.public,
             ways=ways_of(portal, following),
             takes_pins=bool(printers_of(portal)),
         )
