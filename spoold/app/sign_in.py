@@ -3,6 +3,9 @@
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
 
 from protocols.limits import KIB, HttpLimits
 from protocols.tls import verified_context
@@ -16,8 +19,14 @@ from spoold.identity.oidc import Oidc, OidcRules
 from spoold.identity.secret import Secret
 from spoold.keys.source import secret_path
 from spoold.model.errors import ConfigurationError
-from spoold.runtime.clock import Clock
+from spoold.runtime.clock import Clock, SystemClock
 from spoold.runtime.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spoold.identity.ldap_check import Tried
+    from spoold.identity.oidc_client import OidcClient
 
 # Where the provider sends browsers back to.
 RETURN_PATH = "/sign-in/oidc/return"
@@ -75,9 +84,6 @@ def make_oidc(
     settings = config.identity.oidc
     if settings is None:
         return None
-    # Authlib takes 25 MiB: only where it is used.
-    from spoold.identity.oidc_client import OidcClient  # noqa: PLC0415
-
     rules = OidcRules(
         label=settings.label,
         name_claim=settings.name_claim,
@@ -86,20 +92,29 @@ def make_oidc(
         provider=settings.provider,
         allowed_groups=None if settings.allowed_groups is None else frozenset(settings.allowed_groups),
     )
-    wanted = [settings.name_claim]
-    if settings.provider is None:
-        wanted += [settings.display_name_claim, settings.groups_claim]
-    client = OidcClient(
-        issuer=settings.issuer,
-        client_id=settings.client_id,
-        secret=_client_secret(settings),
-        redirect_uri=settings.redirect_uri or f"https://{config.server.name}{RETURN_PATH}",
-        scopes=settings.scopes,
-        wanted=tuple(wanted),
-        tls=_trust(settings.ca),
-        clock=clock,
-    )
+    client = _client(config, settings, clock)
     return Oidc(client, identity, rules, database=database, clock=clock, metrics=metrics)
+
+
+def try_provider(config: Config) -> "Iterator[Tried]":
+    """Ask the OpenID provider of the configuration what it says of itself; nothing where there is none."""
+    settings = config.identity.oidc
+    if settings is None:
+        return
+    from spoold.identity.ldap_check import Tried  # noqa: PLC0415 - for this command only
+    from spoold.identity.oidc_check import words_about  # noqa: PLC0415
+
+    subject = f"{settings.label} ({settings.issuer})"
+    try:
+        client = _client(config, settings, SystemClock())
+    except ConfigurationError as error:
+        yield Tried(subject, fine=False, words=error.public.rstrip("."))
+        return
+    words = trio.run(words_about, client)
+    yield Tried(subject, fine=not words, words=words or "answers, and is what issuer says")
+    if not words:
+        back = settings.redirect_uri or f"https://{config.server.name}{RETURN_PATH}"
+        yield Tried(subject, fine=True, words=f"sends people back to {back}, if that is registered there")
 
 
 def roomier(limits: HttpLimits, config: Config) -> HttpLimits:
@@ -109,6 +124,25 @@ def roomier(limits: HttpLimits, config: Config) -> HttpLimits:
     if config.identity.oidc is not None:
         limits = replace(limits, max_target_bytes=_TARGET_WITH_CODE_BYTES)
     return limits
+
+
+def _client(config: Config, settings: OidcSettings, clock: Clock) -> "OidcClient":
+    # Authlib takes 25 MiB: only where it is used.
+    from spoold.identity.oidc_client import OidcClient  # noqa: PLC0415
+
+    wanted = [settings.name_claim]
+    if settings.provider is None:
+        wanted += [settings.display_name_claim, settings.groups_claim]
+    return OidcClient(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        secret=_client_secret(settings),
+        redirect_uri=settings.redirect_uri or f"https://{config.server.name}{RETURN_PATH}",
+        scopes=settings.scopes,
+        wanted=tuple(wanted),
+        tls=_trust(settings.ca),
+        clock=clock,
+    )
 
 
 def _client_secret(settings: OidcSettings) -> Secret | None:

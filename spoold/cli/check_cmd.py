@@ -1,6 +1,7 @@
 """Checks a configuration file without starting anything."""
 
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -12,12 +13,14 @@ from spoold.cli.output import clean, config_option, json_option, print_json
 @config_option
 @json_option
 @click.option(
-    "--online", is_flag=True, help="Also try the directories: connection, certificate, password, search."
+    "--online",
+    is_flag=True,
+    help="Also try the directories and the OpenID provider: connection, certificate, password, search.",
 )
 def check(config_path: str, as_json: bool, online: bool) -> int:
     """Report every mistake of the configuration at once, as file:line:column; exit status 2 if any.
 
-    With --online, exit status 1 if a directory cannot be used as it is configured.
+    With --online, exit status 1 if a directory or provider cannot be used as it is configured.
     """
     from spoold.config import loader  # noqa: PLC0415 - pydantic and the rules' language, for this command only
 
@@ -42,10 +45,11 @@ def check(config_path: str, as_json: bool, online: bool) -> int:
 def _try_online(path: Path, *, as_json: bool) -> int:
     """Try what the file names on the network; returns the exit status."""
     from spoold.app.directories import try_directories  # noqa: PLC0415 - loaded only for a file without mistakes
+    from spoold.app.sign_in import try_provider  # noqa: PLC0415
     from spoold.config import loader  # noqa: PLC0415
 
-    status = 0
-    for tried in try_directories(loader.load(path)):
+    status, config = 0, loader.load(path)
+    for tried in chain(try_directories(config), try_provider(config)):
         if as_json:
             print_json(asdict(tried))
         else:

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
     from ldap3.utils.dn import escape_rdn, parse_dn
 
-from spoold.identity.ldap_trouble import Trouble, trouble_of, trouble_of_code
+from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 
 # RFC 4511 4.1.9.
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from spoold.identity.ldap import SUCCESS, LdapConversation, LdapServer, ServerFailed
 from spoold.identity.ldap_entries import Person, Reader, refusal_word
 from spoold.identity.ldap_settings import DirectorySettings
-from spoold.identity.ldap_trouble import Trouble
+from spoold.identity.trouble import Trouble
 
 # What would let a stolen password of the reading account change who people are.
 _TELLING_ATTRIBUTES = ("userPassword", "description")

@@ -137,10 +137,10 @@ class Oidc:
         pending = self._pending.take(returned.state, browser)
         if pending is None:
             await self._refusals.note(peer, "state")
-            raise NotAuthenticated(OVER)
+            raise NotAuthenticated(OVER, why="state")
         if returned.error or not returned.code:
             await self._refusals.note(peer, "cancelled")
-            raise NotAuthenticated(CANCELLED)
+            raise NotAuthenticated(CANCELLED, why="cancelled")
         try:
             identified = await self._client.identify(pending, returned.code, returned.issuer)
         except NotAuthenticated as error:
@@ -155,7 +155,7 @@ class Oidc:
             principal = await self._people.admit(account, method=Method.OIDC, peer=peer)
         except NotAuthenticated:
             await self._refusals.note(peer, "closed", account.id)
-            raise NotAuthenticated(NO_ACCOUNT) from None
+            raise NotAuthenticated(NO_ACCOUNT, why="closed") from None
         return replace(principal, proven_at=proven_at), pending.following
 
     async def _proven_at(self, pending: Pending, identified: Identified, peer: str) -> datetime:
@@ -163,7 +163,7 @@ class Oidc:
         at = identified.signed_in_at
         if pending.again and (at is None or at < pending.at - timedelta(seconds=AGAIN_WITHIN_S)):
             await self._refusals.note(peer, "not-again")
-            raise NotAuthenticated(NOT_AGAIN)
+            raise NotAuthenticated(NOT_AGAIN, why="not-again")
         return at if at is not None else self._clock.now() - _UNKNOWN_AGE
 
     async def _account(self, identified: Identified, peer: str) -> Account:
@@ -171,7 +171,7 @@ class Oidc:
         name = _name(claims, rules.name_claim)
         if not name:
             await self._refusals.note(peer, "no-name")
-            raise NotAuthenticated(WRONG)
+            raise NotAuthenticated(WRONG, why="no-name")
         if rules.provider is None:
             own = Account(
                 _own_id(self._client.issuer, identified.subject),
@@ -189,10 +189,10 @@ class Oidc:
             account = await self._people.lookup(name, provider=rules.provider)
         if account is None:
             await self._refusals.note(peer, "no-account")
-            raise NotAuthenticated(NO_ACCOUNT)
+            raise NotAuthenticated(NO_ACCOUNT, why="no-account")
         if rules.allowed_groups is not None and not rules.allowed_groups & account.groups:
             await self._refusals.note(peer, "group", None if rules.provider is None else account.id)
-            raise NotAuthenticated(NOT_ALLOWED)
+            raise NotAuthenticated(NOT_ALLOWED, why="group")
         return account
 
 

@@ -23,6 +23,7 @@ from joserfc.jws import JWSRegistry
 
 from spoold.identity.oidc_pending import DOWN, WRONG, Identified, Pending
 from spoold.identity.secret import Secret
+from spoold.identity.trouble import Trouble, trouble_of
 from spoold.model.errors import NotAuthenticated, Unavailable
 from spoold.runtime.clock import Clock
 
@@ -130,6 +131,14 @@ class OidcClient:
         return Identified(claims["sub"], self._signed_in_at(claims), claims)
 
     # -- what the provider says of itself
+
+    async def ask_itself(self) -> None:
+        """Ask the provider what it says of itself, its keys included.
+
+        Raises:
+            Unavailable: it cannot be asked, or is not what the configuration says; `fields["why"]`.
+        """
+        await self._learn()
 
     async def _learn(self) -> _Known:
         async with self._learning:
@@ -325,7 +334,9 @@ def _in_time() -> Iterator[None]:
     except trio.TooSlowError:
         raise Unavailable(DOWN, why="time-out") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise Unavailable(DOWN, why=type(error).__name__) from error
+        trouble = trouble_of(error)
+        why = type(error).__name__ if trouble is Trouble.NO_LDAP else trouble.value
+        raise Unavailable(DOWN, why=why) from error
 
 
 async def _json(response: httpx2.Response) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from protocols import tls
 from spoold.identity.ldap import LdapServer, ServerFailed
 from spoold.identity.ldap_check import _WORDS, Tried, try_directory
 from spoold.identity.ldap_settings import DirectorySettings
-from spoold.identity.ldap_trouble import Trouble, trouble_of, trouble_of_code
+from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 from tests.support.authority import Authority
 from tests.support.directories import FakeDirectory, pretending
 from tests.support.slapd import BASE, READER, READER_PASSWORD, Slapd, running

@@ -88,6 +88,8 @@ async def come_back(oidc: Oidc, provider: FakeProvider, *, again: bool = False, 
 async def refusal(oidc: Oidc, provider: FakeProvider, **options: Any) -> str:
     with pytest.raises(NotAuthenticated) as refused:
         await come_back(oidc, provider, **options)
+    # In the log, as in the records.
+    assert refused.value.fields["why"]
     return refused.value.public
 
 

@@ -178,6 +178,7 @@ async def test_endpoints_in_clear_are_not_asked(provider: HostileProvider) -> No
 
 
 async def test_a_provider_without_a_good_certificate_is_not_told_a_thing(provider: HostileProvider) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as refused:
         await identified(provider, a_sign_in(), trusted=False)
+    assert refused.value.fields["why"] == "wrong-authority"
     assert provider.asked == []

@@ -1,4 +1,4 @@
-"""What can be wrong with a server of a directory, told apart: out of errors and of result codes."""
+"""What can be wrong with a server that is asked about people, told apart: out of errors and result codes."""
 
 import enum
 import socket
@@ -66,6 +66,9 @@ def trouble_of(error: BaseException) -> Trouble:
         if isinstance(found, OSError) and (trouble := _of_connection(found)) is not None:
             return trouble
         found = found.__cause__ or found.__context__
+        if isinstance(found, BaseExceptionGroup):
+            # Of a name's several addresses, each with an error of its own.
+            found = found.exceptions[0]
     # By their names: whoever looks for troubles does not load ldap3.
     match type(error).__name__:
         case "LDAPStartTLSError":
