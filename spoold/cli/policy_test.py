@@ -78,6 +78,7 @@ def _differences(case: "Case", decision: "Decision") -> dict[str, tuple[Any, Any
         "redirect": decision.redirect,
         "prefer": "cheapest" if decision.cheapest else None,
         "mask": decision.mask,
+        "watermark": decision.watermark,
         "expires_after_s": decision.hold_s,
         "approvers": decision.approvers,
     }

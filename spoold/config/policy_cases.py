@@ -116,6 +116,7 @@ class Expected(Section):
     redirect: _Words | None = None
     prefer: Literal["cheapest"] | None = None
     mask: StrictBool | None = None
+    watermark: _Words | None = None
     expires_after_s: StrictInt | None = None
     approvers: tuple[_Words, ...] | None = None
 

@@ -106,6 +106,7 @@ def _draft(index: int, rule: Raw) -> RuleSource:
         redirect=_strings(rule.get("redirect")),
         prefer="cheapest" if "prefer" in rule else None,
         mask=bool(rule.get("mask")),
+        watermark=text("watermark", "?") if "watermark" in rule else None,
     )
 
 

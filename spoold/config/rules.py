@@ -16,6 +16,10 @@ NamedNetwork = Annotated[tuple[Network, ...], Field(min_length=1)]
 Entries = tuple[str, ...]
 
 
+# Longer words are no line any more; which can be stamped, `policy.watermark` says.
+Watermark = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class SetAttributes(Section):
     """Job Template attributes that a rule sets, replacing what the client asked (RFC 8011 5.2)."""
 
@@ -59,5 +63,7 @@ class Rule(Section):
     """"cheapest": of these printers the one with the least cost; the first when absent."""
     mask: StrictBool = False
     """true: the printer is not told the document's name, whatever the queue says."""
+    watermark: Watermark | None = None
+    """Words on every page; {user}, {date}, {time}, {printer} and {job} are filled in at the release."""
     expires_after: Duration | None = None
     """Shorten how long the job is held, counted from when it came in."""

@@ -86,4 +86,5 @@ def _source(rule: Rule) -> RuleSource:
         redirect=rule.redirect or (),
         prefer=rule.prefer,
         mask=rule.mask,
+        watermark=rule.watermark,
     )

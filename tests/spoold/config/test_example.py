@@ -81,7 +81,7 @@ def test_every_commented_key_is_valid(asked: dict[str, Any]) -> None:
     everything = asked | {"tls": asked["tls"] | {"certificate": "/etc/spoold/tls/certificate.pem"}}
     lobby = {key: value for key, value in everything["printers"]["lobby"].items() if key != "ca"}
     config = Config.model_validate(everything | {"printers": {"lobby": lobby}})
-    assert len(config.rules) == 4
+    assert len(config.rules) == 5
     assert compile_policy(config).uses_document("accept")
 
 
