@@ -58,7 +58,7 @@ async def _page(
         portal,
         visitor,
         "approvals.html",
-        refused=error,
+        refusal=error,
         waiting=await decisions.approvals.waiting(visitor.known),
         issues_codes=bool(decisions.codes.rules_for(visitor.known)),
         max_reason=MAX_REASON_CHARACTERS,

@@ -41,7 +41,7 @@ async def claim(request: Request, portal: Portal, visitor: Visitor) -> Response:
             portal,
             visitor,
             "claim_one.html",
-            refused=error,
+            refusal=error,
             job=None,
             size=size_words,
         )

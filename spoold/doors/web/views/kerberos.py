@@ -48,7 +48,7 @@ async def sign_in_by_ticket(request: Request, portal: Portal, visitor: Visitor) 
     except SpoolError as error:
         portal.metrics.refused(error)
         log.info("ticket-refused", kind=error.kind, **error.fields)
-        return page(portal, visitor, "sign_in_failed.html", refused=error, following=following)
+        return page(portal, visitor, "sign_in_failed.html", refusal=error, following=following)
     response = RedirectResponse(following, 303)
     await begin_session(request, portal, principal, response)
     return with_reply(request, response)

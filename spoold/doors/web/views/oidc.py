@@ -86,7 +86,7 @@ def _returned(request: Request) -> Returned:
 def _failed(portal: Portal, visitor: Visitor, following: str, error: SpoolError) -> Response:
     portal.metrics.refused(error)
     log.info("oidc-refused", kind=error.kind, **error.fields)
-    return page(portal, visitor, "sign_in_failed.html", refused=error, following=following)
+    return page(portal, visitor, "sign_in_failed.html", refusal=error, following=following)
 
 
 def _browser(request: Request) -> str | None:

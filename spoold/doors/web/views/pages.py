@@ -16,7 +16,7 @@ def page(
     visitor: Visitor,
     template: str,
     *,
-    refused: SpoolError | None = None,
+    refusal: SpoolError | None = None,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
     **context: object,
@@ -24,11 +24,11 @@ def page(
     """Return a page with the visitor's name, the site's name and what the template needs.
 
     Args:
-        refused: why there is not what the visitor wanted: the page's `error`, its status and Retry-After.
+        refusal: why there is not what the visitor wanted: the page's `error`, its status and Retry-After.
         status: in place of that of what was refused.
     """
     if status is None:
-        status = 200 if refused is None else page_status(refused)
+        status = 200 if refusal is None else page_status(refusal)
     principal = visitor.principal
     shown = "" if principal is None else principal.display_name or principal.name
     return portal.renderer.page(
@@ -40,9 +40,9 @@ def page(
             "csrf": visitor.csrf,
             "now": portal.clock.now(),
             "navigation": entries_for(principal, portal),
-            "error": "" if refused is None else refused.public,
+            "error": "" if refusal is None else refusal.public,
             **context,
         },
         status=status,
-        headers=headers if refused is None else retry_header(refused),
+        headers=headers if refusal is None else retry_header(refusal),
     )

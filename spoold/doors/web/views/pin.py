@@ -58,7 +58,7 @@ def _page(
         portal,
         visitor,
         "pin.html",
-        refused=error,
+        refusal=error,
         printers=printers,
         place=places.get(chosen, chosen),
         chosen=chosen or (printers[0].name if len(printers) == 1 else ""),

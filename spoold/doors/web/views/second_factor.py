@@ -95,7 +95,7 @@ async def _page(
         portal,
         visitor,
         "second_factor.html",
-        refused=error,
+        refusal=error,
         following=following,
         options=options,
     )
@@ -115,7 +115,7 @@ def _sign_in_page(
         "passkey.html",
         # A page that only says that passkeys are not to be had under this name is one all the same.
         status=200 if request.method == "GET" else None,
-        refused=error,
+        refusal=error,
         following=following,
         options=options,
     )

@@ -40,7 +40,7 @@ async def sign_in(request: Request, portal: Portal, visitor: Visitor) -> Respons
             portal,
             visitor,
             "sign_in.html",
-            refused=error,
+            refusal=error,
             name=name,
             following=following,
             ways=ways_of(portal, following),
