@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from spoold.database.schema import sessions, sign_in_failures, users
@@ -15,6 +15,7 @@ from spoold.model.ids import UserId
 from spoold.model.principal import Method, Role
 
 _USER_BY_NAME = select(users).where(users.c.name == bindparam("user_name"))
+_ID_OF_NAME = select(func.max(users.c.id)).where(users.c.name == bindparam("user_name"))
 _USER_BY_ID = select(users).where(users.c.id == bindparam("user_id"))
 _SESSION = select(sessions).where(sessions.c.token_hash == bindparam("of_token"))
 
@@ -101,6 +102,12 @@ def user_by_name(connection: Connection, name: str) -> UserRow | None:
     """Return the account of this canonical name."""
     row = connection.execute(_USER_BY_NAME, {"user_name": name}).one_or_none()
     return None if row is None else _user_of(row)
+
+
+def id_of_name(connection: Connection, name: str) -> UserId | None:
+    """Return the id of the account of this canonical name; the same work where there is none."""
+    found: str | None = connection.execute(_ID_OF_NAME, {"user_name": name}).scalar_one()
+    return None if found is None else UserId(found)
 
 
 def user_by_id(connection: Connection, user_id: UserId) -> UserRow | None:

@@ -102,17 +102,18 @@ class SignIns:
         await self._database.write(work)
 
     async def throttled(self, claim: Claim) -> None:
-        """Write down that an attempt was turned away unchecked."""
+        """Write down that an attempt was turned away unchecked; no less work for nobody."""
+        tag = self._name_tag(claim.name)
 
         def work(connection: Connection) -> None:
-            row = people.user_by_name(connection, claim.name)
+            user = people.id_of_name(connection, claim.name)
             audit.append(
                 connection,
                 at=self._clock.now(),
                 kind="sign-in-throttled",
                 actor=f"unproven:{claim.peer}",
-                user=None if row is None else row.id,
-                name_tag=self._name_tag(claim.name) if row is None else None,
+                user=user,
+                name_tag=tag if user is None else None,
                 method=claim.method.value,
             )
 

@@ -43,6 +43,8 @@ async def test_accounts_come_back_as_they_went_in(database: Database) -> None:
     assert await database.read(lambda c: people.user_by_name(c, "alice")) == ALICE
     assert await database.read(lambda c: people.user_by_id(c, BOB.id)) == BOB
     assert await database.read(lambda c: people.user_by_name(c, "carol")) is None
+    assert await database.read(lambda c: people.id_of_name(c, "alice")) == ALICE.id
+    assert await database.read(lambda c: people.id_of_name(c, "carol")) is None
     assert await database.read(lambda c: people.user_by_id(c, UserId("alice"))) is None
     assert await database.read(people.list_users) == [ALICE, BOB]
 
