@@ -31,7 +31,7 @@ _LOST = "the stamping was interrupted"
 _REASONS = {
     Reason.PASSWORD: "it is protected by a password; print it without one",
     Reason.MEMORY: "it needs more memory than is allowed",
-    Reason.TOO_LARGE: "it is too large",
+    Reason.TOO_LARGE: "it is larger than 128 MiB; print it in parts",
 }
 _DAMAGED = "it is damaged, or no PDF; print it anew, as PDF"
 
@@ -48,8 +48,8 @@ class StampingFailed(Exception):  # noqa: N818 - it reads as what happened
 class StampingLimits:
     """How long and how much. What the process may use is in `worker.stamp`."""
 
-    max_stampings: int = 4
-    """Each holds its document twice, until its printer has taken it."""
+    max_stampings: int = 8
+    """Each is 40 MiB and its document twice, until its printer has taken it."""
     max_wait_s: float = 60.0
     """For a free one, as for a rendering."""
     start_timeout_s: float = 15.0
@@ -58,8 +58,8 @@ class StampingLimits:
     """A page takes a millisecond; the worker is killed after 60 s of processor time."""
     piece_timeout_s: float = 30.0
     """The result lies ready: only a worker that is stuck does not hand it over."""
-    max_document_bytes: int = 256 * 1024 * 1024
-    """It lies in memory as a whole."""
+    max_document_bytes: int = 128 * 1024 * 1024
+    """It lies in memory as a whole, and so does what is made of it."""
 
 
 @dataclass

@@ -38,7 +38,7 @@ LIMITS = sandbox.Limits(
     # A page costs about a millisecond; what was compressed badly is compressed again.
     cpu_s=60,
     # The document, its stamped copy, and room for either to grow.
-    address_space_bytes=1536 * 1024 * 1024,
+    address_space_bytes=1024 * 1024 * 1024,
 )
 # Where a page names no box, or none that has an area (ISO 32000-1 requires one): what readers take then.
 _LETTER = (0.0, 0.0, 612.0, 792.0)

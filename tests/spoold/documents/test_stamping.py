@@ -95,7 +95,7 @@ async def test_another_number_of_pages_than_was_counted_is_not_sent() -> None:
 
 async def test_a_document_that_is_too_large_is_not_taken() -> None:
     small = Stamper(StampingLimits(max_document_bytes=100_000))
-    assert "too large" in await failure(pdfs.pdf(1) + b"%" * 3 * pdfs.MIB, small)
+    assert "print it in parts" in await failure(pdfs.pdf(1) + b"%" * 3 * pdfs.MIB, small)
 
 
 @pytest.mark.parametrize(
