@@ -78,10 +78,11 @@ class _Window:
 
 @dataclass(slots=True)
 class _Line(_Window):
-    """Failures under one name from places of one sort; checks from there follow each other."""
+    """Failures under one name from places of one sort; checks from there follow each other, `home`'s last."""
 
     gate: trio.Lock = field(default_factory=trio.Lock)
     waiting: int = 0
+    home: str = ""
 
 
 @dataclass(slots=True)
@@ -156,8 +157,9 @@ class Throttle:
         self._refuse_if_shut_out(windows)
         person = self._person(name)
         self._refuse_if_locked(person, name, peer, windows)
-        line, other = person.strange, person.usual
-        if self._is_usual(name, peer):
+        line, other, home = person.strange, person.usual, home_of(peer)
+        # A place that has just become a usual one waits for what it sent itself until then.
+        if self._is_usual(name, peer) and not (line.gate.locked() and line.home == home):
             line, other = other, line
         if line.waiting >= self._limits.user_queue:
             raise Busy(_AT_ONCE)
@@ -171,6 +173,7 @@ class Throttle:
                 if name and len(person.recent(self._clock.monotonic_s())) + other.gate.locked() >= line.limit:
                     # The last check that is left is under way, from a place of the other sort.
                     raise Busy(_AT_ONCE)
+                line.home = home
                 yield Attempt(self, name, peer, self._rank(name, peer, windows))
         finally:
             line.waiting -= 1
