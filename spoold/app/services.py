@@ -3,6 +3,7 @@
 import functools
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 import trio
@@ -33,6 +34,7 @@ from spoold.identity.accounts import Accounts
 from spoold.identity.marks import PrinterMarks
 from spoold.printers.dns_sd import ServiceNames
 from spoold.records.verify import ChainReport, Progress, verify_next
+from spoold.release.archive_desk import ArchiveDesk
 from spoold.release.decisions import Decisions
 from spoold.runtime.supervisor import Service
 from spoold.runtime.systemd import Notifier, keep_watchdog
@@ -229,6 +231,7 @@ def _control(parts: Parts, clients: Clients, decisions: Decisions) -> Service:
         print_uris=clients.print_uris,
         claims=clients.claims,
         decisions=decisions,
+        archive=ArchiveDesk(parts.database, parts.clock),
         portal_address=lambda: portal_address(parts.site().name, parts.listening.get("web", [])),
     )
     return Service("control", ControlServer(control, parts.state.control_socket).serve)

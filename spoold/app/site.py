@@ -27,6 +27,7 @@ def build_site(config: Config, limits: DaemonLimits) -> Site:
         max_document_bytes=limits.max_document_bytes,
         forget_after=FORGET_AFTER,
         lpr_networks=config.lpr.mapped(),
+        archive=None if config.archive is None else config.archive.terms(),
         second_factor=config.identity.second_factor,
         badges=None if config.badges is None else config.badges.rules(),
         stations={

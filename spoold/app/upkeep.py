@@ -8,13 +8,15 @@ import trio
 from sqlalchemy import Connection
 
 from holdstore.check import check
+from holdstore.container import SealedDocument
 from holdstore.errors import HoldStoreError
 from spoold.app.certificates import renew_if_ended
 from spoold.app.conversion import ConversionHealth
 from spoold.app.parts import Parts
-from spoold.database import jobs
+from spoold.database import archive, jobs
 from spoold.database.engine import Database
 from spoold.intake.inspection import sealed
+from spoold.model.archive import Copy
 from spoold.model.errors import ConfigurationError, SpoolError
 from spoold.model.jobstate import AT_PRINTER, LIVE
 from spoold.runtime.clock import ClockStepDetector
@@ -135,9 +137,19 @@ def _look_at_certificate(parts: Parts) -> None:
 async def check_store(parts: Parts, read_fraction: float) -> dict[str, Any]:
     """Compare rows and containers; what is being accepted right now is looked at twice before it counts."""
     documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
-    findings = [str(one) async for one in check(parts.store, documents, read_data=read_fraction)]
+    copies = [_archived(one) for one in await parts.database.read(archive.copies)]
+    looks = check(parts.store, documents, read_data=read_fraction, archived=copies)
+    findings = [str(one) async for one in looks]
     if findings:
         documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
-        again = {str(one) async for one in check(parts.store, documents, read_data=0.0)}
+        copies = [_archived(one) for one in await parts.database.read(archive.copies)]
+        again = {str(one) async for one in check(parts.store, documents, archived=copies)}
         findings = [finding for finding in findings if finding in again or read_fraction > 0]
-    return {"checked": len(documents), "read": round(len(documents) * read_fraction), "findings": findings}
+    checked = len(documents) + len(copies)
+    return {"checked": checked, "read": round(len(documents) * read_fraction), "findings": findings}
+
+
+def _archived(copy: Copy) -> SealedDocument:
+    return SealedDocument(
+        copy.job_id, copy.number, copy.size_bytes, copy.segments, copy.wrapped_key, copy.inline
+    )

@@ -42,6 +42,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "printers": ("spoold.cli.jobs_cmd", "printers", "List printers with their live status."),
         "status": ("spoold.cli.jobs_cmd", "status", "Show how the daemon is."),
         "audit": ("spoold.cli.audit_cmd", "audit", "Verify the audit chain."),
+        "archive": (
+            "spoold.cli.archive_cmd",
+            "archive",
+            "Make an archive key, list what is kept, and open copies.",
+        ),
         "store": ("spoold.cli.store_cmd", "store", "Check the hold store."),
     }
 )

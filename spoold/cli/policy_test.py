@@ -79,6 +79,7 @@ def _differences(case: "Case", decision: "Decision") -> dict[str, tuple[Any, Any
         "prefer": "cheapest" if decision.cheapest else None,
         "mask": decision.mask,
         "watermark": decision.watermark,
+        "archive": decision.archive,
         "expires_after_s": decision.hold_s,
         "approvers": decision.approvers,
     }

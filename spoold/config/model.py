@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spoold.config import consistency
+from spoold.config.archive import Archive
 from spoold.config.identity import Directory
 from spoold.config.kerberos import Kerberos
 from spoold.config.lpr import Lpr
@@ -249,6 +250,7 @@ class Config(Section):
     tls: Tls = Tls()
     store: Store
     hold: Hold = Hold()
+    archive: Archive | None = None
     printers: Mapping[Name, Printer] = {}
     queues: Mapping[Name, QueueSettings] = {}
     badges: Badges | None = None

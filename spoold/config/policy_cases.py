@@ -117,6 +117,7 @@ class Expected(Section):
     prefer: Literal["cheapest"] | None = None
     mask: StrictBool | None = None
     watermark: _Words | None = None
+    archive: StrictBool | None = None
     expires_after_s: StrictInt | None = None
     approvers: tuple[_Words, ...] | None = None
 

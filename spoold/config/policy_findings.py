@@ -14,6 +14,7 @@ from spoold.config.problems import Finding, KeyPath
 from spoold.config.values import parse_network
 
 Raw = Mapping[str, Any]
+NO_ARCHIVE = "there is no [archive] section that says for whom copies are kept, and for how long"
 
 
 def findings(raw: Raw) -> Iterator[Finding]:
@@ -26,6 +27,8 @@ def findings(raw: Raw) -> Iterator[Finding]:
         yield Finding(_path(problem), problem.message, problem.suggestion, offset=problem.offset)
     known = list(_table(raw, "queues"))
     for index, rule in enumerate(rules):
+        if rule.get("archive") is True and "archive" not in raw:
+            yield Finding(("rules", index, "archive"), NO_ARCHIVE)
         for position, name in enumerate(_strings(rule.get("queues"))):
             if name and name not in known:
                 path = ("rules", index, "queues", position)
@@ -106,6 +109,7 @@ def _draft(index: int, rule: Raw) -> RuleSource:
         redirect=_strings(rule.get("redirect")),
         prefer="cheapest" if "prefer" in rule else None,
         mask=bool(rule.get("mask")),
+        archive=bool(rule.get("archive")),
         watermark=text("watermark", "?") if "watermark" in rule else None,
     )
 

@@ -65,5 +65,7 @@ class Rule(Section):
     """true: the printer is not told the document's name, whatever the queue says."""
     watermark: Watermark | None = None
     """Words on every page; {user}, {date}, {time}, {printer} and {job} are filled in at the release."""
+    archive: StrictBool = False
+    """true: a copy is kept once it was printed, as [archive] says."""
     expires_after: Duration | None = None
     """Shorten how long the job is held, counted from when it came in."""

@@ -86,5 +86,6 @@ def _source(rule: Rule) -> RuleSource:
         redirect=rule.redirect or (),
         prefer=rule.prefer,
         mask=rule.mask,
+        archive=rule.archive,
         watermark=rule.watermark,
     )

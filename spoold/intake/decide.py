@@ -36,6 +36,7 @@ class Acceptance:
         approvers: who may approve, for each of them; as `policy.decision.Decision.approvers`.
         mask: the printer is not told the document's name.
         watermark: what stands on every page, with placeholders; as `policy.decision.Decision.watermark`.
+        archive: a copy of it is kept once it was printed.
     """
 
     event: JobEvent
@@ -47,6 +48,7 @@ class Acceptance:
     approvers: tuple[tuple[str, ...], ...] = ()
     mask: bool = False
     watermark: tuple[str, ...] = ()
+    archive: bool = False
 
 
 def decide(
@@ -77,6 +79,7 @@ def decide(
         approvers=decision.approvers,
         mask=decision.mask,
         watermark=decision.watermark,
+        archive=decision.archive,
     )
 
 

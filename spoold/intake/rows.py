@@ -57,7 +57,11 @@ def note_demands(connection: Connection, job_id: JobId, acceptance: Acceptance, 
 
     Nothing is written for the many jobs of which nothing is asked.
     """
-    asked = {Obligation.MASK: acceptance.mask, Obligation.WATERMARK: bool(acceptance.watermark)}
+    asked = {
+        Obligation.MASK: acceptance.mask,
+        Obligation.WATERMARK: bool(acceptance.watermark),
+        Obligation.ARCHIVE: acceptance.archive,
+    }
     words = [one for one, is_asked in asked.items() if is_asked]
     if words and acceptance.event is not JobEvent.REFUSED:
         obligations.add(connection, job_id, words, watermarks=acceptance.watermark)

@@ -67,6 +67,7 @@ class Action(enum.StrEnum):
     CLAIM = "claim"
     VERIFY_AUDIT = "verify-audit"
     CHECK_STORE = "check-store"
+    READ_ARCHIVE = "read-archive"
     SIGN_IN = "sign-in"
     READ_HEALTH = "read-health"
     READ_METRICS = "read-metrics"
@@ -138,6 +139,8 @@ ALLOWED: MappingProxyType[Action, frozenset[Standing]] = MappingProxyType(
         Action.CLAIM: _KNOWN,
         Action.VERIFY_AUDIT: _ADMINISTRATOR,
         Action.CHECK_STORE: _ADMINISTRATOR,
+        # Copies are handed over sealed: who may have one, and who can read it, are two questions.
+        Action.READ_ARCHIVE: _ADMINISTRATOR,
         Action.SIGN_IN: _ALL,
         Action.READ_HEALTH: _ALL,
         Action.READ_METRICS: _ALL,

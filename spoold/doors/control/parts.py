@@ -12,6 +12,7 @@ from spoold.identity.tokens import Tokens
 from spoold.model.access import Action
 from spoold.model.principal import Principal
 from spoold.records.verify import ChainReport
+from spoold.release.archive_desk import ArchiveDesk
 from spoold.release.claims import ClaimDesk
 from spoold.release.decisions import Decisions
 from spoold.release.desk import Desk
@@ -43,6 +44,7 @@ class ControlParts:
     stations: StationDesk | None = None
     marks: PrinterMarks | None = None
     decisions: Decisions | None = None
+    archive: ArchiveDesk | None = None
     portal_address: Callable[[], str] = lambda: "https://localhost"
 
 

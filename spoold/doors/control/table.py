@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from spoold.doors.control import clients, decisions, jobs, people, policy, spooler, stations, tokens
+from spoold.doors.control import archive, clients, decisions, jobs, people, policy, spooler, stations, tokens
 from spoold.doors.control.parts import Command
 from spoold.model.access import Action
 
@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         command.name: command
         for area in (
+            archive.COMMANDS,
             clients.COMMANDS,
             decisions.COMMANDS,
             jobs.COMMANDS,
@@ -32,6 +33,7 @@ ABOUT_SPOOLER = frozenset(
         Action.MARK_PRINTERS,
         Action.VERIFY_AUDIT,
         Action.CHECK_STORE,
+        Action.READ_ARCHIVE,
         Action.READ_HEALTH,
     }
 )

@@ -106,7 +106,7 @@ def test_the_defaults_shown_are_the_real_ones(everything: dict[str, Any]) -> Non
         compared += 1
     assert compared > 15
     assert defaults(Printer) == {}
-    assert defaults(Rule) == {"allow": False, "mask": False}
+    assert defaults(Rule) == {"allow": False, "mask": False, "archive": False}
 
 
 def test_the_limits_shown_are_the_daemon_s_own(asked: dict[str, Any]) -> None:
