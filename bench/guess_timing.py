@@ -1,9 +1,9 @@
 """What the time of failed sign-ins tells: their kinds, by the two-sample Kolmogorov-Smirnov test.
 
 In one process, on the real database, with the clock of the throttle moved by hand, so that nobody is locked
-but those who are to be. Each kind has its turn within each round, in an order of chance: what else the
-machine does meanwhile meets all alike. bcrypt runs at its lowest cost, so that what is not bcrypt shows all
-the more.
+but those who are to be. Each kind has its turn within each round, in an order of chance and then in its
+opposite: what else the machine does meanwhile meets all alike. bcrypt runs at its lowest cost, so that what
+is not bcrypt shows all the more.
 
 Of equal kinds, one comparison in twenty lies above the 5 % critical value. One that does is measured once
 more, with samples of its own: above it twice is a difference.
@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -162,8 +163,9 @@ async def _round(house: _House, took: _Took, number: int, slot: int) -> None:
     """Let each kind of failure happen once."""
     if house.slots > 1:
         await trio.sleep(random.random() * _GRID_S)
+    order = random.Random(f"{slot} {number // 2}")
     kinds = [(kind, f"{name}-{slot}-{number % TURNS}") for kind, name in house.kinds]
-    random.shuffle(kinds)
+    _shuffle(kinds, order, back=bool(number % 2))
     # Whoever is tried twice is not passed on the second time.
     kept = [place for place, (kind, _) in enumerate(kinds) if kind in {WRONG, KEPT}]
     for place, kind in zip(kept, (WRONG, KEPT), strict=False):
@@ -171,14 +173,23 @@ async def _round(house: _House, took: _Took, number: int, slot: int) -> None:
     for kind, name in kinds:
         took[kind].append(await _refused(house, name, f"wrong {kind} {number}"))
     locked = [(FIRST_LOCKED, LOCKED, f"locked-{slot}"), (FIRST_NOBODY, NOBODY, f"nobody-{slot}")]
-    random.shuffle(locked)
+    _shuffle(locked, order, back=bool(number % 2))
     for _, _, name in locked:
         await _refused(house, name, f"lock {number}")
     for turn in range(2):
-        random.shuffle(locked)
         for first, later, name in locked:
             took_s = await _refused(house, name, f"wrong {turn} {number}", locked=True)
             took[later if turn else first].append(took_s)
+
+
+def _shuffle(kinds: list[Any], order: random.Random, *, back: bool) -> None:
+    """Put kinds in an order of chance, and every second time in the last one's opposite.
+
+    Whoever comes after a write finds cold caches: each comes as often before the others as after them.
+    """
+    order.shuffle(kinds)
+    if back:
+        kinds.reverse()
 
 
 async def _refused(house: _House, name: str, password: str, *, locked: bool = False) -> float:
