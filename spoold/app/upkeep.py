@@ -137,12 +137,12 @@ def _look_at_certificate(parts: Parts) -> None:
 async def check_store(parts: Parts, read_fraction: float) -> dict[str, Any]:
     """Compare rows and containers; what is being accepted right now is looked at twice before it counts."""
     documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
-    copies = [_archived(one) for one in await parts.database.read(archive.copies)]
+    copies = [_archived(one) for one in await parts.database.read(archive.copies_in_files)]
     looks = check(parts.store, documents, read_data=read_fraction, archived=copies)
     findings = [str(one) async for one in looks]
     if findings:
         documents = [sealed(one) for one in await parts.database.read(jobs.documents_with_keys)]
-        copies = [_archived(one) for one in await parts.database.read(archive.copies)]
+        copies = [_archived(one) for one in await parts.database.read(archive.copies_in_files)]
         again = {str(one) async for one in check(parts.store, documents, archived=copies)}
         findings = [finding for finding in findings if finding in again or read_fraction > 0]
     checked = len(documents) + len(copies)

@@ -5,13 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from spoold.database.schema import archive_terms, archived_documents, archived_jobs
 from spoold.database.times import from_us, to_us
 from spoold.model.archive import ArchivedJob, ArchiveTerms, Copy
 from spoold.model.ids import JobId, UserId
+
+# Fewer are mistaken for numbers.
+LEAST_PREFIX_DIGITS = 4
+MAX_NUMBER_DIGITS = 18
 
 _JOBS = (
     select(
@@ -81,18 +85,35 @@ def insert_archived(connection: Connection, job: ArchivedJob, copies: Iterable[C
         )
 
 
-def archived(connection: Connection, job_id: UUID | None = None) -> list[ArchivedJob]:
-    """Return archived jobs in the order in which they were printed; only one with `job_id`."""
-    statement = _JOBS if job_id is None else _JOBS.where(archived_jobs.c.job_id == job_id.bytes)
-    return [_job_of(row) for row in connection.execute(statement)]
+def archived(connection: Connection) -> list[ArchivedJob]:
+    """Return archived jobs in the order in which they were printed."""
+    return [_job_of(row) for row in connection.execute(_JOBS)]
 
 
-def copies(connection: Connection, job_id: UUID | None = None) -> list[Copy]:
-    """Return archived documents in printing order, of all jobs without `job_id`."""
-    statement = select(archived_documents).order_by(archived_documents.c.job_id, archived_documents.c.number)
-    if job_id is not None:
-        statement = statement.where(archived_documents.c.job_id == job_id.bytes)
+def copies_of(connection: Connection, job_id: UUID) -> list[Copy]:
+    """Return the archived documents of a job in printing order."""
+    statement = select(archived_documents).order_by(archived_documents.c.number)
+    rows = connection.execute(statement.where(archived_documents.c.job_id == job_id.bytes))
+    return [_copy_of(row) for row in rows]
+
+
+def copies_in_files(connection: Connection) -> list[Copy]:
+    """Return every archived document whose container is a file."""
+    statement = select(archived_documents).where(archived_documents.c.container.is_(None))
     return [_copy_of(row) for row in connection.execute(statement)]
+
+
+def find(connection: Connection, wanted: str) -> ArchivedJob | None:
+    """Return the first archived job of a number, an id, or the beginning of an id (at least 4 digits)."""
+    digits = wanted.strip().lower().replace("-", "")
+    named = func.lower(func.hex(archived_jobs.c.job_id)) == digits
+    if len(digits) >= LEAST_PREFIX_DIGITS and set(digits) <= set("0123456789abcdef"):
+        named = func.lower(func.hex(archived_jobs.c.job_id)).startswith(digits)
+    # SQLite's integers have 64 bits.
+    if digits.isascii() and digits.isdigit() and len(digits) <= MAX_NUMBER_DIGITS:
+        named = or_(named, archived_jobs.c.number == int(digits))
+    row = connection.execute(_JOBS.where(named).limit(1)).one_or_none()
+    return None if row is None else _job_of(row)
 
 
 def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:

@@ -12,9 +12,6 @@ from spoold.model.principal import Principal
 from spoold.records import audit
 from spoold.runtime.clock import Clock
 
-# Shorter beginnings of an id are mistaken for numbers.
-LEAST_PREFIX_CHARACTERS = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Shelved:
@@ -56,8 +53,10 @@ class ArchiveDesk:
         now = self.clock.now()
 
         def work(connection: Connection) -> tuple[Shelved, Copy]:
-            job = _find(archive.archived(connection), wanted.strip().lower())
-            found = [one for one in archive.copies(connection, job.id) if one.number == number]
+            job = archive.find(connection, wanted)
+            if job is None:
+                raise NotFound("There is no such job in the archive.")
+            found = [one for one in archive.copies_of(connection, job.id) if one.number == number]
             if not found:
                 raise NotFound(f"The archived job has no document {number}.", job=str(job.id))
             audit.append(
@@ -71,14 +70,6 @@ class ArchiveDesk:
             return Shelved(job, _user_of(connection, job)), found[0]
 
         return await self.database.write(work)
-
-
-def _find(jobs: list[ArchivedJob], wanted: str) -> ArchivedJob:
-    for job in jobs:
-        is_prefix = len(wanted) >= LEAST_PREFIX_CHARACTERS and str(job.id).startswith(wanted)
-        if wanted in {str(job.id), str(job.number)} or is_prefix:
-            return job
-    raise NotFound("There is no such job in the archive.")
 
 
 def _user_of(connection: Connection, job: ArchivedJob) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,9 +83,12 @@ async def test_an_archived_job_comes_back_with_its_documents(database: Database)
         replace(other, documents=1, size_bytes=100_000),
     ]
     assert await database.read(archive.archived) == expected
-    assert await database.read(lambda connection: archive.archived(connection, other.id)) == expected[1:]
-    assert await database.read(lambda connection: archive.copies(connection, JOB.id)) == [IN_ROW, IN_FILE]
-    assert len(await database.read(archive.copies)) == 3
+    assert await database.read(lambda connection: archive.copies_of(connection, JOB.id)) == [IN_ROW, IN_FILE]
+    assert {one.job_id for one in await database.read(archive.copies_in_files)} == {JOB.id, other.id}
+    for wanted in (str(other.id), other.id.hex[:20], "2", f" {str(other.id).upper()[:24]} "):
+        assert await database.read(partial(archive.find, wanted=wanted)) == expected[1]
+    for wanted in ("", "3", "%", "_" * 32, "zoë", "9" * 40, other.id.hex + "0"):
+        assert await database.read(partial(archive.find, wanted=wanted)) is None
     assert set(await database.read(archive.containers_in_files)) == {(JOB.id, 2), (other.id, 2)}
 
 
@@ -107,7 +111,7 @@ async def test_it_ends_on_time_and_goes_whole(database: Database) -> None:
         early = archive.ended(connection, START + DAY - timedelta(seconds=1), 10)
         late = archive.ended(connection, START + DAY, 10)
         numbers = archive.remove(connection, KEPT.id)
-        return [early, late, numbers, archive.archived(connection), archive.copies(connection)]
+        return [early, late, numbers, archive.archived(connection), archive.copies_of(connection, KEPT.id)]
 
     assert await database.write(work) == [[], [KEPT.id], [1, 2], [], []]
 

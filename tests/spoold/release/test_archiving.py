@@ -70,7 +70,11 @@ async def kept(house: House) -> list[ArchivedJob]:
 
 
 async def copies(house: House) -> list[Copy]:
-    return await house.database.read(archive.copies)
+    return [copy for one in await kept(house) for copy in await copies_of(house, one)]
+
+
+async def copies_of(house: House, job: ArchivedJob) -> list[Copy]:
+    return await house.database.read(partial(archive.copies_of, job_id=job.id))
 
 
 def sealed(copy: Copy) -> SealedDocument:
