@@ -33,6 +33,7 @@ from spoold.doors.lpr import LprDoor
 from spoold.identity.accounts import Accounts
 from spoold.identity.marks import PrinterMarks
 from spoold.printers.dns_sd import ServiceNames
+from spoold.records.reading import latest
 from spoold.records.verify import ChainReport, Progress, verify_next
 from spoold.release.archive_desk import ArchiveDesk
 from spoold.release.decisions import Decisions
@@ -210,6 +211,9 @@ def _web(parts: Parts, sockets: Sequence[socket.socket], clients: Clients, decis
 
 
 def _control(parts: Parts, clients: Clients, decisions: Decisions) -> Service:
+    async def read_audit(last: int, kind: str) -> list[dict[str, Any]]:
+        return await parts.database.read(lambda connection: latest(connection, last=last, kind=kind))
+
     async def verify_audit() -> ChainReport:
         found: Progress | ChainReport = Progress()
         while isinstance(found, Progress):
@@ -222,6 +226,7 @@ def _control(parts: Parts, clients: Clients, decisions: Decisions) -> Service:
         clock=parts.clock,
         limits=parts.limits,
         verify_audit=verify_audit,
+        read_audit=read_audit,
         check_store=functools.partial(check_store, parts),
         status=parts.status,
         tokens=parts.tokens,

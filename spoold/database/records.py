@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from spoold.database.prepared import Prepared, remembered
@@ -75,6 +75,18 @@ def audit_rows(connection: Connection, after_seq: int = 0, limit: int = 1000) ->
     """Return links in order, from the one after `after_seq`."""
     statement = select(audit).where(audit.c.seq > after_seq).order_by(audit.c.seq).limit(limit)
     return [AuditRow(row.seq, row.entry, row.chain_hash) for row in connection.execute(statement)]
+
+
+def latest_audit(connection: Connection, limit: int, kind: str = "") -> list[str]:
+    """Return the newest entries, the newest first.
+
+    Args:
+        kind: only of this kind, if it is not empty.
+    """
+    statement = select(audit.c.entry).order_by(audit.c.seq.desc()).limit(limit)
+    if kind:
+        statement = statement.where(func.json_extract(audit.c.entry, "$.kind") == kind)
+    return list(connection.execute(statement).scalars())
 
 
 def insert_event(connection: Connection, job_id: JobId, at: datetime, event: str, words: str) -> None:

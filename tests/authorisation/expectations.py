@@ -329,6 +329,7 @@ CONTROL: Mapping[str, ControlCase] = {
     "station-remove": ControlCase({"name": "spare"}, records=1),
     "printer-code": ControlCase({"name": "out"}),
     "audit-verify": ControlCase(),
+    "audit-show": ControlCase(),
     "archive-list": ControlCase(),
     "archive-open": ControlCase({"job": "999999", "document": 1}, missing=True),
     "store-check": ControlCase({"read_fraction": 1.0}),

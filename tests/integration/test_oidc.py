@@ -184,6 +184,11 @@ def test_who_is_in_no_allowed_group_stays_out(house: House, browser: Browser, se
         person.screenshot(f"oidc-refused-{seat}")
         assert SESSION not in {one["name"] for one in person.page.context.cookies(house.origin)}
     assert "eve" not in [one["name"] for one in house.daemon.command("user-list")]
+    # As the page about providers tells administrators to look.
+    records = house.daemon.cli("audit", "show", "--kind", "sign-in-failed")
+    assert "method=oidc" in records.stdout
+    assert "why=group" in records.stdout
+    assert '"why": "group"' in house.daemon.log
 
 
 @pytest.mark.parametrize("seat", SEATS[:2], ids=str)

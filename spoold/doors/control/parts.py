@@ -35,6 +35,7 @@ class ControlParts:
     clock: Clock
     limits: DaemonLimits
     verify_audit: Callable[[], Awaitable[ChainReport]]
+    read_audit: Callable[[int, str], Awaitable[list[dict[str, Any]]]]
     check_store: Callable[[float], Awaitable[dict[str, Any]]]
     status: Callable[[], dict[str, Any]]
     tokens: Tokens | None = None

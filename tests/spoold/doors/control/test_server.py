@@ -134,6 +134,9 @@ def parts_of(house: House, people: Identity) -> ControlParts:
     async def verify() -> ChainReport:
         return ChainReport(3, "ab" * 32, None, "")
 
+    async def read(last: int, kind: str) -> list[dict[str, Any]]:
+        return [{"kind": kind or "sign-in", "seq": number} for number in range(last)]
+
     async def check(read_fraction: float) -> dict[str, Any]:
         return {"checked": 1, "read": read_fraction, "findings": []}
 
@@ -143,6 +146,7 @@ def parts_of(house: House, people: Identity) -> ControlParts:
         clock=house.clock,
         limits=DaemonLimits(max_control_request_bytes=4096),
         verify_audit=verify,
+        read_audit=read,
         check_store=check,
         status=lambda: {"state": "ok"},
     )
@@ -224,6 +228,7 @@ async def test_a_silent_client_is_not_waited_for(
         clock=None,  # type: ignore[arg-type]
         limits=DaemonLimits(max_control_connections=1),
         verify_audit=None,  # type: ignore[arg-type]
+        read_audit=None,  # type: ignore[arg-type]
         check_store=None,  # type: ignore[arg-type]
         status=dict,
     )
@@ -249,6 +254,12 @@ async def test_a_command_that_crashes_ends_itself_alone(served: Socket) -> None:
         assert "secret" not in error["public"]
         assert await other.ask("audit-verify") is not None
         nursery.cancel_scope.cancel()
+
+
+async def test_the_records_are_read_as_far_as_was_asked(served: Socket) -> None:
+    assert len(await served.ask("audit-show")) == 20
+    found = await served.ask("audit-show", last=2, kind="sign-in-failed")
+    assert [one["kind"] for one in found] == ["sign-in-failed"] * 2
 
 
 # -- the socket itself
