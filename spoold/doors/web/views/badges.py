@@ -4,9 +4,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from spoold.doors.web.api_bodies import parsed
-from spoold.doors.web.guard import BadRequest, page_status, read_body
+from spoold.doors.web.guard import BadRequest, read_body
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.badges import MAX_BADGES_EACH, Badges
@@ -104,15 +103,13 @@ async def _page(
         portal,
         visitor,
         "badges.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         badges=await badges.of(person.id),
         has_pin=await badges.has_pin(person.id),
         most=MAX_BADGES_EACH,
         pin_digits=rules.pin_digits,
         label=visitor.form.get("label", "") if form == "add" else "",
         **asking(portal, visitor, "/me/badges", error=error),
-        error="" if error is None else error.public,
         done=done,
     )
 

@@ -7,9 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spoold.doors.web.decisions import LIVES_HOURS, count_of, decisions_of, scope_of
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotPossible, SpoolError
@@ -54,7 +52,7 @@ async def revoke_code(_request: Request, portal: Portal, visitor: Visitor) -> Re
 
 async def show_use(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Ask for the code that approves the visitor's own job."""
-    return page(portal, visitor, "code.html", view=visitor.about, error="")
+    return page(portal, visitor, "code.html", view=visitor.about)
 
 
 async def use_code(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -71,10 +69,8 @@ async def use_code(_request: Request, portal: Portal, visitor: Visitor) -> Respo
             portal,
             visitor,
             "code.html",
-            status=page_status(error),
-            headers=retry_header(error),
+            refusal=error,
             view=view,
-            error=error.public,
         )
     return RedirectResponse(f"/jobs/{view.job.id}", 303)
 
@@ -93,8 +89,7 @@ async def _page(
         portal,
         visitor,
         "codes.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         code=code,
         codes=[one for one in await desk.issued(visitor.known) if one.is_on(now)],
         rules=desk.rules_for(visitor.known),
@@ -104,5 +99,4 @@ async def _page(
         max_label=MAX_LABEL_CHARACTERS,
         form=visitor.form if error is not None else {},
         **asking(portal, visitor, "/approvals/codes", error=error),
-        error="" if error is None else error.public,
     )

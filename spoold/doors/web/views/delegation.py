@@ -5,9 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spoold.doors.web.decisions import count_of, decisions_of, end_of_day, today
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotFound, NotPossible, SpoolError
@@ -72,13 +70,11 @@ async def _page(
         portal,
         visitor,
         "delegation.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         given=await desk.given(visitor.known),
         held=await desk.held(visitor.known),
         jobs=await _own(portal, visitor),
         today=today(portal).isoformat(),
         form=form,
         **asking(portal, visitor, "/me/delegation", error=error),
-        error="" if error is None else error.public,
     )

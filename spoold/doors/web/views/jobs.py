@@ -6,9 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from policy.explain import sentence
 from spoold.doors.web import words
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.ways import has_password, ways_to_confirm
 from spoold.model.errors import ProofTooOld, SpoolError
@@ -92,7 +90,7 @@ async def release_job(_request: Request, portal: Portal, visitor: Visitor) -> Re
 
 async def show_delete(_request: Request, portal: Portal, visitor: Visitor) -> Response:
     """Ask before destroying."""
-    return page(portal, visitor, "delete.html", view=visitor.about, error="")
+    return page(portal, visitor, "delete.html", view=visitor.about)
 
 
 async def delete_job(_request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -102,7 +100,7 @@ async def delete_job(_request: Request, portal: Portal, visitor: Visitor) -> Res
         await portal.desk.cancel(visitor.known, view.job.id)
     except SpoolError as error:
         portal.metrics.refused(error)
-        return page(portal, visitor, "delete.html", status=page_status(error), view=view, error=error.public)
+        return page(portal, visitor, "delete.html", refusal=error, view=view)
     return RedirectResponse("/", 303)
 
 
@@ -129,13 +127,11 @@ async def _release_page(
         portal,
         visitor,
         "release.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         view=view,
         printers=printers,
         chosen=_preselected(printers, chosen),
         asks_password=isinstance(error, ProofTooOld) or not 0 <= proof_age_s <= CONFIRM_AFTER_S,
-        error="" if error is None else error.public,
         has_password=has_password(principal),
         ways=ways_to_confirm(portal, f"/jobs/{view.job.id}/release"),
     )

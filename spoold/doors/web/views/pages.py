@@ -29,6 +29,8 @@ def page(
     """
     if status is None:
         status = 200 if refusal is None else page_status(refusal)
+    if refusal is not None:
+        headers = {**(headers or {}), **retry_header(refusal)}
     principal = visitor.principal
     shown = "" if principal is None else principal.display_name or principal.name
     return portal.renderer.page(
@@ -44,5 +46,5 @@ def page(
             **context,
         },
         status=status,
-        headers=headers if refusal is None else retry_header(refusal),
+        headers=headers,
     )

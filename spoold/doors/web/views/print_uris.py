@@ -4,9 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.print_uris import MAX_LABEL_CHARACTERS, PrintUris
@@ -63,13 +61,11 @@ async def _page(
         portal,
         visitor,
         "print_uris.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         uris=await print_uris_of(portal).of(visitor.known.id),
         queues={name: queue.description for name, queue in queues.items()},
         made=made,
         form=visitor.form if error is not None else {},
         max_label=MAX_LABEL_CHARACTERS,
         **asking(portal, visitor, "/me/print-uris", error=error),
-        error="" if error is None else error.public,
     )

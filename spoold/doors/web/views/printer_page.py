@@ -5,9 +5,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.model.errors import NotFound, NotPossible, PrinterNotReady, ProofTooOld, SpoolError
@@ -93,8 +91,7 @@ async def _page(
         portal,
         visitor,
         "printer.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         printer=printer,
         path=request.url.path,
         printer_view=view,
@@ -104,7 +101,6 @@ async def _page(
         went=went or [],
         refused=refused or [],
         **asking(portal, visitor, request.url.path, error=error),
-        error="" if error is None else error.public,
     )
 
 

@@ -1,5 +1,7 @@
 """A proof that is young enough for what needs one: the password once more, or a sign-in of just now."""
 
+from typing import Any
+
 from spoold.doors.web.portal import Portal, Visitor
 from spoold.doors.web.ways import has_password, ways_to_confirm
 from spoold.model.errors import ProofTooOld, SpoolError
@@ -18,7 +20,7 @@ def is_fresh(portal: Portal, visitor: Visitor, *, within_s: float = CONFIRM_AFTE
 
 def asking(
     portal: Portal, visitor: Visitor, following: str, *, error: SpoolError | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what a page needs whose form wants a fresh proof.
 
     Args:

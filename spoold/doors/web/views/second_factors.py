@@ -5,9 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from spoold.database.factors import RECOVERY
-from spoold.doors.web.guard import page_status, site_of
+from spoold.doors.web.guard import site_of
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.doors.web.views.second_factor import factors_of
@@ -68,7 +67,7 @@ async def begin_passkey(request: Request, portal: Portal, visitor: Visitor) -> R
         options = await factors_of(portal).passkeys.to_make(principal, visitor.token, site)
     except SpoolError as error:
         return await _refused(portal, visitor, error)
-    return page(portal, visitor, "second_factor_passkey.html", options=options, error="")
+    return page(portal, visitor, "second_factor_passkey.html", options=options)
 
 
 async def confirm_passkey(request: Request, portal: Portal, visitor: Visitor) -> Response:
@@ -122,10 +121,9 @@ def _app_page(portal: Portal, visitor: Visitor, *, error: SpoolError | None = No
         portal,
         visitor,
         "second_factor_app.html",
-        status=200 if error is None else page_status(error),
+        refusal=error,
         secret="" if secret is None else spelled(secret),
         label=visitor.form.get("label", ""),
-        error="" if error is None else error.public,
     )
 
 
@@ -137,12 +135,10 @@ async def _page(
         portal,
         visitor,
         "second_factors.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         factors=[row for row in rows if row.kind != RECOVERY],
         codes_left=sum(row.kind == RECOVERY for row in rows),
         codes=codes or [],
         must=portal.identity.second.must(visitor.known),
         **asking(portal, visitor, "/me/second-factor", error=error),
-        error="" if error is None else error.public,
     )

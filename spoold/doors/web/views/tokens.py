@@ -7,10 +7,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from spoold.doors.web.guard import page_status
 from spoold.doors.web.language import marked
 from spoold.doors.web.portal import Portal, Visitor
-from spoold.doors.web.problem import retry_header
 from spoold.doors.web.views.pages import page
 from spoold.doors.web.views.proof import asking, fresh_principal
 from spoold.identity.tokens import NewToken, Tokens, is_good
@@ -87,8 +85,7 @@ async def _page(
         portal,
         visitor,
         "tokens.html",
-        status=200 if error is None else page_status(error),
-        headers=None if error is None else retry_header(error),
+        refusal=error,
         tokens=[row for row in rows if is_good(row, now)],
         made=made,
         scopes=SCOPE_WORDS,
@@ -96,5 +93,4 @@ async def _page(
         form=visitor.form if error is not None else {},
         **asking(portal, visitor, "/me/tokens", error=error),
         peer=visitor.peer,
-        error="" if error is None else error.public,
     )
