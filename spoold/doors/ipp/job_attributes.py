@@ -4,17 +4,16 @@ import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from protocols.ipp.decoder import decode_group
 from protocols.ipp.keywords import JobState as IppJobState
 from protocols.ipp.message import Attribute
 from protocols.ipp.values import clip, enum, integer, keyword, text, uri
-from protocols.limits import IppLimits
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE
 from spoold.doors.ipp.context import IppRequest
 from spoold.doors.ipp.holding import READ_ELSEWHERE
 from spoold.model.holding import asked_to_wait, awaits_pin
 from spoold.model.job import Job
 from spoold.model.jobstate import FINAL, LIVE, JobState
+from spoold.model.template import decoded
 
 MAX_TEXT_OCTETS = 1023
 
@@ -127,5 +126,5 @@ def creation_answer(request: IppRequest, job: Job) -> tuple[Attribute, ...]:
 
 @functools.lru_cache(256)
 def template_attributes(template: bytes) -> tuple[Attribute, ...]:
-    """Return a job's template decoded."""
-    return decode_group(template, IppLimits()).attributes if template else ()
+    """Return a job's template decoded; clients ask about the same jobs again and again."""
+    return decoded(template)
