@@ -2,13 +2,17 @@
 
 import base64
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from tests.integration.daemon import ROOT, Daemon
 from tests.integration.domain_controller import BASE, HOST, DomainController
 from tests.support.authority import Authority
 
@@ -199,3 +203,56 @@ def test_who_is_disabled_is_refused_at_the_next_question(controller: DomainContr
         assert (again["said"], again["why"]) == ("rejected", "disabled")
     finally:
         controller.tool("user", "enable", "other")
+
+
+def test_the_page_followed_by_hand(controller: DomainController, tmp_path: Path) -> None:
+    """The table of docs/directory.md with this domain's names: tried, printed to, signed in to, released."""
+    page = (ROOT / "docs" / "directory.md").read_text("utf-8")
+    lines = page.partition("For Active Directory:\n")[2].partition("\n   For OpenLDAP")[0]
+    password, printed = tmp_path / "directory-password", tmp_path / "printed"
+    password.write_text(READER)
+    password.chmod(0o600)
+    printed.mkdir()
+    table = textwrap.dedent(lines)
+    for shown, here in {
+        '"ldaps://dc1.example.org", "ldaps://dc2.example.org"': f'"ldaps://{HOST}"',
+        "cn=spoold,ou=services,": "cn=spoold,cn=Users,",
+        "dc=example,dc=org": BASE,
+        "/etc/spoold/tls/directory-ca.pem": str(controller.authority.certificate),
+        "credential:directory-password": f"file:{password}",
+        '"EXAMPLE", "example.org"': '"ADLAB", "ad.lab.example"',
+        "print-operators": "Printing",
+    }.items():
+        assert shown in table, shown
+        table = table.replace(shown, here)
+    queue = f'[printers.out]\nuri = "folder:{printed}"\n[queues.secure]\nprinters = ["out"]\n'
+    daemon = Daemon(tmp_path / "daemon", queue + table, wrapper=controller.inside)
+    daemon.start()
+    try:
+        spoold = (sys.executable, "-m", "spoold")
+        said = controller.run(*spoold, "check", "--online", "--config", str(daemon.config_path))
+        for line in re.findall(r"^ +ok   school \S+ (.*)$", page, re.MULTILINE):
+            promised = re.escape(line).replace("ana", r"\w+").replace("3", r"\d+")
+            assert re.search(promised, said), (line, said)
+        document = tmp_path / "job.txt"
+        document.write_bytes(b"printed with the domain's password")
+        controller.run(
+            "ipptool", "-q", "-f", str(document), "-d", "filetype=text/plain",
+            f"ipps://ana:{ANA}@localhost:{daemon.ports['ipp']}/ipp/print/secure", "print-job.test",
+        )  # fmt: skip
+        (job,) = daemon.wait_for_job("held")
+        curl = ("curl", "-sS", "-f", "--cacert", str(daemon.state / "tls" / "certificate.pem"))
+        jobs = f"https://localhost:{daemon.ports['web']}/api/v1/jobs"
+        for name in ("ADLAB\\ana", "ana@ad.lab.example", "ana@school"):
+            assert job["id"] in controller.run(*curl, "-u", f"{name}:{ANA}", jobs)
+        release = ("--json", '{"printer": "out"}', f"{jobs}/{job['id']}/release")
+        controller.run(*curl, "-u", f"ADLAB\\ana:{ANA}", *release)
+        daemon.wait_for_job("completed")
+        (paper,) = printed.iterdir()
+        assert paper.read_bytes() == document.read_bytes()
+        (ana,) = daemon.command("user-list")
+        assert (ana["name"], ana["role"], "Staff" in ana["groups"]) == ("ana", "operator", True)
+    finally:
+        daemon.stop()
+    assert ANA not in daemon.log
+    assert READER not in daemon.log
