@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: a daemon per test, and the search for canaries after each of them."""
+"""Fixtures of the integration tests: a daemon per test, searched for canaries after it; printers, a cupsd."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_PIN, CANARY_TITLE, Daemon
+from tests.integration.eve import FORMATS, Bus, EvePrinter
+from tests.support.cups import Cups
 
 MakeDaemon = Callable[..., Daemon]
+MakePrinter = Callable[..., EvePrinter]
 CANARIES = (CANARY_TITLE.encode(), CANARY_PASSWORD.encode(), CANARY_PIN.encode(), CANARY_DOCUMENT)
 
 
@@ -39,3 +42,43 @@ def _make_daemon(tmp_path: Path) -> Iterator[MakeDaemon]:
 def _assert_clean(daemon: Daemon) -> None:
     left = daemon.files_with(*CANARIES)
     assert left == [], f"canaries found in {left}"
+
+
+@pytest.fixture(name="printed")
+def _printed(tmp_path: Path) -> Path:
+    """A folder that a printer of the configuration may be."""
+    folder = tmp_path / "printed"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module", name="cups")
+def _cups() -> Iterator[Cups]:
+    one = Cups()
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module", name="bus")
+def _bus() -> Iterator[Bus]:
+    one = Bus()
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(name="make_printer")
+def _make_printer(bus: Bus) -> Iterator[MakePrinter]:
+    """Start real printers; they are stopped at the end."""
+    made: list[EvePrinter] = []
+
+    def make(name: str, formats: str = FORMATS) -> EvePrinter:
+        printer = EvePrinter(name, bus, formats)
+        made.append(printer)
+        printer.start()
+        return printer
+
+    yield make
+    for printer in made:
+        printer.stop()

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,21 +34,6 @@ ATTR keyword requested-attributes job-state,job-state-reasons,job-state-message
 STATUS successful-ok
 }
 """
-
-
-@pytest.fixture(scope="module", name="cups")
-def _cups() -> Iterator[Cups]:
-    one = Cups()
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture(name="printed")
-def _printed(tmp_path: Path) -> Path:
-    folder = tmp_path / "printed"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture(name="daemon")

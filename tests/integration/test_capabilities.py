@@ -1,9 +1,6 @@
 """Queues over real printers: they can do what the printers say, while those are away too."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from protocols.ipp.encoder import encode
 from protocols.ipp.message import Group
@@ -11,9 +8,8 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.status import Status
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import Resolution, enum, keyword, mime
-from tests.integration.conftest import MakeDaemon
+from tests.integration.conftest import MakeDaemon, MakePrinter
 from tests.integration.daemon import Daemon
-from tests.integration.eve import Bus, EvePrinter
 from tests.integration.ipp_asking import ask, message, tls_context
 from tests.integration.recorder import wait_until
 from tests.support import pdfs
@@ -38,23 +34,6 @@ sides = ["one-sided"]
 """
 
 
-@pytest.fixture
-def printers() -> Iterator[Callable[[str], EvePrinter]]:
-    bus = Bus()
-    bus.start()
-    made: list[EvePrinter] = []
-
-    def make(name: str) -> EvePrinter:
-        made.append(EvePrinter(name, bus))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for printer in made:
-        printer.stop()
-    bus.stop()
-
-
 def described(daemon: Daemon, queue: str) -> Group:
     """What a queue says of itself."""
     asked = keyword("requested-attributes", "all", "media-col-database")
@@ -65,9 +44,9 @@ def described(daemon: Daemon, queue: str) -> Group:
 
 
 def test_a_queue_looks_like_its_printer_also_while_it_is_away(
-    make_daemon: MakeDaemon, tmp_path: Path, printers: Callable[[str], EvePrinter]
+    make_daemon: MakeDaemon, tmp_path: Path, make_printer: MakePrinter
 ) -> None:
-    lobby, attic = printers("lobby"), printers("attic")
+    lobby, attic = make_printer("lobby"), make_printer("attic")
     daemon = make_daemon(SITE.format(lobby=lobby.uri(), attic=attic.uri()))
     # ippeveprinter -s 20,10; until it has answered, a queue takes 30 pages a minute for granted.
     wait_until(lambda: described(daemon, "open").integer("pages-per-minute") == 20, "the printer's answer")
@@ -97,9 +76,9 @@ def test_a_queue_looks_like_its_printer_also_while_it_is_away(
 
 
 def test_the_owner_is_told_what_the_printer_cannot_do(
-    make_daemon: MakeDaemon, tmp_path: Path, printers: Callable[[str], EvePrinter]
+    make_daemon: MakeDaemon, tmp_path: Path, make_printer: MakePrinter
 ) -> None:
-    lobby = printers("lobby")
+    lobby = make_printer("lobby")
     daemon = make_daemon(SITE.format(lobby=lobby.uri(), attic=f"folder:{tmp_path}"))
     daemon.add_user("alice")
     wait_until(lambda: described(daemon, "open").integer("pages-per-minute") == 20, "the printer's answer")

@@ -4,20 +4,18 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from protocols.raster.walk import RasterWalker
-from tests.integration.conftest import MakeDaemon
+from tests.integration.conftest import MakeDaemon, MakePrinter
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_TITLE, Daemon
-from tests.integration.eve import Bus, EvePrinter
+from tests.integration.eve import EvePrinter
 from tests.integration.recorder import wait_until
 from tests.support import pdfs
 from tests.support.rasters import Page, unpacked
 
-MakePrinter = Callable[..., EvePrinter]
 MIB = 1024 * 1024
 FONT = b"/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
 TWENTY_PAGES_S = 10.0
@@ -38,29 +36,6 @@ PRINT = """{
   STATUS successful-ok-ignored-or-substituted-attributes
 }
 """
-
-
-@pytest.fixture(scope="module")
-def bus() -> Iterator[Bus]:
-    one = Bus()
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def make_printer(bus: Bus) -> Iterator[MakePrinter]:
-    made: list[EvePrinter] = []
-
-    def make(formats: str) -> EvePrinter:
-        printer = EvePrinter("Dots", bus, formats)
-        made.append(printer)
-        printer.start()
-        return printer
-
-    yield make
-    for printer in made:
-        printer.stop()
 
 
 def started(make_daemon: MakeDaemon, printer: EvePrinter) -> Daemon:
@@ -117,7 +92,7 @@ def reference(octets: bytes, tmp_path: Path, *, resolution: int, dots: tuple[int
 def test_a_printer_that_takes_only_dots_gets_dots(
     make_daemon: MakeDaemon, make_printer: MakePrinter, tmp_path: Path, kind: str
 ) -> None:
-    printer = make_printer(kind)
+    printer = make_printer("Dots", kind)
     daemon = started(make_daemon, printer)
     content = (Path(__file__).parents[1] / "spoold/documents/samples/chromium-3-pages-a4.pdf").read_bytes()
     job = print_to(daemon, content, "ATTR keyword media iso_a4_210x297mm", "ATTR integer copies 1")
@@ -139,7 +114,7 @@ def test_a_printer_that_takes_only_dots_gets_dots(
 def test_a_printer_that_takes_pdf_gets_what_was_sent(
     make_daemon: MakeDaemon, make_printer: MakePrinter
 ) -> None:
-    printer = make_printer("application/pdf,image/pwg-raster")
+    printer = make_printer("Dots", "application/pdf,image/pwg-raster")
     daemon = started(make_daemon, printer)
     content = document(2)
     assert daemon.release(print_to(daemon, content), "alice")["state"] == "completed"
@@ -149,7 +124,7 @@ def test_a_printer_that_takes_pdf_gets_what_was_sent(
 def test_twenty_pages_in_time_and_in_bounds(
     make_daemon: MakeDaemon, make_printer: MakePrinter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    printer = make_printer("image/pwg-raster")
+    printer = make_printer("Dots", "image/pwg-raster")
     daemon = started(make_daemon, printer)
     job = print_to(daemon, document(20), "ATTR keyword sides two-sided-long-edge")
     idle = memory_bytes(daemon, "VmRSS")
@@ -199,7 +174,7 @@ def memory_bytes(daemon: Daemon, name: str) -> int:
 
 
 def test_the_time_line_tells_of_the_conversion(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
-    printer = make_printer("image/pwg-raster")
+    printer = make_printer("Dots", "image/pwg-raster")
     daemon = started(make_daemon, printer)
     job = print_to(daemon, document(9))
     assert daemon.release(job, "alice")["state"] == "completed"
@@ -233,7 +208,7 @@ def count(octets: bytes) -> int:
 def test_a_document_that_cannot_be_converted_is_held_with_the_reason(
     make_daemon: MakeDaemon, make_printer: MakePrinter, content: bytes, words: str
 ) -> None:
-    printer = make_printer("image/pwg-raster")
+    printer = make_printer("Dots", "image/pwg-raster")
     daemon = started(make_daemon, printer)
     job = print_to(daemon, content)
     ended = daemon.release(job, "alice")
@@ -245,7 +220,7 @@ def test_a_document_that_cannot_be_converted_is_held_with_the_reason(
 
 def test_a_conversion_can_be_canceled(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
     """While Ghostscript draws: no process is left, and the printer never heard of the job."""
-    printer = make_printer("image/pwg-raster")
+    printer = make_printer("Dots", "image/pwg-raster")
     daemon = started(make_daemon, printer)
     job = print_to(daemon, endless())
     assert daemon.release(job, "alice", wait_s=0.1)["state"] == "releasing"
@@ -257,7 +232,7 @@ def test_a_conversion_can_be_canceled(make_daemon: MakeDaemon, make_printer: Mak
 
 def test_no_helper_outlives_a_killed_daemon(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
     """Ghostscript is told by the kernel; at the next start the job is held, because no byte had gone out."""
-    printer = make_printer("image/pwg-raster")
+    printer = make_printer("Dots", "image/pwg-raster")
     daemon = started(make_daemon, printer)
     job = print_to(daemon, endless())
     daemon.release(job, "alice", wait_s=0.1)
@@ -272,7 +247,7 @@ def test_no_helper_outlives_a_killed_daemon(make_daemon: MakeDaemon, make_printe
 
 
 def test_status_tells_that_conversion_works(make_daemon: MakeDaemon, make_printer: MakePrinter) -> None:
-    daemon = started(make_daemon, make_printer("image/urf"))
+    daemon = started(make_daemon, make_printer("Dots", "image/urf"))
     wait_until(
         lambda: daemon.command("status")["components"].get("conversion") == {"state": "ok", "reason": ""},
         "conversion was tried",

@@ -32,14 +32,6 @@ IDLE = ("printer-state", "printer-state-reasons", "printer-is-accepting-jobs")
 
 
 @pytest.fixture(scope="module")
-def cups() -> Iterator[Cups]:
-    one = Cups()
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture(scope="module")
 def lab() -> Iterator[EvePrinter]:
     bus = Bus()
     bus.start()

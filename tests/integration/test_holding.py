@@ -28,13 +28,6 @@ STATUS successful-ok
 
 
 @pytest.fixture
-def printed(tmp_path: Path) -> Path:
-    folder = tmp_path / "printed"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def daemon(make_daemon: MakeDaemon, printed: Path) -> Daemon:
     one = make_daemon(SITE.format(printed=printed), listen={"ipp": "127.0.0.1:0"})
     one.add_user("alice")

@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +32,6 @@ printers = ["tray"]
 """
 # More than one read of a socket and one segment of a container.
 TEXT = CANARY_DOCUMENT + b"\n" + b"A line of text that is printed as it is.\r\n" * 40_000
-
-
-@pytest.fixture(scope="module")
-def cups() -> Iterator[Cups]:
-    one = Cups()
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Personal print URIs and claims: a real CUPS, clients that cannot sign in, two people at once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -34,14 +33,6 @@ UNPROVEN = (
     "printer-uri-supported has ipp://{authority}/ipp/print/{queue}",
 )
 PROOF = {"password": CANARY_PASSWORD}
-
-
-@pytest.fixture(scope="module")
-def cups() -> Iterator[Cups]:
-    one = Cups()
-    one.start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

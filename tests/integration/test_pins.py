@@ -52,13 +52,6 @@ def cups() -> Iterator[Cups]:
 
 
 @pytest.fixture
-def printed(tmp_path: Path) -> Path:
-    folder = tmp_path / "printed"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def daemon(make_daemon: MakeDaemon, printed: Path) -> Daemon:
     one = make_daemon(SITE.format(printed=printed))
     one.add_user("alice")

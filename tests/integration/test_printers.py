@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from protocols.ipp.operations import Operation
-from tests.integration.conftest import MakeDaemon
+from tests.integration.conftest import MakeDaemon, MakePrinter
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon, DaemonError
-from tests.integration.eve import Bus, EvePrinter
+from tests.integration.eve import EvePrinter
 from tests.integration.recorder import Recorder, wait_until
 from tests.support import pdfs
 
-MakePrinter = Callable[[str], EvePrinter]
 MIB = 1024 * 1024
 # A status is waited for 3 s, and then the other printers are asked.
 # More than the kernel's buffers hold between here and there: what is stopped under way is not complete.
@@ -41,29 +40,6 @@ PRINT = """{
   STATUS successful-ok
 }
 """
-
-
-@pytest.fixture(scope="module")
-def bus() -> Iterator[Bus]:
-    one = Bus()
-    one.start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
-def make_printer(bus: Bus) -> Iterator[MakePrinter]:
-    made: list[EvePrinter] = []
-
-    def make(name: str) -> EvePrinter:
-        printer = EvePrinter(name, bus)
-        made.append(printer)
-        printer.start()
-        return printer
-
-    yield make
-    for printer in made:
-        printer.stop()
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-import pytest
-
 from tests.integration.conftest import MakeDaemon
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon
 from tests.integration.ipp_asking import print_job, tls_context
@@ -108,13 +106,6 @@ def send_job(daemon: Daemon, queue: str = "secure") -> None:
 
 def papers(printed: Path) -> int:
     return sum(path.is_file() and not path.name.startswith(".") for path in printed.rglob("*"))
-
-
-@pytest.fixture
-def printed(tmp_path: Path) -> Path:
-    folder = tmp_path / "printed"
-    folder.mkdir()
-    return folder
 
 
 def open_site(make_daemon: MakeDaemon, printed: Path, release: str = "choose") -> tuple[Daemon, Browser]:

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.support.chromium import chromium
 from tests.support.identities import IdentityKit, make_identity, open_database
+from tests.support.portal_server import ServedPortal, serving_portal
 from tests.support.web_portal import PortalKit, make_portal
 
 
@@ -26,3 +27,10 @@ async def portal(kit: IdentityKit) -> PortalKit:
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServedPortal]:
+    """A portal that programs reach: browsers, for example."""
+    with serving_portal(tmp_path) as portal:
+        yield portal

@@ -1,8 +1,5 @@
 """Every page of the portal for everybody: axe, keyboard, small screens, two languages, without JavaScript."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -12,13 +9,7 @@ from spoold.model.ids import JobId
 from spoold.model.jobstate import JobState
 from tests.support.browser import FEW_SEATS, SEATS, Person, Seat, visiting
 from tests.support.fake_desk import JAM
-from tests.support.portal_server import ServedPortal, serving_portal
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServedPortal]:
-    with serving_portal(tmp_path) as portal:
-        yield portal
+from tests.support.portal_server import ServedPortal
 
 
 def furnish(served: ServedPortal) -> JobId:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect
@@ -12,7 +11,7 @@ from spoold.model.jobstate import JobEvent, JobState
 from tests.support.chromium import chromium
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
-from tests.support.portal_server import ServedPortal, serving_portal
+from tests.support.portal_server import ServedPortal
 
 DESKTOP, PHONE, SMALLEST = (1200, 800), (390, 844), (320, 568)
 # A busy machine and a page that looks again every 4 seconds.
@@ -24,12 +23,6 @@ ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServedPortal]:
-    with serving_portal(tmp_path) as portal:
-        yield portal
 
 
 @dataclass

@@ -1,20 +1,11 @@
 """Print addresses and claims in a browser: phone and tablet, two languages, with and without JavaScript."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, expect
 
 from spoold.model.queue import ClaimRule
 from tests.support.browser import SEATS, Person, Seat, visiting
-from tests.support.portal_server import ServedPortal, serving_portal
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServedPortal]:
-    with serving_portal(tmp_path) as portal:
-        yield portal
+from tests.support.portal_server import ServedPortal
 
 
 def looked_at(person: Person, name: str) -> None:

@@ -1,9 +1,7 @@
 """Release stations, badges and codes in a real browser: fingers, a reader that types, two languages."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,7 +12,7 @@ from spoold.model.principal import Method
 from tests.support.browser import FEW_SEATS, SEATS, Person, Seat, visiting
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
-from tests.support.portal_server import ServedPortal, serving_portal
+from tests.support.portal_server import ServedPortal
 
 BADGE, OTHER_BADGE, PIN = "0012345678", "0087654321", "482915"
 STATION_SEATS = [seat for seat in SEATS if seat.size != "desktop"]
@@ -30,12 +28,6 @@ TITLES = {
     },
     "new-pin": {"en": "Choose a PIN", "fr": "Choisissez un code"},
 }
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServedPortal]:
-    with serving_portal(tmp_path) as portal:
-        yield portal
 
 
 def enrol(tablet: Person, served: ServedPortal) -> None:
