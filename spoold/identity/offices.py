@@ -35,7 +35,7 @@ Confirm = Callable[[Principal], Awaitable[Principal]]
 @dataclass(frozen=True, slots=True)
 class _Answer:
     role: Role
-    asked_at: datetime
+    good_for: datetime
     until_s: float
 
 
@@ -76,16 +76,17 @@ class Offices:
         if answer is None or answer.until_s <= self._clock.monotonic_s():
             return None
         # Whoever has signed in since was looked up anew, perhaps with another role.
-        return answer if principal.proven_at <= answer.asked_at else None
+        return answer if principal.proven_at <= answer.good_for else None
 
     async def _ask(self, principal: Principal) -> _Answer:
-        asked_at = self._clock.now()
+        # The wall clock may have been set back since they signed in.
+        good_for = max(self._clock.now(), principal.proven_at)
         try:
             role, good_s = (await self._confirm(principal)).role, OFFICE_S
         except (Unavailable, Busy) as error:
             log.warning("office-not-confirmed", user=principal.id, kind=error.kind)
             role, good_s = Role.USER, PAUSE_S
-        answer = _Answer(role, asked_at, self._clock.monotonic_s() + good_s)
+        answer = _Answer(role, good_for, self._clock.monotonic_s() + good_s)
         self._answers.pop(principal.id, None)
         self._answers[principal.id] = answer
         while len(self._answers) > MAX_REMEMBERED:

@@ -125,6 +125,14 @@ async def test_the_directory_is_asked_once_in_a_while_and_about_offices_only(
     assert school.asked == 2
 
 
+async def test_a_wall_clock_set_back_asks_no_more_often(kit: IdentityKit, school: School) -> None:
+    token = await signed_in(kit)
+    kit.clock.step_wall(-60)
+    for _ in range(5):
+        await seen(kit, token)
+    assert school.asked == 1
+
+
 @pytest.mark.parametrize("trouble", [Unavailable("The directory is down."), Busy("Too many questions.")])
 async def test_while_nobody_can_be_asked_there_is_no_office_and_the_rest_goes_on(
     trouble: Exception, kit: IdentityKit, school: School
