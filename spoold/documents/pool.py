@@ -168,7 +168,11 @@ class WorkerPool:
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
-                await worker.exited()
+                try:
+                    await worker.exited()
+                except OSError:
+                    # No descriptor is left to watch it with. Whoever takes it sees whether it is alive.
+                    return
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch)

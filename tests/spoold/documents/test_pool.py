@@ -1,5 +1,6 @@
 """The pool: one worker per document, one started ahead, and an answer whatever a worker does."""
 
+import errno
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import trio
 
 from spoold.documents.inspection import Inspection, SandboxState, unknown
 from spoold.documents.pool import PoolLimits, WorkerPool
-from spoold.documents.process import worker_command
+from spoold.documents.process import WorkerProcess, worker_command
 from tests.support import hostile_workers as hostile
 from tests.support import pdfs
 from tests.support.children import child_pids
@@ -363,6 +364,27 @@ class TestKeptWarm:
                 await until(lambda: pool.has_warm_worker)
         assert [entry["event"] for entry in logs] == ["document worker template lost"]
         assert pool.template_pid not in {None, template}
+        nursery.cancel_scope.cancel()
+
+    async def test_a_waiting_worker_that_cannot_be_watched_is_used_all_the_same(
+        self, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The daemon has no descriptor left for the watch."""
+        looked = trio.Event()
+
+        async def refuse(_worker: WorkerProcess) -> None:
+            await trio.lowlevel.checkpoint()
+            looked.set()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        monkeypatch.setattr(WorkerProcess, "exited", refuse)
+        pool = WorkerPool(LIMITS)
+        await nursery.start(pool.keep_warm)
+        for pages in (1, 2):
+            await until(lambda: pool.has_warm_worker)
+            await looked.wait()
+            looked = trio.Event()
+            assert (await pool.inspect(pieces(pdfs.pdf(pages)), PDF)).pages == pages
         nursery.cancel_scope.cancel()
 
     async def test_it_goes_on_trying_where_workers_do_not_start(self, nursery: trio.Nursery) -> None:
