@@ -1,5 +1,6 @@
 """Threads for a disk: work is begun at once and waited for later; writing goes on behind receiving."""
 
+import errno
 import queue
 import threading
 from collections.abc import Callable
@@ -54,6 +55,12 @@ class Errand(Generic[T]):
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(ended, self)
 
+    def fail(self, error: OSError) -> None:
+        """End it undone; in the loop's thread."""
+        self._error = error
+        self._running.release()
+        self._done.set()
+
     def tell(self) -> None:
         """Wake up who waits; in the loop's thread."""
         self._done.set()
@@ -79,13 +86,22 @@ class DiskThreads:
             after: what was begun here before and must have ended, well or not, before this is done.
         """
         errand = Errand(work, after)
+        if self._unfinished >= self._started < self._most and not self._start() and not self._started:
+            errand.fail(OSError(errno.EAGAIN, "no thread can be started"))
+            return errand
         self._unfinished += 1
-        if self._unfinished > self._started < self._most:
-            self._started += 1
-            arguments = (self._waiting, self._ended)
-            threading.Thread(target=_serve, args=arguments, name="disk", daemon=True).start()
         self._waiting.put(errand)
         return errand
+
+    def _start(self) -> bool:
+        """Start one more thread; False when the system has none to give: then those that run do the work."""
+        arguments = (self._waiting, self._ended)
+        try:
+            threading.Thread(target=_serve, args=arguments, name="disk", daemon=True).start()
+        except RuntimeError:
+            return False
+        self._started += 1
+        return True
 
     def close(self) -> None:
         """Let the threads end when they have done what was begun."""

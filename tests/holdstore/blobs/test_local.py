@@ -13,7 +13,7 @@ import trio.testing
 
 from holdstore import durable
 from holdstore.blobs.base import BlobStore
-from holdstore.blobs.local import LocalBlobStore
+from holdstore.blobs.local import MAX_THREADS, LocalBlobStore
 from holdstore.errors import StoreFailed, StoreFull
 from tests.support import blob_conformance as conformance
 from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
@@ -97,6 +97,29 @@ async def test_after_a_write_that_fails_nothing_is_written(
     assert probe.calls.count("writev") == 1
     assert await store.names() == []
     assert await store.remove_unfinished() == 0
+
+
+async def test_where_no_thread_can_be_started_a_call_fails_and_the_next_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service has used up its tasks (pids.max): CPython says RuntimeError."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = LocalBlobStore(tmp_path / "store")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    for _ in range(MAX_THREADS + 1):
+        with pytest.raises(StoreFailed, match="EAGAIN"):
+            await store.names()
+    monkeypatch.undo()
+    await conformance.put(store, "00ff", b"content")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    # One is there: it does the work of all.
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(store.names)
+    assert await conformance.content_of(store, "00ff") == b"content"
 
 
 async def test_files_and_directories_are_the_owners_alone(tmp_path: Path) -> None:
