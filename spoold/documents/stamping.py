@@ -19,6 +19,7 @@ from spoold.documents.worker.wire import (
     decode_stamped,
     encode_words,
 )
+from spoold.model.watermark import MAX_DOCUMENT_BYTES
 
 __all__ = ["Stamped", "Stamper", "StampingFailed", "StampingLimits"]
 
@@ -58,8 +59,8 @@ class StampingLimits:
     """A page takes a millisecond; the worker is killed after 60 s of processor time."""
     piece_timeout_s: float = 30.0
     """The result lies ready: only a worker that is stuck does not hand it over."""
-    max_document_bytes: int = 128 * 1024 * 1024
-    """It lies in memory as a whole, and so does what is made of it."""
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
+    """What is longer is refused before it comes here, where its length is known."""
 
 
 @dataclass

@@ -8,6 +8,8 @@ from spoold.model.job import Document
 
 # What can be stamped. The formats of pictures and of single printers cannot.
 PDF = "application/pdf"
+# It lies in memory as a whole while it is stamped, and so does what is made of it.
+MAX_DOCUMENT_BYTES = 128 * 1024 * 1024
 
 NO_PDF_WORDS = (
     "The rules of this site want words on every page of this job, which is possible with PDF only. "
@@ -16,6 +18,10 @@ NO_PDF_WORDS = (
 LOCKED_WORDS = (
     "The rules of this site want words on every page of this job, and its document is protected by a "
     "password. Send it without the password."
+)
+TOO_LARGE_WORDS = (
+    "The rules of this site want words on every page of this job, and its document is larger than 128 MiB. "
+    "Send it in parts."
 )
 
 
@@ -29,6 +35,8 @@ def why_impossible(documents: Iterable[Document]) -> str | None:
             return NO_PDF_WORDS
         if document.encrypted and document.inspected and document.pages is None:
             return LOCKED_WORDS
+        if document.size_bytes > MAX_DOCUMENT_BYTES:
+            return TOO_LARGE_WORDS
     return None
 
 
