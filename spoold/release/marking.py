@@ -41,11 +41,14 @@ async def words_for(ledger: Ledger, job: Job, site: Site) -> tuple[str, ...]:
 
 
 def whole(told: Iterable[Attribute], abilities: Capabilities | None) -> tuple[Attribute, ...]:
-    """Return what a printer is told, with pages fitted to the paper where it can do that."""
-    kept = tuple(told)
+    """Return what a printer is told, with pages fitted to the paper where it can do that.
+
+    Where it cannot, or nobody knows, it does what it does by itself: what the job asks for ("none", "fill")
+    may cut the words off.
+    """
+    kept = tuple(one for one in told if one.name != "print-scaling")
     offered = () if abilities is None else abilities.choices["print-scaling"].values
     scaling = next((one for one in _WHOLE if one in offered), None)
     if scaling is None:
         return kept
-    attribute = Attribute("print-scaling", (Value(ValueTag.KEYWORD, scaling),))
-    return (*(one for one in kept if one.name != attribute.name), attribute)
+    return (*kept, Attribute("print-scaling", (Value(ValueTag.KEYWORD, scaling),)))

@@ -37,6 +37,11 @@ FITS = (
     mime("document-format-supported", "application/pdf"),
     keyword("print-scaling-supported", "none", "fit", "auto-fit"),
 )
+CUTS = (
+    mime("document-format-supported", "application/pdf"),
+    keyword("print-scaling-supported", "none", "fill"),
+    keyword("sides-supported", "one-sided"),
+)
 WHO = RuleSource(
     "Who", "true", "release", watermark="Printed by {user} at {printer}, job {job}, {date} {time}"
 )
@@ -141,6 +146,21 @@ async def test_pages_are_fitted_so_that_nothing_is_cut_off(tmp_path: Path, asked
         assert (await released(house, job)).state is JobState.COMPLETED
         told = {one.name: one.first for one in house.memory("lobby").jobs[-1].ticket.attributes}
         assert told["print-scaling"] == "auto-fit"
+
+
+@pytest.mark.parametrize("asked", ["none", "fill"])
+@pytest.mark.parametrize("said", [(), CUTS], ids=["silent", "cuts"])
+async def test_what_would_cut_the_words_off_is_not_told_to_a_printer_that_cannot_fit(
+    tmp_path: Path, said: tuple[Attribute, ...], asked: str
+) -> None:
+    template = (keyword("print-scaling", asked), keyword("sides", "one-sided"))
+    notebook = await notebook_of(*said) if said else None
+    async with open_house(tmp_path, printers=(LOBBY,), rules=[WHO], notebook=notebook) as house:
+        job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)], template=template)
+        assert (await released(house, job)).state is JobState.COMPLETED
+        told = {one.name: one.first for one in house.memory("lobby").jobs[-1].ticket.attributes}
+        assert "print-scaling" not in told
+        assert told["sides"] == "one-sided"
 
 
 @pytest.mark.parametrize("kind", ["image/urf", "image/pwg-raster", "image/jpeg", "application/vnd.hp-PCL"])
