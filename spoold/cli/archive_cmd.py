@@ -113,13 +113,13 @@ def export(  # noqa: PLR0917 - click passes options by name
         raise Unavailable(f"The copy cannot be exported: {error}.") from error
     except FileExistsError:
         raise ConfigurationError(f"{target} exists; nothing is overwritten.") from None
-    told = answer["document"]
+    told, number = answer["document"], answer["number"]
     if as_json:
-        print_json({"file": target, "title": title} | {name: told[name] for name in ("format", "size_bytes")})
+        fields = {name: told[name] for name in ("format", "size_bytes")}
+        print_json({"file": target, "job": number, "title": title} | fields)
         return
-    click.echo(
-        f"Wrote {clean(target)}: {told['format']}, {told['size_bytes']} bytes. {clean(title)}".rstrip()
-    )
+    what = f"{told['format']}, {told['size_bytes']} bytes"
+    click.echo(f"Wrote {clean(target)}: job {number}, {what}. {clean(title)}".rstrip())
 
 
 def _proof(user: str | None, password_stdin: bool) -> dict[str, str]:

@@ -103,17 +103,21 @@ def copies_in_files(connection: Connection) -> list[Copy]:
     return [_copy_of(row) for row in connection.execute(statement)]
 
 
-def find(connection: Connection, wanted: str) -> ArchivedJob | None:
-    """Return the first archived job of a number, an id, or the beginning of an id (at least 4 digits)."""
+def find(connection: Connection, wanted: str) -> list[ArchivedJob]:
+    """Return the archived job of a number or an id, else those whose id begins so (with at least 4 digits).
+
+    Of several that begin so no more than two are returned: enough to see that it is not one.
+    """
     digits = wanted.strip().lower().replace("-", "")
-    named = func.lower(func.hex(archived_jobs.c.job_id)) == digits
-    if len(digits) >= LEAST_PREFIX_DIGITS and set(digits) <= set("0123456789abcdef"):
-        named = func.lower(func.hex(archived_jobs.c.job_id)).startswith(digits)
+    called = func.lower(func.hex(archived_jobs.c.job_id))
+    exactly = called == digits
     # SQLite's integers have 64 bits.
     if digits.isascii() and digits.isdigit() and len(digits) <= MAX_NUMBER_DIGITS:
-        named = or_(named, archived_jobs.c.number == int(digits))
-    row = connection.execute(_JOBS.where(named).limit(1)).one_or_none()
-    return None if row is None else _job_of(row)
+        exactly = or_(exactly, archived_jobs.c.number == int(digits))
+    found = connection.execute(_JOBS.where(exactly).limit(2)).all()
+    if not found and len(digits) >= LEAST_PREFIX_DIGITS and set(digits) <= set("0123456789abcdef"):
+        found = connection.execute(_JOBS.where(called.startswith(digits)).limit(2)).all()
+    return [_job_of(row) for row in found]
 
 
 def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:

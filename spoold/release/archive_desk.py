@@ -48,14 +48,19 @@ class ArchiveDesk:
             number: of the document in its job, from 1.
 
         Raises:
-            NotFound: no such copy is kept.
+            NotFound: no such copy is kept, or several jobs begin so.
         """
         now = self.clock.now()
 
         def work(connection: Connection) -> tuple[Shelved, Copy]:
-            job = archive.find(connection, wanted)
-            if job is None:
-                raise NotFound("There is no such job in the archive.")
+            jobs = archive.find(connection, wanted)
+            if len(jobs) != 1:
+                raise NotFound(
+                    "There is no such job in the archive."
+                    if not jobs
+                    else f"{wanted!r} is not one job but the beginning of several; give its number."
+                )
+            [job] = jobs
             found = [one for one in archive.copies_of(connection, job.id) if one.number == number]
             if not found:
                 raise NotFound(f"The archived job has no document {number}.", job=str(job.id))

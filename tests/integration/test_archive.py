@@ -99,6 +99,7 @@ def test_a_printed_job_is_listed_and_exported_byte_for_byte(
     done = export(daemon, job[:13], archive_key, target)
     assert (done.returncode, done.stderr) == (0, "")
     assert CANARY_TITLE in done.stdout
+    assert f": job {one['number']}, application/pdf, {len(content)} bytes." in done.stdout
     assert target.read_bytes() == content
     assert target.stat().st_mode & 0o777 == 0o600
     opened = [entry for entry in audit(daemon) if entry["kind"] == "archive-opened"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from sqlalchemy import Connection
 from spoold.database import archive, jobs
 from spoold.database.engine import Database
 from spoold.model.archive import ArchivedJob, ArchiveTerms, Copy
-from spoold.model.ids import UserId, new_job_id
+from spoold.model.ids import JobId, UserId, new_job_id
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from tests.support.clock import START
@@ -86,10 +87,36 @@ async def test_an_archived_job_comes_back_with_its_documents(database: Database)
     assert await database.read(lambda connection: archive.copies_of(connection, JOB.id)) == [IN_ROW, IN_FILE]
     assert {one.job_id for one in await database.read(archive.copies_in_files)} == {JOB.id, other.id}
     for wanted in (str(other.id), other.id.hex[:20], "2", f" {str(other.id).upper()[:24]} "):
-        assert await database.read(partial(archive.find, wanted=wanted)) == expected[1]
+        assert await database.read(partial(archive.find, wanted=wanted)) == [expected[1]]
     for wanted in ("", "3", "%", "_" * 32, "zoë", "9" * 40, other.id.hex + "0"):
-        assert await database.read(partial(archive.find, wanted=wanted)) is None
+        assert await database.read(partial(archive.find, wanted=wanted)) == []
     assert set(await database.read(archive.containers_in_files)) == {(JOB.id, 2), (other.id, 2)}
+
+
+async def test_a_beginning_that_fits_several_is_not_one_of_them(database: Database) -> None:
+    beginning = "01a205ea"
+    jobs = [
+        replace(KEPT, id=JobId(UUID(f"{beginning}{place:024x}")), number=number)
+        for place, number in enumerate((1, 2, 3))
+    ]
+    # Somebody's number is how the others' ids begin.
+    called = replace(KEPT, id=JobId(UUID(f"{1205:032x}")), number=int("0101"))
+    begun = replace(KEPT, id=JobId(UUID(f"0101{0:028x}")), number=5)
+
+    def work(connection: Connection) -> None:
+        for job in (*jobs, called, begun):
+            archive.insert_archived(connection, job, [])
+
+    await database.write(work)
+
+    async def found(wanted: str) -> list[int]:
+        return [one.number for one in await database.read(partial(archive.find, wanted=wanted))]
+
+    assert len(await found(beginning)) == 2
+    assert await found(str(jobs[2].id)) == [3]
+    assert await found("3") == [3]
+    assert await found("0101") == [called.number]
+    assert await found("01010") == [begun.number]
 
 
 async def test_it_outlives_the_row_of_its_job(database: Database) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import trio
@@ -20,12 +21,15 @@ from policy.setting import Setting
 from spoold.database import archive, obligations
 from spoold.identity.pins import Pin
 from spoold.model.archive import ArchivedJob, ArchiveTerms, Copy
-from spoold.model.errors import RefusedByPolicy, Unavailable
+from spoold.model.errors import NotFound, RefusedByPolicy, Unavailable
+from spoold.model.ids import JobId
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.model.obligation import Obligation
 from spoold.printers.base import RemoteState, Ticket
+from spoold.release.archive_desk import ArchiveDesk
 from spoold.release.expiry import LOOK_S
+from tests.support import release_house
 from tests.support.memory_blobs import MemoryBlobStore
 from tests.support.memory_printer import PaperJob
 from tests.support.release_house import DOCUMENT, KEK, TITLE_MARKER, House, open_house
@@ -263,6 +267,23 @@ async def test_what_cannot_be_kept_is_said_in_the_record(tmp_path: Path, autojum
         assert (done.state, done.reason) == (JobState.COMPLETED, "Printed at lobby.")
         assert await kept(house) == []
         assert (await house.audit())[-1]["kind"] == "job-not-archived"
+
+
+async def test_a_beginning_that_fits_several_copies_hands_none_over(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = "01a205ea"
+    ids = iter([JobId(UUID(f"{shared}{place:024x}")) for place in (1, 2)])
+    monkeypatch.setattr(release_house, "new_job_id", lambda: next(ids))
+    async with open_house(tmp_path) as house:
+        house.change_site(archive=TERMS)
+        ana, desk = house.person("ana"), ArchiveDesk(house.database, house.clock)
+        _, other = [await printed(house, await oblige(house, await house.add_job(ana))) for _ in range(2)]
+        with pytest.raises(NotFound, match=f"'{shared}' is not one job but the beginning of several"):
+            await desk.hand_over(ana, shared, 1)
+        assert [entry for entry in await house.audit() if entry["kind"] == "archive-opened"] == []
+        for wanted in (str(other.number), str(other.id), other.id.hex):
+            assert (await desk.hand_over(ana, wanted, 1))[1].job_id == other.id
 
 
 async def test_a_job_that_printed_while_the_daemon_was_away_is_kept_once(
