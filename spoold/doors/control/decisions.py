@@ -14,6 +14,9 @@ from spoold.release.codes import code_fields, shown
 from spoold.release.decisions import Decisions
 from spoold.release.delegations import delegation_fields
 
+# Fewer are mistaken for numbers.
+LEAST_PREFIX_DIGITS = 4
+
 
 async def _approvals(parts: ControlParts, principal: Principal, _arguments: Arguments) -> Answer:
     return [
@@ -102,11 +105,18 @@ async def _waiting(parts: ControlParts, principal: Principal, arguments: Argumen
     if principal.method is Method.CONTROL_SOCKET:
         raise NotAuthorized("Say who you are: deciding needs a name and a password.")
     wanted = str(arguments["job"]).strip().lower()
-    for one in await _desks(parts).approvals.waiting(principal):
-        job = one.view.job
-        if wanted in {str(job.id), str(job.number)} or (len(wanted) >= 4 and str(job.id).startswith(wanted)):
-            return job.id
-    raise NotFound(NOT_YOURS)
+    jobs = [one.view.job for one in await _desks(parts).approvals.waiting(principal)]
+    digits = wanted.replace("-", "")
+    found = [job.id for job in jobs if wanted == str(job.number) or digits == job.id.hex]
+    if not found and len(digits) >= LEAST_PREFIX_DIGITS:
+        found = [job.id for job in jobs if job.id.hex.startswith(digits)]
+    if len(found) != 1:
+        raise NotFound(
+            NOT_YOURS
+            if not found
+            else f"{wanted!r} is not one job but the beginning of {len(found)}; give its number."
+        )
+    return found[0]
 
 
 def _names(arguments: Arguments, key: str) -> tuple[str, ...]:
