@@ -51,6 +51,9 @@ class StampingLimits:
 
     max_stampings: int = 8
     """Each is 40 MiB and its document twice, until its printer has taken it."""
+    max_bytes: int = 512 * 1024 * 1024
+    """All documents in work and what is made of them. With eight times 40 MiB that is 832 MiB, which leaves
+    room in the service's 2 GiB; two of the longest fit, and a third waits."""
     max_wait_s: float = 60.0
     """For a free one, as for a rendering."""
     start_timeout_s: float = 15.0
@@ -89,6 +92,46 @@ class Stamped:
             yield piece
 
 
+class _Room:
+    """So many at a time, and so many bytes; whoever came first is let in first, however much it takes.
+
+    One that takes everything would else wait for as long as small ones keep coming.
+    """
+
+    def __init__(self, places: int, size_bytes: int) -> None:
+        self._places = places
+        self._free_bytes = size_bytes
+        self._queue: list[tuple[int, trio.Event]] = []
+
+    async def enter(self, size_bytes: int) -> None:
+        """Wait for a place and the bytes. More than there are at all would wait for ever."""
+        turn = (size_bytes, trio.Event())
+        self._queue.append(turn)
+        self._let_in()
+        try:
+            await turn[1].wait()
+        except trio.Cancelled:
+            if turn[1].is_set():
+                self.leave(size_bytes)
+            else:
+                self._queue.remove(turn)
+                self._let_in()
+            raise
+
+    def leave(self, size_bytes: int) -> None:
+        """Make room for who comes next."""
+        self._places += 1
+        self._free_bytes += size_bytes
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._queue and self._places and self._queue[0][0] <= self._free_bytes:
+            size_bytes, let_in = self._queue.pop(0)
+            self._places -= 1
+            self._free_bytes -= size_bytes
+            let_in.set()
+
+
 class Stamper:
     """Stamps documents, a few at a time."""
 
@@ -96,26 +139,35 @@ class Stamper:
         """Keep what bounds it; `command` starts another worker than the usual one."""
         self._limits = limits or StampingLimits()
         self._command = command or stamp_command(self._limits.max_document_bytes)
-        self._slots = trio.CapacityLimiter(self._limits.max_stampings)
+        self._room = _Room(self._limits.max_stampings, self._limits.max_bytes)
 
     @contextlib.asynccontextmanager
     async def stamp(
-        self, words: Sequence[str], chunks: AsyncIterator[bytes], *, pages: int | None = None
+        self,
+        words: Sequence[str],
+        chunks: AsyncIterator[bytes],
+        *,
+        pages: int | None = None,
+        size_bytes: int | None = None,
     ) -> AsyncGenerator[Stamped]:
         """Stamp one document, read from `chunks`; the worker ends with the context.
 
         Args:
             words: each begins a line.
             pages: as counted before; None when nobody knows.
+            size_bytes: the document's; None when nobody knows, which counts as the longest.
 
         Raises:
             StampingFailed: it cannot be stamped. What `chunks` and the body raise, as it is.
         """
         if not 0 < len(words) <= MAX_WORDS:
             raise StampingFailed(f"the rules want {len(words)} watermarks on it, and {MAX_WORDS} can be")
-        slot = object()
+        longest = self._limits.max_document_bytes
+        if size_bytes is not None and size_bytes > longest:
+            raise StampingFailed(_REASONS[Reason.TOO_LARGE])
+        taken_bytes = 2 * (longest if size_bytes is None else size_bytes)
         with trio.move_on_after(self._limits.max_wait_s) as waiting:
-            await self._slots.acquire_on_behalf_of(slot)
+            await self._room.enter(taken_bytes)
         if waiting.cancelled_caught:
             raise StampingFailed("too many documents are being stamped at once")
         worker: WorkerProcess | None = None
@@ -130,7 +182,7 @@ class Stamper:
             if worker is not None:
                 ended = await worker.end()
                 log.info("stamping-ended", pages=answer.pages, cpu_s=round(ended.cpu_s, 2))
-            self._slots.release_on_behalf_of(slot)
+            self._room.leave(taken_bytes)
 
     async def _hear(
         self, worker: WorkerProcess, words: Sequence[str], chunks: AsyncIterator[bytes]

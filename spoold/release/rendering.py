@@ -130,7 +130,9 @@ class Renderings:
         if document.format.lower() != PDF:
             raise StampingFailed("it is no PDF; print it as PDF")
         pages = document.pages if document.inspected else None
-        async with self.stamper.stamp(attempt.watermark, reader.chunks(), pages=pages) as stamped:
+        async with self.stamper.stamp(
+            attempt.watermark, reader.chunks(), pages=pages, size_bytes=document.size_bytes
+        ) as stamped:
             words = "The words that the rules of this site want are on every page."
             await self.ledger.note(attempt.job.id, "watermark", words)
             yield stamped

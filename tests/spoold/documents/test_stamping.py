@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from holdstore.errors import HoldStoreError
-from spoold.documents.stamping import MAX_WORDS, Stamped, Stamper, StampingFailed, StampingLimits
+from spoold.documents.stamping import MAX_WORDS, Stamped, Stamper, StampingFailed, StampingLimits, _Room
 from tests.support import pdfs
 from tests.support.children import child_pids
 from tests.support.seen import words_of
 
 WORDS = ("For amelie at 14:05",)
 WAIT_S = 60.0
+ROOT = Path(__file__).parents[3]
 READY = b'{"ok": true, "reason": null, "landlock_abi": 1}\n'
 
 
@@ -172,3 +174,67 @@ async def test_whoever_waits_too_long_for_a_free_worker_is_told() -> None:
     async with stamper.stamp(WORDS, pieces(pdfs.pdf(1))):
         assert "too many" in await failure(pdfs.pdf(1), stamper)
     assert await stamped(pdfs.pdf(1), stamper)
+
+
+async def test_documents_in_work_share_a_budget_and_the_first_that_waits_is_the_first_let_in(
+    autojump_clock: MockClock,
+) -> None:
+    room, inside, started_s = _Room(places=3, size_bytes=100), list[str](), trio.current_time()
+
+    async def stay(name: str, size_bytes: int, from_s: float, until_s: float) -> None:
+        await trio.sleep(from_s)
+        await room.enter(size_bytes)
+        inside.append(name)
+        await trio.sleep_until(started_s + until_s)
+        room.leave(size_bytes)
+        inside.append(f"{name} left")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stay, "half", 60, 1, 10)
+        nursery.start_soon(stay, "large", 100, 2, 20)
+        nursery.start_soon(stay, "small", 1, 3, 30)
+    assert inside == ["half", "half left", "large", "large left", "small", "small left"]
+
+
+async def test_who_gives_up_waiting_stands_in_nobody_s_way(autojump_clock: MockClock) -> None:
+    room = _Room(places=3, size_bytes=100)
+    await room.enter(60)
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(1) as large:
+            nursery.start_soon(room.enter, 40)
+            await room.enter(100)
+    assert large.cancelled_caught
+    room.leave(60)
+    room.leave(40)
+    with trio.fail_after(1):
+        await room.enter(100)
+
+
+async def test_documents_that_are_long_together_wait_for_each_other() -> None:
+    document = pdfs.pdf(1)
+    size_bytes = len(document)
+    limits = StampingLimits(max_bytes=4 * size_bytes - 1, max_document_bytes=size_bytes, max_wait_s=0.05)
+    stamper = Stamper(limits)
+    async with stamper.stamp(WORDS, pieces(document), size_bytes=size_bytes):
+        with pytest.raises(StampingFailed, match="too many"):
+            async with stamper.stamp(WORDS, pieces(document), size_bytes=size_bytes):
+                pass
+        with pytest.raises(StampingFailed, match="too many"):
+            async with stamper.stamp(WORDS, pieces(document)):
+                pass
+    assert await stamped(document, stamper)
+
+
+async def test_what_is_known_to_be_too_long_is_not_even_read() -> None:
+    with pytest.raises(StampingFailed, match="in parts"):
+        async with Stamper().stamp(WORDS, pieces(b""), size_bytes=StampingLimits.max_document_bytes + 1):
+            pass
+
+
+def test_what_all_stampings_take_is_what_the_unit_allows() -> None:
+    limits, unit = StampingLimits(), (ROOT / "systemd" / "spoold.service").read_text()
+    together = limits.max_stampings * 40 + limits.max_bytes // pdfs.MIB
+    assert f"takes {together} MiB" in unit
+    assert "\nMemoryMax=2G\n" in unit
+    assert 1024 + together <= 2048
+    assert 2 * limits.max_document_bytes <= limits.max_bytes
