@@ -31,7 +31,7 @@ _JOBS = (
 )
 _ENDED = (
     select(archived_jobs.c.job_id)
-    .where(archived_jobs.c.expires_us <= bindparam("now_us"))
+    .where(archived_jobs.c.expires_us <= bindparam("now_us"), archived_jobs.c.seq <= bindparam("settled"))
     .order_by(archived_jobs.c.expires_us)
     .limit(bindparam("most"))
 )
@@ -128,9 +128,9 @@ def containers_in_files(connection: Connection) -> list[tuple[UUID, int]]:
     return [(UUID(bytes=job_id), number) for job_id, number in connection.execute(statement)]
 
 
-def ended(connection: Connection, now: datetime, limit: int) -> list[UUID]:
-    """Return archived jobs whose time has passed."""
-    found = connection.execute(_ENDED, {"now_us": to_us(now), "most": limit})
+def ended(connection: Connection, now: datetime, settled: int, limit: int) -> list[UUID]:
+    """Return archived jobs whose time has passed, up to the place `settled`."""
+    found = connection.execute(_ENDED, {"now_us": to_us(now), "settled": settled, "most": limit})
     return [UUID(bytes=row[0]) for row in found]
 
 
@@ -149,17 +149,18 @@ def newest(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(archived_jobs.c.seq), 0))).scalar_one())
 
 
-def move_ends(connection: Connection, step: timedelta, settled: int, now: datetime) -> None:
-    """Move the end of every archived job with the wall clock.
+def move_ends(connection: Connection, step: timedelta, fixed: int, settled: int, now: datetime) -> None:
+    """Move the ends of archived jobs with the wall clock.
 
     Args:
         step: how far the clock was set.
+        fixed: place of the last job whose end stays: it does not depend on the clock that was set.
         settled: place of the last job that was surely archived before. Younger ones get their full time anew.
     """
     table = archived_jobs.c
-    old = update(archived_jobs).where(table.seq <= settled)
+    old = update(archived_jobs).where(table.seq > fixed, table.seq <= settled)
     connection.execute(old.values(expires_us=table.expires_us + step // timedelta(microseconds=1)))
-    young = update(archived_jobs).where(table.seq > settled)
+    young = update(archived_jobs).where(table.seq > max(fixed, settled))
     connection.execute(young.values(expires_us=to_us(now) + table.expires_us - table.printed_us))
 
 

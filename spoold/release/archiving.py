@@ -145,9 +145,16 @@ class Archivist:
             inline=document.inline,
         )
 
-    async def expire(self, now: datetime) -> int:
-        """Destroy the copies whose time has passed; returns how many jobs that were."""
-        due = await self.ledger.database.read(partial(archive.ended, now=now, limit=MOST_AT_ONCE))
+    async def expire(self, now: datetime, settled: int) -> int:
+        """Destroy the copies whose time has passed; returns how many jobs that were.
+
+        Args:
+            now: by a wall clock that is believed (`spoold.release.belief`).
+            settled: only copies up to this place. A younger one may have come after the wall clock was set
+                back a moment ago: its end then looks long past, measured by `now`.
+        """
+        read = partial(archive.ended, now=now, settled=settled, limit=MOST_AT_ONCE)
+        due = await self.ledger.database.read(read)
         for job_id in due:
             await self._destroy(job_id)
         if due:

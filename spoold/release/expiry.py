@@ -1,19 +1,22 @@
 """Expiry: jobs that nobody fetched and copies are destroyed in time, traces of ended ones forgotten."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 import trio
 from sqlalchemy import Connection
 
-from spoold.database import archive, jobs
+from spoold.database import archive, jobs, records
 from spoold.model.errors import NotFound, SpoolError
 from spoold.model.jobstate import FINAL, IllegalTransition, JobEvent, JobState, states_before
 from spoold.model.site import CurrentSite
 from spoold.records import audit
 from spoold.release.archiving import Archivist
+from spoold.release.belief import Belief
 from spoold.release.ledger import SPOOLER, Ledger
 from spoold.runtime.clock import ClockStepDetector
 
@@ -36,6 +39,13 @@ class Newest(NamedTuple):
     archived: int = 0
 
 
+class Earlier(NamedTuple):
+    """What earlier runs left: what came last, and the time of the newest audit record, None without one."""
+
+    newest: Newest
+    last_record: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """Destroys what has waited too long."""
@@ -44,25 +54,36 @@ class Expiry:
     site: CurrentSite
     archivist: Archivist
 
-    async def run(self) -> None:
-        """Look every few seconds, until cancelled."""
+    async def run(self, earlier: Earlier) -> None:
+        """Look every few seconds, until cancelled.
+
+        Args:
+            earlier: what `look_back` returned before this run wrote anything.
+        """
         # What came up to `settled` is surely older than any step that the next look can find.
         settled = latest = await self._newest()
         detector = ClockStepDetector(self.ledger.clock)
+        belief = Belief(self.ledger.clock, earlier.last_record)
         step_s = 0.0
         while True:
             # Read before the detector looks: this moment then belongs to the time before any step it misses.
             now = self.ledger.clock.now()
             # A step that could not be recorded at once is still to be made good.
-            step_s += detector.observe()
+            if step_now_s := detector.observe():
+                belief.stepped()
+                step_s += step_now_s
             try:
                 if step_s:
-                    await self.clock_stepped(step_s, settled)
+                    # Set right, a clock that was wrong from the start leaves the ends of earlier runs alone.
+                    unset = self.ledger.clock.now() - timedelta(seconds=step_s)
+                    fixed = earlier.newest if belief.doubts(unset) else Newest()
+                    await self.clock_stepped(step_s, fixed, settled)
                     step_s = 0.0
                 else:
                     settled = latest
                     await self.expire(now, settled.job)
-                    await self.archivist.expire(now)
+                    if belief.holds(now):
+                        await self.archivist.expire(now, settled.archived)
                     await self.forget(now)
                 latest = await self._newest()
                 await self._count()
@@ -105,11 +126,12 @@ class Expiry:
             if count < FORGET_BATCH:
                 return total
 
-    async def clock_stepped(self, step_s: float, settled: Newest) -> None:
-        """Move the end of every waiting job and copy with the wall clock, so that none ends early or late.
+    async def clock_stepped(self, step_s: float, fixed: Newest, settled: Newest) -> None:
+        """Move the ends of waiting jobs and copies with the wall clock, so that none ends early or late.
 
         Args:
             step_s: how far the clock was set.
+            fixed: the last whose ends stay, because they were reckoned by a clock that was right.
             settled: the last that are surely older than the step. Younger ones came within the last two
                 looks; on which side of the step nobody knows, so they get their full time.
         """
@@ -118,15 +140,23 @@ class Expiry:
 
         def work(connection: Connection) -> None:
             for job in jobs.list_jobs(connection, states=WAITING):
+                if job.number <= fixed.job:
+                    continue
                 known = job.number <= settled.job
                 end = job.expires_at + step if known else now + (job.expires_at - job.created_at)
                 jobs.update_job(connection, job.id, [job.state], expires_at=end)
-            archive.move_ends(connection, step, settled.archived, now)
+            archive.move_ends(connection, step, fixed.archived, settled.archived, now)
             audit.append(connection, at=now, kind="clock-step", actor=SPOOLER, seconds=round(step_s, 3))
 
         await self.ledger.database.write(work)
         self.ledger.metrics.clock_stepped()
         log.warning("clock-step", seconds=round(step_s, 3))
+
+    async def look_back(self) -> Earlier:
+        """Return what earlier runs left; to be called before this one writes anything."""
+        found = await self.ledger.database.read(partial(records.latest_audit, limit=1))
+        last_record = datetime.fromisoformat(json.loads(found[0])["at"]) if found else None
+        return Earlier(await self._newest(), last_record)
 
     async def _newest(self) -> Newest:
         def read(connection: Connection) -> Newest:

@@ -110,9 +110,10 @@ class ReleaseService:
         async with trio.open_nursery() as nursery:
             self._running.nursery = nursery
             try:
+                earlier = await self.expiry.look_back()
                 for job in await self._recovery.open_jobs():
                     self._begin(job.id, partial(self._recovery.resolve, job))
-                nursery.start_soon(self.expiry.run)
+                nursery.start_soon(self.expiry.run, earlier)
                 nursery.start_soon(self._run_arrivals)
                 task_status.started()
                 await trio.sleep_forever()

@@ -135,25 +135,36 @@ async def test_it_outlives_the_row_of_its_job(database: Database) -> None:
 async def test_it_ends_on_time_and_goes_whole(database: Database) -> None:
     def work(connection: Connection) -> list[object]:
         archive.insert_archived(connection, KEPT, [IN_ROW, IN_FILE])
-        early = archive.ended(connection, START + DAY - timedelta(seconds=1), 10)
-        late = archive.ended(connection, START + DAY, 10)
+        early = archive.ended(connection, START + DAY - timedelta(seconds=1), 1, 10)
+        young = archive.ended(connection, START + DAY, 0, 10)
+        late = archive.ended(connection, START + DAY, 1, 10)
         numbers = archive.remove(connection, KEPT.id)
-        return [early, late, numbers, archive.archived(connection), archive.copies_of(connection, KEPT.id)]
+        return [
+            early,
+            young,
+            late,
+            numbers,
+            archive.archived(connection),
+            archive.copies_of(connection, KEPT.id),
+        ]
 
-    assert await database.write(work) == [[], [KEPT.id], [1, 2], [], []]
+    assert await database.write(work) == [[], [], [KEPT.id], [1, 2], [], []]
 
 
 async def test_ends_move_with_the_wall_clock(database: Database) -> None:
+    fixed = replace(KEPT, id=new_job_id(), number=0)
     young = replace(KEPT, id=new_job_id(), number=2, printed_at=START + DAY, expires_at=START + 3 * DAY)
     now = START + timedelta(days=100)
 
     def work(connection: Connection) -> list[ArchivedJob]:
+        archive.insert_archived(connection, fixed, [])
+        stays = archive.newest(connection)
         archive.insert_archived(connection, KEPT, [])
         settled = archive.newest(connection)
         archive.insert_archived(connection, young, [])
-        archive.move_ends(connection, timedelta(days=100), settled, now)
+        archive.move_ends(connection, timedelta(days=100), stays, settled, now)
         return archive.archived(connection)
 
     assert await database.read(archive.newest) == 0
     ends = [one.expires_at for one in await database.write(work)]
-    assert ends == [START + timedelta(days=101), now + 2 * DAY]
+    assert ends == [fixed.expires_at, START + timedelta(days=101), now + 2 * DAY]

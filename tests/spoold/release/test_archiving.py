@@ -1,5 +1,6 @@
 """Archiving: a printed job that a rule archives is kept for the archive key alone, and destroyed on time."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from spoold.model.jobstate import JobState
 from spoold.model.obligation import Obligation
 from spoold.printers.base import RemoteState, Ticket
 from spoold.release.archive_desk import ArchiveDesk
+from spoold.release.belief import STEADY
 from spoold.release.expiry import LOOK_S
 from tests.support import release_house
 from tests.support.memory_blobs import MemoryBlobStore
@@ -35,7 +37,7 @@ from tests.support.memory_printer import PaperJob
 from tests.support.release_house import DOCUMENT, KEK, TITLE_MARKER, House, open_house
 
 SECRET = ArchiveSecret(bytes(range(64, 96)))
-KEEP = timedelta(minutes=20)
+KEEP = timedelta(hours=2)
 TOKEN = "5a" * 16
 TERMS = ArchiveTerms(SECRET.public, KEEP)
 ARCHIVES = (RuleSource("keep", "true", stage="release", archive=True),)
@@ -231,6 +233,66 @@ async def test_a_copy_ends_neither_early_nor_late_when_the_clock_is_set(
         await trio.sleep(3 * LOOK_S)
         assert len(await kept(house)) == 1
         await trio.sleep(KEEP.total_seconds())
+        assert await kept(house) == []
+
+
+@pytest.mark.parametrize("years", [14, -50])
+async def test_a_clock_that_is_wrong_at_the_start_destroys_nothing(
+    years: int, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    step_s = timedelta(days=365 * years).total_seconds()
+    async with open_house(tmp_path, running=False) as house:
+        house.change_site(archive=replace(TERMS, keep=timedelta(days=365)))
+        job = await oblige(house, await house.add_job(house.person("ana")))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            await printed(house, job)
+            nursery.cancel_scope.cancel()
+        [copy] = await kept(house)
+        house.clock.step_wall(step_s)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            await trio.sleep(2 * STEADY.total_seconds())
+            assert await kept(house) == [copy]
+            # Set right, it moves no end either: that was reckoned by a clock that was right.
+            house.clock.step_wall(-step_s)
+            await trio.sleep(2 * STEADY.total_seconds())
+            assert await kept(house) == [copy]
+            nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_destroyed_before_the_clock_was_steady_for_an_hour(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        house.change_site(archive=TERMS)
+        job = await oblige(house, await house.add_job(house.person("ana")))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            await printed(house, job)
+            nursery.cancel_scope.cancel()
+        # No more than a holiday.
+        await trio.sleep(timedelta(days=30).total_seconds())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            await trio.sleep(STEADY.total_seconds() - LOOK_S)
+            assert len(await kept(house)) == 1
+            await trio.sleep(3 * LOOK_S)
+            assert await kept(house) == []
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_copy_in_a_file_is_destroyed_with_its_file(tmp_path: Path) -> None:
+    async with open_house(tmp_path, files=True) as house:
+        house.change_site(archive=TERMS)
+        await printed(house, await oblige(house, await house.add_job(house.person("ana"), documents=(LONG,))))
+        place = tmp_path / "documents" / "blobs"
+        assert [path.is_file() for path in place.rglob("*") if path.is_file()] == [True]
+        archivist = house.service.expiry.archivist
+        # It may have come after the clock was set back.
+        assert await archivist.expire(house.clock.now() + KEEP, settled=0) == 0
+        assert await archivist.expire(house.clock.now() + KEEP, settled=1) == 1
+        assert [path for path in place.rglob("*") if path.is_file()] == []
         assert await kept(house) == []
 
 

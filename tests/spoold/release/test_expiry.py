@@ -1,6 +1,7 @@
 """Expiry: on time by the clock that nobody sets, shredded, remembered for a while, then forgotten."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from trio.testing import MockClock
 from spoold.database import jobs, records
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
+from spoold.records import audit
 from spoold.release.expiry import LOOK_S
 from tests.support.release_house import House, open_house
 
@@ -76,8 +78,8 @@ async def test_the_trace_stays_and_is_forgotten(tmp_path: Path, autojump_clock: 
         later = await held_job(house)
         assert later.number == newest.number + 1
         # Evidence outlives the row.
-        audit = await house.database.read(records.audit_rows)
-        assert any(str(job.id) in row.entry for row in audit)
+        chain = await house.database.read(records.audit_rows)
+        assert any(str(job.id) in row.entry for row in chain)
 
 
 @pytest.mark.parametrize("step_s", [20 * 86400, -20 * 86400, 2000 * 86400, -30])
@@ -100,8 +102,28 @@ async def test_setting_the_wall_clock_moves_no_end(
         assert await state_of(house, young) is JobState.HELD
         await trio.sleep(200)
         assert await state_of(house, young) is JobState.EXPIRED
-        audit = await house.database.read(records.audit_rows)
-        assert sum('"kind":"clock-step"' in row.entry for row in audit) == 1
+        chain = await house.database.read(records.audit_rows)
+        assert sum('"kind":"clock-step"' in row.entry for row in chain) == 1
+
+
+async def test_a_clock_that_was_wrong_from_the_start_is_set_right(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        old = await held_job(house)
+        ana, now = house.person("ana"), house.clock.now()
+        record = partial(audit.append, at=now, kind="sign-in", actor=ana.id)
+        await house.database.write(record)
+        house.clock.step_wall(-20000 * 86400)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            young = await held_job(house)
+            await trio.sleep(3 * LOOK_S)
+            house.clock.step_wall(20000 * 86400)
+            await trio.sleep(2 * LOOK_S)
+            assert (await house.job(old)).expires_at == old.expires_at
+            assert (await house.job(young)).expires_at == young.expires_at + timedelta(days=20000)
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_step_that_cannot_be_recorded_at_once_is_not_lost(
