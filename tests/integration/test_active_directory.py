@@ -232,7 +232,8 @@ def test_the_page_followed_by_hand(controller: DomainController, tmp_path: Path)
         spoold = (sys.executable, "-m", "spoold")
         said = controller.run(*spoold, "check", "--online", "--config", str(daemon.config_path))
         for line in re.findall(r"^ +ok   school \S+ (.*)$", page, re.MULTILINE):
-            promised = re.escape(line).replace("ana", r"\w+").replace("3", r"\d+")
+            # Which person is found first is the directory's choice, and some are in one group.
+            promised = re.escape(line).replace("ana", r"\w+").replace("3", r"\d+").replace("ups", "ups?")
             assert re.search(promised, said), (line, said)
         document = tmp_path / "job.txt"
         document.write_bytes(b"printed with the domain's password")
