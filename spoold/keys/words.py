@@ -77,9 +77,17 @@ class PrivateWords:
         Raises:
             Unavailable: as `open`.
         """
-        fresh, title = new_key(), self.title(job)
-        return key.wrap(fresh, job.id, JOB_KEY), seal_private(fresh, {TITLE: title}, job.id)
+        return _titled(job, key, self.title(job))
+
+    def untitled_for_archive(self, job: Job, key: ArchiveKey) -> tuple[bytes, bytes]:
+        """Return the same with an empty title, for a job whose title nobody can open."""
+        return _titled(job, key, "")
 
     def title(self, job: Job | Sealed) -> str:
         """Return a job's title, empty once it was shredded."""
         return self.open(job).get(TITLE, "")
+
+
+def _titled(job: Job, key: ArchiveKey, title: str) -> tuple[bytes, bytes]:
+    fresh = new_key()
+    return key.wrap(fresh, job.id, JOB_KEY), seal_private(fresh, {TITLE: title}, job.id)

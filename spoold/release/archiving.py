@@ -53,6 +53,7 @@ class Kept:
         terms: for whom and how long.
         title: the key of the sealed title, wrapped, and the sealed title.
         copies: the documents, with keys that are wrapped for the archive.
+        title_lost: the title could not be opened, and an empty one is kept.
     """
 
     now: datetime
@@ -60,6 +61,7 @@ class Kept:
     key_id: bytes
     title: tuple[bytes, bytes]
     copies: tuple[Copy, ...]
+    title_lost: bool = False
     words: str = KEPT_WORDS
     keeps: bool = True
 
@@ -89,6 +91,7 @@ class Kept:
             documents=len(self.copies),
             archive_key=self.key_id.hex(),
             expires_at=kept.expires_at.isoformat(),
+            title_lost=self.title_lost or None,
         )
 
 
@@ -128,11 +131,20 @@ class Archivist:
         try:
             key = ArchiveKey(terms.key)
             copies = tuple(self._copy(document, key) for document in attempt.documents)
-            title = self.words.for_archive(job, key)
-        except (HoldStoreError, Unavailable) as error:
+            title, title_lost = self._title(job, key)
+        except HoldStoreError as error:
             log.error("not-archived", job=str(job.id), error=str(error))
             return NotKept(now)
-        return Kept(now, terms, key.id, title, copies)
+        return Kept(now, terms, key.id, title, copies, title_lost=title_lost)
+
+    def _title(self, job: Job, key: ArchiveKey) -> tuple[tuple[bytes, bytes], bool]:
+        """Return the title sealed for the archive, and whether it is lost: empty, as nobody can open it."""
+        try:
+            return self.words.for_archive(job, key), False
+        except Unavailable as error:
+            # The documents are what has to be kept.
+            log.error("title-not-archived", job=str(job.id), error=str(error))
+            return self.words.untitled_for_archive(job, key), True
 
     def _copy(self, document: Document, key: ArchiveKey) -> Copy:
         return Copy(

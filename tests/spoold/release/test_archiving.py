@@ -29,6 +29,7 @@ from spoold.model.jobstate import JobState
 from spoold.model.obligation import Obligation
 from spoold.printers.base import RemoteState, Ticket
 from spoold.release.archive_desk import ArchiveDesk
+from spoold.release.archiving import KEPT_WORDS
 from spoold.release.belief import STEADY
 from spoold.release.expiry import LOOK_S
 from tests.support import release_house
@@ -63,6 +64,27 @@ async def at_printer(house: House) -> Job:
     await house.desk.release(house.person("ana"), job.id, "lobby")
     await trio.sleep(2)
     assert (await house.job(job)).state is JobState.PRINTING
+    return job
+
+
+async def printed_while_away(house: House, content: bytes) -> Job:
+    """A job to be archived that was at a printer when the daemon ended, and is on paper by now."""
+    now = house.clock.now()
+    job = await house.add_job(
+        house.person("ana"),
+        documents=(content,),
+        state=JobState.PRINTING,
+        printer="lobby",
+        token=TOKEN,
+        attempt=1,
+        remote_job_id=1,
+        first_byte_at=now,
+        all_bytes_at=now,
+    )
+    await oblige(house, job)
+    await house.database.write(lambda connection: archive.set_terms(connection, job.id, TERMS))
+    ended = PaperJob(1, Ticket(TOKEN, "spoold"), state=RemoteState.COMPLETED, impressions=1)
+    house.memory("lobby").jobs.append(ended)
     return job
 
 
@@ -110,6 +132,7 @@ async def test_a_printed_job_is_kept_for_the_archive_key_alone(tmp_path: Path) -
                 Keyring.from_bytes(KEK).unwrap(copy.wrapped_key, copy.job_id, copy.number)
         entries = [entry["kind"] for entry in await house.audit()]
         assert entries[-2:] == ["job-confirmed", "job-archived"]
+        assert "title_lost" not in (await house.audit())[-1]
 
 
 async def test_the_title_goes_with_it_and_the_pin_does_not(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -348,27 +371,32 @@ async def test_a_beginning_that_fits_several_copies_hands_none_over(
             assert (await desk.hand_over(ana, wanted, 1))[1].job_id == other.id
 
 
+async def test_a_title_that_cannot_be_opened_costs_no_document(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        job = await printed_while_away(house, DOCUMENT)
+        await house.service.ledger.change(job.id, [JobState.PRINTING], private=b"damaged")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            done = await house.settled(job)
+            nursery.cancel_scope.cancel()
+        assert (done.state, done.reason) == (JobState.COMPLETED, f"Printed at lobby. {KEPT_WORDS}")
+        [one], [copy] = await kept(house), await copies(house)
+        key = SECRET.unwrap(one.wrapped_key, one.id, 0)
+        assert open_private(key, one.private, one.id) == {"title": ""}
+        await export_copy(tmp_path, SECRET, sealed(copy), tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == DOCUMENT
+        last = (await house.audit())[-1]
+        assert (last["kind"], last["title_lost"]) == ("job-archived", True)
+
+
 async def test_a_job_that_printed_while_the_daemon_was_away_is_kept_once(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     blobs = MemoryBlobStore()
     async with open_house(tmp_path, running=False, blobs=blobs) as house:
-        now = house.clock.now()
-        job = await house.add_job(
-            house.person("ana"),
-            documents=(LONG,),
-            state=JobState.PRINTING,
-            printer="lobby",
-            token=TOKEN,
-            attempt=1,
-            remote_job_id=1,
-            first_byte_at=now,
-            all_bytes_at=now,
-        )
-        await oblige(house, job)
-        await house.database.write(lambda connection: archive.set_terms(connection, job.id, TERMS))
-        ended = PaperJob(1, Ticket(TOKEN, "spoold"), state=RemoteState.COMPLETED, impressions=1)
-        house.memory("lobby").jobs.append(ended)
+        job = await printed_while_away(house, LONG)
         for _ in range(2):
             async with trio.open_nursery() as nursery:
                 await nursery.start(house.service.run)
