@@ -80,6 +80,7 @@ class Attempt:
         sent_bytes: document bytes handed to the printer's connection; 0 means none can have arrived.
         all_bytes: whether "all bytes" is durable: the printer took everything and said so.
         progress_at_s: when the document last moved on (trio's clock).
+        preparing: whether a document is being stamped or drawn that the printer gets next.
         handed_over_at_s: when the last byte of the last document was handed to the connection.
         plans: how documents are drawn that the printer does not take, by their numbers.
         stamped: documents that have the watermark already, by their numbers.
@@ -102,6 +103,7 @@ class Attempt:
     sent_bytes: int = 0
     all_bytes: bool = False
     progress_at_s: float = field(default_factory=trio.current_time)
+    preparing: bool = False
     handed_over_at_s: float | None = None
     plans: dict[int, RenderPlan] = field(default_factory=dict)
     stamped: dict[int, Stamped] = field(default_factory=dict)
@@ -116,6 +118,11 @@ class Attempt:
     def halted(self) -> bool:
         """Whether no further document byte may be handed over."""
         return self.control.decided.is_set()
+
+    def prepared(self) -> None:
+        """Note that the next document is ready for the printer; from now on the printer is waited for."""
+        self.preparing = False
+        self.progress_at_s = trio.current_time()
 
     def remarked(self, words: str) -> str:
         """Return words for the owner with the remarks after them."""

@@ -204,12 +204,12 @@ class Forwarder:
         try:
             if attempt.remarks:
                 await self.ledger.note(attempt.job.id, "fitted", " ".join(attempt.remarks))
-            async with AsyncExitStack() as readers:
+            async with AsyncExitStack() as readers, AsyncExitStack() as begun:
                 verified = await verify(attempt, self.ledger.store, readers, beside)
-                await self.renderings.prepare(attempt, verified, readers)
+                await self.renderings.prepare(attempt, verified, begun)
                 if not await self._is_ready(attempt) or not await self._create(attempt):
                     return
-                remote = await self._send_all(attempt, verified)
+                remote = await self._send_all(attempt, verified, begun)
             await follow(attempt, remote)
         except HoldStoreError as error:
             stop(store_trouble(attempt, error))
@@ -255,9 +255,14 @@ class Forwarder:
         # there, which is looked for by its token.
         return True
 
-    async def _send_all(self, attempt: Attempt, verified: dict[int, SealedReader]) -> RemoteJob | None:
+    async def _send_all(
+        self, attempt: Attempt, verified: dict[int, SealedReader], begun: AsyncExitStack
+    ) -> RemoteJob | None:
         remote: RemoteJob | None = None
         for document in attempt.documents:
+            if remote is not None:
+                # The first is sent. Whoever keeps its room while waiting for more may wait for ever.
+                await begun.aclose()
             reader = verified.get(document.number)
             if reader is not None:
                 remote = await self._send(attempt, document, reader)

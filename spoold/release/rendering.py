@@ -19,6 +19,7 @@ from spoold.printers.directory import PrinterDirectory
 from spoold.release.attempt import Attempt
 from spoold.release.ledger import Ledger
 from spoold.release.raster_plan import plan_of, target_of, told
+from spoold.release.verification import open_document
 
 log = structlog.get_logger()
 
@@ -64,6 +65,12 @@ class Renderings:
         """Plan what has to be done to a job, and begin with its first document; usually there is nothing.
 
         Until this returns the printer has not heard of the job. The ticket says afterwards what is sent.
+        Of a job with words on every page, the other documents are stamped as well, and thrown away: what
+        cannot be stamped costs no paper, and memory holds one of them at a time.
+
+        Args:
+            stack: keeps what was begun of the first document, to be closed before the second is sent. A job
+                that held it longer would wait for room that another holds, which waits for this one.
 
         Raises:
             StampingFailed, RenderingFailed: it cannot be stamped, or drawn.
@@ -71,7 +78,11 @@ class Renderings:
         """
         first = attempt.documents[0]
         reader: Readable | None = verified.get(first.number)
-        if attempt.is_marked and reader is not None:
+        if attempt.is_marked:
+            for document in attempt.documents[1:]:
+                await self._try_stamping(attempt, document, verified.get(document.number))
+            if reader is None:
+                reader = await stack.enter_async_context(open_document(self.ledger.store, first))
             reader = await stack.enter_async_context(self._stamped(attempt, first, reader))
             attempt.stamped[first.number] = reader
         abilities = self.printers.capabilities(attempt.adapter.name)
@@ -81,6 +92,12 @@ class Renderings:
             attempt.renderings[first.number] = await stack.enter_async_context(
                 self._rendering(attempt, first, reader)
             )
+
+    async def _try_stamping(self, attempt: Attempt, document: Document, reader: Readable | None) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            if reader is None:
+                reader = await stack.enter_async_context(open_document(self.ledger.store, document))
+            await stack.enter_async_context(self._stamping(attempt, document, reader))
 
     async def _plan_all(
         self, attempt: Attempt, verified: Mapping[int, Readable], abilities: Capabilities
@@ -109,6 +126,8 @@ class Renderings:
             StampingFailed, RenderingFailed: it cannot be stamped, or drawn.
         """
         async with contextlib.AsyncExitStack() as stack:
+            attempt.preparing = True
+            stack.callback(attempt.prepared)
             size_bytes, rendering = document.size_bytes, attempt.renderings.get(document.number)
             if attempt.is_marked and rendering is None:
                 stamped = attempt.stamped.get(document.number)
@@ -116,10 +135,12 @@ class Renderings:
                     stamped = await stack.enter_async_context(self._stamped(attempt, document, reader))
                 size_bytes, reader = stamped.size_bytes, stamped
             if document.number not in attempt.plans:
+                attempt.prepared()
                 yield Source(document.format, size_bytes, reader.chunks)
                 return
             if rendering is None:
                 rendering = await stack.enter_async_context(self._rendering(attempt, document, reader))
+            attempt.prepared()
             yield Source(rendering.plan.target, rendering.size_bytes, lambda: self._noted(attempt, rendering))
 
     @contextlib.asynccontextmanager
@@ -127,15 +148,20 @@ class Renderings:
         self, attempt: Attempt, document: Document, reader: Readable
     ) -> AsyncGenerator[Stamped]:
         """Have every page of a document stamped; its owner's words stay out of log and time line."""
-        if document.format.lower() != PDF:
-            raise StampingFailed("it is no PDF; print it as PDF")
-        pages = document.pages if document.inspected else None
-        async with self.stamper.stamp(
-            attempt.watermark, reader.chunks(), pages=pages, size_bytes=document.size_bytes
-        ) as stamped:
+        async with self._stamping(attempt, document, reader) as stamped:
             words = "The words that the rules of this site want are on every page."
             await self.ledger.note(attempt.job.id, "watermark", words)
             yield stamped
+
+    def _stamping(
+        self, attempt: Attempt, document: Document, reader: Readable
+    ) -> contextlib.AbstractAsyncContextManager[Stamped]:
+        if document.format.lower() != PDF:
+            raise StampingFailed("it is no PDF; print it as PDF")
+        pages = document.pages if document.inspected else None
+        return self.stamper.stamp(
+            attempt.watermark, reader.chunks(), pages=pages, size_bytes=document.size_bytes
+        )
 
     @contextlib.asynccontextmanager
     async def _rendering(

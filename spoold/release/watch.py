@@ -37,6 +37,9 @@ async def watch(attempt: Attempt, printers: PrinterDirectory) -> None:
 
 async def _is_stalled(attempt: Attempt) -> bool:
     now_s = trio.current_time()
+    if attempt.preparing:
+        # It is we who make the printer wait; stamping and drawing end in time by their own limits.
+        return False
     if not attempt.created or attempt.all_bytes or now_s - attempt.progress_at_s < STALLED_FOR_S:
         return False
     if attempt.handed_over_at_s is None or now_s - attempt.handed_over_at_s >= UNANSWERED_FOR_S:

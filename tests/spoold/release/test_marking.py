@@ -1,16 +1,20 @@
 """What rules want on every page is on every page that a printer gets, or no printer gets any."""
 
+import contextlib
 import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from policy.rules import RuleSource
 from protocols.ipp.message import Group
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import Attribute, keyword, mime
 from spoold.database import obligations, records
-from spoold.documents.stamping import Stamper
+from spoold.documents.stamping import Stamped, Stamper, StampingLimits
 from spoold.model.errors import RefusedByPolicy
 from spoold.model.ids import UserId
 from spoold.model.job import Job
@@ -20,7 +24,8 @@ from spoold.model.printer import Printer
 from spoold.model.watermark import NO_PDF_WORDS
 from spoold.printers.base import PrinterProblem
 from spoold.printers.notebook import Notebook
-from spoold.release.verification import open_document
+from spoold.release.verification import MAX_OPEN_READERS, open_document
+from spoold.release.watch import STALLED_FOR_S
 from tests.support import pdfs
 from tests.support.rasters import unpacked
 from tests.support.release_house import TITLE_MARKER, House, open_house, queue
@@ -121,6 +126,63 @@ async def test_every_document_of_a_job_is_stamped(tmp_path: Path) -> None:
         for _, paper in house.memory("lobby").paper:
             assert all("Printed by ana" in page for page in words_of(paper, tmp_path))
         assert len(house.memory("lobby").paper) == 3
+
+
+async def test_a_job_keeps_no_room_while_it_waits_for_more(tmp_path: Path) -> None:
+    """Eight jobs that each keep their first document's room would wait for each other's."""
+    stamper = Stamper(StampingLimits(max_stampings=1, max_wait_s=5.0))
+    async with open_house(tmp_path, rules=[WHO], stamper=stamper) as house:
+        job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)] * 3)
+        ended = await released(house, job)
+        assert ended.state is JobState.COMPLETED, ended.reason
+        assert len(house.memory("lobby").paper) == 3
+
+
+@pytest.mark.parametrize("count", [2, MAX_OPEN_READERS + 1])
+async def test_a_later_document_that_cannot_be_stamped_is_known_before_the_first_is_sent(
+    tmp_path: Path, count: int
+) -> None:
+    async with open_house(tmp_path, rules=[WHO]) as house:
+        documents = [*[pdfs.pdf(1)] * (count - 1), b"%PDF-1.4 nothing"]
+        job = await house.add_job(house.person("ana"), documents=documents)
+        ended = await released(house, job)
+        assert ended.state is JobState.HELD, ended.reason
+        assert "it is damaged, or no PDF; print it anew, as PDF." in ended.reason
+        assert "Nothing was printed." in ended.reason
+        assert house.memory("lobby").jobs == []
+
+
+class SlowStamper(Stamper):
+    """Takes longer than a printer that takes nothing is given, but stamps nothing."""
+
+    @contextlib.asynccontextmanager
+    async def stamp(
+        self,
+        words: Sequence[str],
+        chunks: AsyncIterator[bytes],
+        *,
+        pages: int | None = None,
+        size_bytes: int | None = None,
+    ) -> AsyncGenerator[Stamped]:
+        await trio.sleep(STALLED_FOR_S + 30)
+        yield SlowlyStamped(pages=1, size_bytes=9, _worker=None, _limits=self._limits)  # type: ignore[arg-type]
+
+
+class SlowlyStamped(Stamped):
+    """What is made without a worker."""
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        yield b"%PDF-1.4 "
+
+
+async def test_while_a_later_document_is_stamped_the_printer_is_not_called_stalled(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, rules=[WHO], stamper=SlowStamper()) as house:
+        job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)] * 2)
+        ended = await released(house, job)
+        assert ended.state is JobState.COMPLETED, ended.reason
+        assert len(house.memory("lobby").paper) == 2
 
 
 async def test_what_was_asked_at_acceptance_and_what_is_asked_now_both_stand_there(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ async def test_a_printer_gets_dots_and_what_is_left_to_do(tmp_path: Path) -> Non
 
 
 async def test_several_documents_are_drawn_one_after_the_other(tmp_path: Path) -> None:
-    renderer = Renderer(RenderingLimits(max_renderings=2))
+    renderer = Renderer(RenderingLimits(max_renderings=1, max_wait_s=5.0))
     async with open_house(
         tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=renderer
     ) as house:
