@@ -11,7 +11,7 @@ from functools import partial
 import trio
 
 from spoold.documents.process import Streams, WorkerProcess, kill_and_reap, template_command
-from spoold.documents.worker.template import PID_BYTES
+from spoold.documents.worker.wire import PID_BYTES
 
 ANSWER_TIMEOUT_S = 10.0
 """Loading the parser takes 0.1 s; a machine that needs 10 s has other troubles."""

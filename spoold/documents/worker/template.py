@@ -13,9 +13,8 @@ import socket
 
 from spoold.documents.worker import sandbox
 from spoold.documents.worker.__main__ import live, load
+from spoold.documents.worker.wire import PID_BYTES
 
-PID_BYTES = 4
-"""Process ids are positive, below 2^22 (proc(5)); 0 says that there is no copy."""
 STREAMS = 3
 _WANTED_BYTES = 1
 

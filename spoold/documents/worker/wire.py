@@ -18,6 +18,8 @@ MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """More is not parsed: pypdf needs several times a document's size, and 512 MiB is all the memory there is."""
 MAX_RASTER_BYTES = 1024 * 1024 * 1024
 """Raster is walked through, not kept: a gibibyte of it takes some seconds and no memory."""
+PID_BYTES = 4
+"""How the template says a copy's process id: positive, below 2^22 (proc(5)); 0 says that there is no copy."""
 MAX_READY_BYTES = 4 * 1024
 """The first line: a truth value, a number and one sentence."""
 MAX_ANSWER_BYTES = 64 * 1024
