@@ -219,7 +219,8 @@ async def test_neither_template_nor_copy_outlives_the_daemon() -> None:
 def test_the_daemon_loads_no_parser() -> None:
     """What reads documents is loaded where documents are read."""
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import spoold.documents.pool, spoold.documents.stamping\n"
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import spoold.documents.pool, spoold.documents.stamping\n"
         "print(sorted({'pypdf', 'pikepdf'} & set(sys.modules)))\n"
     )
     ran = subprocess.run(
