@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from spoold.database.approvals import Scope
-from spoold.doors.control.jobs import find_job
+from spoold.doors.control.jobs import find_job, only_one
 from spoold.doors.control.parts import LOCAL_PEER, Answer, Arguments, Command, ControlParts
 from spoold.model.access import Action
-from spoold.model.errors import NotAuthorized, NotFound, NotPossible
+from spoold.model.errors import NotAuthorized, NotPossible
 from spoold.model.ids import JobId
 from spoold.model.principal import Method, Principal
 from spoold.release.approvals import NOT_YOURS, decided_fields, waiting_fields
@@ -110,13 +110,7 @@ async def _waiting(parts: ControlParts, principal: Principal, arguments: Argumen
     found = [job.id for job in jobs if wanted == str(job.number) or digits == job.id.hex]
     if not found and len(digits) >= LEAST_PREFIX_DIGITS:
         found = [job.id for job in jobs if job.id.hex.startswith(digits)]
-    if len(found) != 1:
-        raise NotFound(
-            NOT_YOURS
-            if not found
-            else f"{wanted!r} is not one job but the beginning of {len(found)}; give its number."
-        )
-    return found[0]
+    return only_one(found, wanted, NOT_YOURS)
 
 
 def _names(arguments: Arguments, key: str) -> tuple[str, ...]:

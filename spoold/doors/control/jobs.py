@@ -1,5 +1,6 @@
 """Commands about jobs and printers."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -94,12 +95,19 @@ async def find_job(parts: ControlParts, principal: Principal, arguments: Argumen
         pass
     views = await parts.desk.jobs(principal)
     found = [view.job.id for view in views if _is_called(view, wanted)]
-    if len(found) != 1:
-        raise NotFound(
-            f"There is no job {wanted!r} that you may see."
-            if not found
-            else f"{wanted!r} is not one job but the beginning of {len(found)}; give its number."
-        )
+    return only_one(found, wanted, f"There is no job {wanted!r} that you may see.")
+
+
+def only_one(found: Sequence[JobId], wanted: str, none: str) -> JobId:
+    """Return the job that was found.
+
+    Raises:
+        NotFound: with the words `none`, or because `wanted` begins the ids of several.
+    """
+    if len(found) > 1:
+        raise NotFound(f"{wanted!r} is not one job but the beginning of {len(found)}; give its number.")
+    if not found:
+        raise NotFound(none)
     return found[0]
 
 
