@@ -89,6 +89,23 @@ def _pipe(closes_reader: contextlib.ExitStack, closes_writer: contextlib.ExitSta
     return reader, writer
 
 
+def _piped(
+    childs: contextlib.ExitStack,
+    ours: contextlib.ExitStack,
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> tuple[Streams, _Pipes]:
+    """Return a worker's standard streams and our ends of them; given descriptors stay as they are."""
+    feed = answer = None
+    if stdin is None:
+        stdin, feed = _pipe(childs, ours)
+    if stdout is None:
+        answer, stdout = _pipe(ours, childs)
+    errors, stderr = _pipe(ours, childs)
+    return (stdin, stdout, stderr), _Pipes(feed, answer, errors)
+
+
 def kill_and_reap(pid: int) -> None:
     """End a child that has just been made and waits for nothing in the kernel, at once."""
     os.kill(pid, signal.SIGKILL)
@@ -174,18 +191,13 @@ class WorkerProcess:
         Raises OSError when the system has no process, descriptor or interpreter to give.
         """
         with contextlib.ExitStack() as childs, contextlib.ExitStack() as ours:
-            feed = answer = None
-            if stdin is None:
-                stdin, feed = _pipe(childs, ours)
-            if stdout is None:
-                answer, stdout = _pipe(ours, childs)
-            errors, stderr = _pipe(ours, childs)
+            streams, pipes = _piped(childs, ours, stdin=stdin, stdout=stdout)
             # Nothing of the daemon goes along: no environment, no descriptor, no terminal's signals.
             popen = subprocess.Popen(
                 command,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=streams[2],
                 env={},
                 close_fds=True,
                 start_new_session=True,
@@ -198,7 +210,7 @@ class WorkerProcess:
                 popen.wait()
                 raise
             ours.pop_all()
-        return cls(popen.pid, pidfd, _Pipes(feed, answer, errors), popen)
+        return cls(popen.pid, pidfd, pipes, popen)
 
     @classmethod
     async def copied(cls, copy: Callable[[Streams], Awaitable[int]]) -> Self:
@@ -210,17 +222,15 @@ class WorkerProcess:
         Raises what `copy` raises, and OSError when the system has no descriptor to give.
         """
         with contextlib.ExitStack() as childs, contextlib.ExitStack() as ours:
-            stdin, feed = _pipe(childs, ours)
-            answer, stdout = _pipe(ours, childs)
-            errors, stderr = _pipe(ours, childs)
-            pid = await copy((stdin, stdout, stderr))
+            streams, pipes = _piped(childs, ours)
+            pid = await copy(streams)
             try:
                 pidfd = os.pidfd_open(pid)
             except OSError:
                 kill_and_reap(pid)
                 raise
             ours.pop_all()
-        return cls(pid, pidfd, _Pipes(feed, answer, errors))
+        return cls(pid, pidfd, pipes)
 
     async def exited(self) -> None:
         """Wait until the process is dead. It still has to be reaped by `end`. Several tasks may wait."""
