@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.servers import cpu_with_children_s
+
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 DOWNLOAD_TIMEOUT_S = 60.0
 _INSTALLED = Path("/usr/share/doc/lprng")
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # Debian's defaults but for places, ports and permissions.
 _LPD_CONF = """\
 printcap_path={root}/printcap
@@ -63,8 +64,7 @@ class Lprng:
 
     def cpu_s(self) -> float:
         """Processor time of it and of its processes that have ended, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(int(field) for field in fields[11:15]) / _TICKS_PER_S
+        return cpu_with_children_s(self)
 
 
 @contextmanager

@@ -214,14 +214,18 @@ def only(server: Server, among: list[Server]) -> Iterator[None]:
 
 def cpu_s(server: Server) -> float:
     """Processor time that the server's main process has used, in seconds."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return _used_s(server, 2)
 
 
 def cpu_with_children_s(server: Server) -> float:
-    """The same, with its processes that have ended: spoold's document workers, CUPS's backends."""
+    """The same, with its processes that have ended: spoold's document workers, LPRng's all."""
+    return _used_s(server, 4)
+
+
+def _used_s(server: Server, numbers: int) -> float:
+    """Add up what proc(5) says: user and system time, and the same of the children that were waited for."""
     fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / _TICKS_PER_S
+    return sum(int(field) for field in fields[11 : 11 + numbers]) / _TICKS_PER_S
 
 
 def _write_certificate(keychain: Path) -> None:
