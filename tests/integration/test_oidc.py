@@ -1,7 +1,6 @@
 """Signing in at a real OpenID provider with a real browser: two languages, with and without JavaScript."""
 
 import re
-import socket
 import ssl
 import subprocess
 import urllib.parse
@@ -21,6 +20,7 @@ from tests.integration.ipp_asking import print_job
 from tests.support.browser import Person, Seat, visiting
 from tests.support.chromium import chromium
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
+from tests.support.ports import free_port
 
 SITE = """
 [printers.out]
@@ -92,8 +92,7 @@ def _fields(answer: object) -> dict[str, list[str]]:
 
 
 def house_of(make_daemon: MakeDaemon, folder: Path, settings: str) -> Iterator[House]:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     redirect = f"https://localhost:{port}/sign-in/oidc/return"
     printed, secret = folder / "printed", folder / "client.secret"
     printed.mkdir()

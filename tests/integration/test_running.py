@@ -22,7 +22,7 @@ from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, Daemon
 from tests.integration.ipp_asking import Upload, hold, printer_name, tls_context
 from tests.integration.recorder import wait_until
 from tests.support import pdfs
-from tests.support.cups import free_port
+from tests.support.ports import free_port
 
 MIB = 1024 * 1024
 WATCHDOG_USEC = 1_000_000

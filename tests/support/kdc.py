@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 REALM = "LAB.TEST"
 # Its people get tickets for our service too, over the trust: a realm that nobody listed.
 FOREIGN = "FOREIGN.TEST"
@@ -138,7 +140,7 @@ class Kdc:
 def running_kdc(folder: Path) -> Iterator[Kdc]:
     """Start a KDC in a folder of its own; stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    kdc = Kdc(folder, _free_port())
+    kdc = Kdc(folder, free_port())
     words = {"realm": REALM, "foreign": FOREIGN, "port": kdc.port, "folder": folder}
     (folder / "krb5.conf").write_text(_KRB5_CONF.format(**words))
     (folder / "kdc.conf").write_text(_KDC_CONF.format(**words))
@@ -157,12 +159,6 @@ def running_kdc(folder: Path) -> Iterator[Kdc]:
     finally:
         process.terminate()
         process.wait(TOOL_TIMEOUT_S)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

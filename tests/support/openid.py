@@ -1,7 +1,6 @@
 """A real OpenID provider (oidc-provider on Node) over TLS on a loopback port."""
 
 import json
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from protocols.tls import create_self_signed
 from tests.support.node import node_packages
+from tests.support.ports import free_port
 
 CLIENT_ID = "spoold"
 CLIENT_SECRET = "a-secret-of-the-client-6b1f0c"
@@ -44,8 +44,7 @@ def openid_provider(folder: Path, redirect_uri: str) -> Iterator[OpenIdProvider]
     key, certificate = create_self_signed(["localhost"])
     (folder / "key.pem").write_bytes(key)
     (folder / "certificate.pem").write_bytes(certificate)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     settings = {
         "port": port,
         "key": str(folder / "key.pem"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.authority import KeyPair
+from tests.support.ports import free_port
 
 START_TIMEOUT_S = 30.0
 BASE = "dc=lab,dc=example"
@@ -151,7 +152,7 @@ class Slapd:
             )
             self._load(config)
         if not self.ports:
-            self.ports = {"ldap": _free_port(), "ldaps": _free_port()}
+            self.ports = {"ldap": free_port(), "ldaps": free_port()}
         urls = f"ldap://127.0.0.1:{self.ports['ldap']}/ ldaps://127.0.0.1:{self.ports['ldaps']}/"
         with (self.folder / "slapd.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -229,9 +230,3 @@ def running(slapd: Slapd) -> Iterator[Slapd]:
         yield slapd
     finally:
         slapd.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

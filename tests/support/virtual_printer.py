@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -23,6 +22,7 @@ from protocols.ipp.operations import Operation
 from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import Attribute, charset, integer, keyword, mime, name_, natural_language, uri
 from protocols.tls_streams import fetch_leaf
+from tests.support.ports import free_port
 from tests.support.virtual_engine import PANEL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,7 +162,7 @@ async def virtual_printer(folder: Path, *, secure: bool = False) -> AsyncIterato
     control, spool = folder / "control", folder / "spool"
     for needed in (control / "paper", spool, folder / "keys"):
         needed.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     bus_path = folder / "bus"
     (folder / "bus.conf").write_text(_BUS.format(path=bus_path))
     bus = subprocess.Popen(
@@ -234,13 +234,6 @@ async def _until_answering(printer: VirtualPrinter) -> None:
                 await trio.sleep(LOOK_S)
             else:
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _tool(name: str) -> str | None:
