@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from spoold.identity.ldap import SUCCESS, LdapConversation, LdapServer, ServerFailed
-from spoold.identity.ldap_entries import Person, Reader, refusal_word
+from spoold.identity.ldap_entries import Person, Reader, SignedIn, refusal_word, signed_in
 from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.trouble import Trouble
 
@@ -130,9 +130,13 @@ def _inside(subject: str, settings: DirectorySettings, link: LdapConversation) -
         yield Tried(subject, False, _WORDS[Trouble.NO_SUCH_OBJECT].format(base=settings.base_dn))
         return
     reader = Reader(link, settings, datetime.now(UTC))
-    person = reader.anybody()
+    found = reader.some_people()
+    # Everybody may change some of one's own entry: only others' tell what the account may do.
+    own = SignedIn("") if settings.bind_dn is None else signed_in(link, settings)
+    person = next((one for one in found if not own.is_(one)), None)
     if person is None:
-        yield Tried(subject, False, "finds nobody: look at base_dn, user_filter and name_attribute")
+        who = "finds nobody but bind_dn itself" if found else "finds nobody"
+        yield Tried(subject, False, f"{who}: look at base_dn, user_filter and name_attribute")
         return
     groups = reader.groups(person)
     yield Tried(subject, True, f"finds people, such as {person.name}, in {_counted(len(groups), 'group')}")

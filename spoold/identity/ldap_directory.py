@@ -8,21 +8,21 @@ import trio
 
 from spoold.database import people
 from spoold.database.engine import Database
-from spoold.identity.ldap import SUCCESS, LdapConversation, ServerFailed, in_dn, parts_of
+from spoold.identity.ldap import SUCCESS, LdapConversation, ServerFailed, in_dn
 from spoold.identity.ldap_entries import (
     Person,
     Reader,
     Several,
     account_of,
-    own_sids,
     refusal_word,
+    signed_in,
 )
 from spoold.identity.ldap_servers import LdapServers
 from spoold.identity.ldap_settings import DirectorySettings, TypedName, read_name
 from spoold.identity.pass_through import PassThrough
 from spoold.identity.provider import Accepted, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
-from spoold.model.ids import UserId, canonical_name
+from spoold.model.ids import UserId
 from spoold.runtime.clock import Clock
 
 # As for spoold's own passwords; no directory takes longer ones from anybody.
@@ -151,16 +151,8 @@ class LdapDirectory:
 
     def _verify(self, link: LdapConversation, found: Person) -> None:
         """Make sure that the yes was about this entry, and not about nobody at all (RFC 4513 5.1.2)."""
-        said = link.who_am_i()
-        if said.startswith("dn:") and parts_of(said[3:]) == parts_of(found.entry.dn):
-            return
-        if said.startswith("u:") and canonical_name(said[2:].rpartition("\\")[2]) == found.name:
-            return
-        # Some controllers do not know the question, but tell everybody their own security identifiers.
-        own = found.entry.octets("objectSid")
-        if not said and self._settings.is_active_directory and own and own in own_sids(link):
-            return
-        raise ServerFailed("the directory said yes to a password, but not that it was this person's")
+        if not signed_in(link, self._settings).is_(found):
+            raise ServerFailed("the directory said yes to a password, but not that it was this person's")
 
     # -- what is remembered
 

@@ -109,18 +109,12 @@ class Reader:
             found = self._one(f"(entryUUID={escaped(str(value))})")
         return found if isinstance(found, Person) and found.id == account_id else None
 
-    def anybody(self) -> Person | None:
-        """Return some person, to see whether people can be read at all; one whose account is open, if any."""
+    def some_people(self) -> list[Person]:
+        """Return a few people, to see whether they can be read at all; open accounts first."""
         settings = self.settings
         query = f"(&{settings.user_filter}({settings.name_attribute}=*))"
         entries = self.link.search(settings.base_dn, query, wanted_attributes(settings), limit=_SOME)
-        closed = None
-        for entry in entries:
-            person = self._read(entry, "")
-            if not person.closed:
-                return person
-            closed = closed or person
-        return closed
+        return sorted((self._read(entry, "") for entry in entries), key=lambda person: bool(person.closed))
 
     def groups(self, person: Person) -> frozenset[str]:
         """Return the distinguished names of a person's groups, all of them."""
@@ -188,10 +182,35 @@ class Reader:
         return self._group_dns(base, f"(objectSid={escaped(sid[:-4] + number)})")
 
 
-def own_sids(link: LdapConversation) -> Sequence[bytes]:
-    """Return the security identifiers of whoever is signed in, and of the groups ([MS-ADTS] 3.1.1.3.2)."""
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who the directory says we are: a name of ours (RFC 4532), or else our security identifiers.
+
+    Args:
+        name: such as "dn:uid=ana,..." or "u:LAB\\ana"; some controllers do not know the question.
+        sids: ours and our groups', which those controllers tell ([MS-ADTS] 3.1.1.3.2).
+    """
+
+    name: str
+    sids: Sequence[bytes] = field(default=(), repr=False)
+
+    def is_(self, person: Person) -> bool:
+        """Tell whether this person is signed in; no where the directory does not say."""
+        if self.name.startswith("dn:"):
+            return parts_of(self.name[3:]) == parts_of(person.entry.dn) is not None
+        if self.name.startswith("u:"):
+            return canonical_name(self.name[2:].rpartition("\\")[2]) == person.name
+        own = person.entry.octets("objectSid")
+        return bool(own) and own in self.sids
+
+
+def signed_in(link: LdapConversation, settings: DirectorySettings) -> SignedIn:
+    """Ask the directory who we are."""
+    name = link.who_am_i()
+    if name or not settings.is_active_directory:
+        return SignedIn(name)
     found = link.search("", "(objectClass=*)", ["tokenGroups"], limit=1, only_base=True)
-    return found[0].attributes.get("tokengroups", ()) if found else ()
+    return SignedIn("", found[0].attributes.get("tokengroups", ()) if found else ())
 
 
 def account_of(settings: DirectorySettings, person: Person, group_dns: Iterable[str]) -> Account:

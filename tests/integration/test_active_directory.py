@@ -19,6 +19,7 @@ from tests.support.authority import Authority
 # Domain passwords: long enough for the domain's own rules.
 ANA, READER, CLOSED = "Passw0rd.ana-7f31", "Passw0rd.reader-4412", "Passw0rd.closed-51"
 ANSWER_S = 5.0
+ONLY_ITSELF = "finds nobody but bind_dn itself: look at base_dn, user_filter and name_attribute"
 SETTINGS: dict[str, Any] = {
     "kind": "active-directory",
     "base_dn": BASE,
@@ -193,6 +194,17 @@ def test_an_account_that_may_write_is_reported(controller: DomainController) -> 
     fine, words = writer["tried"][-1]
     assert not fine
     assert "may change entries of people" in words
+
+
+def test_what_an_account_may_change_of_itself_is_not_reported(controller: DomainController) -> None:
+    """Everybody may change a telephone number of one's own; whichever entry is listed first."""
+    for other in ("ana", "other", "must", "krbtgt"):
+        both = f"(|(sAMAccountName=spoold)(sAMAccountName={other}))"
+        (found,) = ask(controller, ("online",), user_filter=both)
+        assert found["tried"][-1] == [True, "bind_dn changes nothing"], other
+    for named in (f"cn=spoold,cn=Users,{BASE}", "spoold@ad.lab.example", "ADLAB\\spoold"):
+        (alone,) = ask(controller, ("online",), user_filter="(sAMAccountName=spoold)", bind_dn=named)
+        assert alone["tried"][-1] == [False, ONLY_ITSELF], named
 
 
 def test_who_is_disabled_is_refused_at_the_next_question(controller: DomainController) -> None:

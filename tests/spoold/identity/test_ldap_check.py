@@ -17,7 +17,7 @@ from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 from tests.support.authority import Authority
 from tests.support.directories import FakeDirectory, pretending
-from tests.support.slapd import BASE, READER, READER_PASSWORD, Slapd, running
+from tests.support.slapd import BASE, PEOPLE, READER, READER_PASSWORD, Slapd, running
 
 # What only a program says: names of exceptions, places in C files, result codes of RFC 4511.
 LIBRARY = re.compile(
@@ -111,6 +111,14 @@ def test_a_wrong_password_of_the_reading_account(authority: Authority, slapd: Sl
     for settings in ({"bind_password": "wrong"}, {"bind_dn": f"cn=nobody,{BASE}"}):
         words = the_trouble(tried(door(slapd), authority.certificate, **settings))
         assert words == "refuses bind_dn with bind_password: the name or the password is wrong"
+
+
+def test_a_reading_account_that_sees_only_itself(authority: Authority, slapd: Slapd) -> None:
+    """It may set its own password, which says nothing about other people's."""
+    alice = f"uid=alice,{PEOPLE}"
+    itself = {"bind_dn": alice, "bind_password": "correct horse", "base_dn": alice}
+    words = the_trouble(tried(door(slapd), authority.certificate, **itself))
+    assert words == "finds nobody but bind_dn itself: look at base_dn, user_filter and name_attribute"
 
 
 def test_a_base_that_is_not_there(authority: Authority, slapd: Slapd) -> None:
