@@ -51,7 +51,7 @@ async def seal(store: HoldStore, job_id: UUID, content: bytes) -> SealedDocument
 
 
 def files_below(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
+    return sorted(path for path in root.rglob("*") if path.is_file())
 
 
 @dataclass(frozen=True)
