@@ -1,4 +1,4 @@
-"""Belief: whether the wall clock is believed so far that what nobody can make again is destroyed by it."""
+"""Belief: whether the wall clock is believed so far that what people wait for or keep is destroyed by it."""
 
 from datetime import datetime, timedelta
 
@@ -38,7 +38,17 @@ class Belief:
         start = now - timedelta(seconds=self._clock.monotonic_s() - self._started_s)
         return not timedelta() <= start - self._last_record <= LONGEST_GAP
 
-    def holds(self, now: datetime) -> bool:
-        """Tell whether `now` may destroy copies."""
-        steady = timedelta(seconds=self._clock.monotonic_s() - self._steady_since_s)
-        return steady >= (STEADY_AFTER_GAP if self.doubts(now) else STEADY)
+    def ends_jobs(self, now: datetime) -> bool:
+        """Tell whether `now` may end what waits: at once where it is not doubted.
+
+        Whoever sent a job can send it again, and wants it gone in time: this waits for the network, not
+        for somebody to see that the date is wrong.
+        """
+        return not self.doubts(now) or self._steady() >= STEADY
+
+    def ends_copies(self, now: datetime) -> bool:
+        """Tell whether `now` may destroy copies, which nobody can make again."""
+        return self._steady() >= (STEADY_AFTER_GAP if self.doubts(now) else STEADY)
+
+    def _steady(self) -> timedelta:
+        return timedelta(seconds=self._clock.monotonic_s() - self._steady_since_s)

@@ -81,10 +81,11 @@ class Expiry:
                     step_s = 0.0
                 else:
                     settled = latest
-                    await self.expire(now, settled.job)
-                    if belief.holds(now):
+                    if belief.ends_jobs(now):
+                        await self.expire(now, settled.job)
+                        await self.forget(now)
+                    if belief.ends_copies(now):
                         await self.archivist.expire(now, settled.archived)
-                    await self.forget(now)
                 latest = await self._newest()
                 await self._count()
             except SpoolError as error:

@@ -16,7 +16,7 @@ def held_for(clock: FakeClock, belief: Belief) -> timedelta:
     for term in (timedelta(), STEADY - SECOND, STEADY, STEADY_AFTER_GAP - SECOND, STEADY_AFTER_GAP):
         clock.advance((term - waited).total_seconds())
         waited = term
-        if belief.holds(clock.now()):
+        if belief.ends_copies(clock.now()):
             return waited
     raise AssertionError("never believed")
 
@@ -63,3 +63,23 @@ def test_running_for_long_without_a_record_is_no_gap() -> None:
     belief = Belief(clock, START)
     clock.advance((2 * LONGEST_GAP).total_seconds())
     assert not belief.doubts(clock.now())
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (None, timedelta()),
+        (LONGEST_GAP, timedelta()),
+        (LONGEST_GAP + SECOND, STEADY),
+        (-SECOND, STEADY),
+        (timedelta(days=365 * 14), STEADY),
+    ],
+)
+def test_jobs_end_at_once_and_after_a_gap_in_an_hour(gap: timedelta | None, expected: timedelta) -> None:
+    clock = FakeClock()
+    belief = Belief(clock, None if gap is None else START - gap)
+    assert belief.ends_jobs(clock.now()) == (expected == timedelta())
+    clock.advance((STEADY - SECOND).total_seconds())
+    assert belief.ends_jobs(clock.now()) == (expected == timedelta())
+    clock.advance(1)
+    assert belief.ends_jobs(clock.now())

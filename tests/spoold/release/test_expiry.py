@@ -12,6 +12,7 @@ from spoold.database import jobs, records
 from spoold.model.job import Job
 from spoold.model.jobstate import JobState
 from spoold.records import audit
+from spoold.release.belief import STEADY
 from spoold.release.expiry import LOOK_S
 from tests.support.release_house import House, open_house
 
@@ -123,6 +124,46 @@ async def test_a_clock_that_was_wrong_from_the_start_is_set_right(
             await trio.sleep(2 * LOOK_S)
             assert (await house.job(old)).expires_at == old.expires_at
             assert (await house.job(young)).expires_at == young.expires_at + timedelta(days=20000)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_clock_far_ahead_at_the_start_ends_no_job_before_it_could_be_set_right(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """A board whose battery is empty may start in 2099: what people sent in the morning is still theirs."""
+    async with open_house(tmp_path, running=False) as house:
+        house.change_site(forget_after=timedelta(days=30))
+        old, ended = await held_job(house), await held_job(house, JobState.COMPLETED)
+        ana, now = house.person("ana"), house.clock.now()
+        await house.database.write(partial(audit.append, at=now, kind="sign-in", actor=ana.id))
+        house.clock.step_wall(20000 * 86400)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            young = await held_job(house)
+            await trio.sleep(STEADY.total_seconds() / 2)
+            assert [await state_of(house, job) for job in (old, young)] == [JobState.HELD] * 2
+            house.clock.step_wall(-20000 * 86400)
+            await trio.sleep(3 * LOOK_S)
+            # Half an hour has passed since they came, and that is all.
+            assert [await state_of(house, job) for job in (old, young)] == [JobState.EXPIRED] * 2
+            assert await state_of(house, ended) is JobState.COMPLETED
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_clock_far_ahead_that_nobody_sets_is_believed(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_house(tmp_path, running=False) as house:
+        old = await held_job(house)
+        ana, now = house.person("ana"), house.clock.now()
+        await house.database.write(partial(audit.append, at=now, kind="sign-in", actor=ana.id))
+        house.clock.step_wall(20000 * 86400)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.service.run)
+            await trio.sleep(STEADY.total_seconds() - 2 * LOOK_S)
+            assert await state_of(house, old) is JobState.HELD
+            await trio.sleep(4 * LOOK_S)
+            assert await state_of(house, old) is JobState.EXPIRED
             nursery.cancel_scope.cancel()
 
 
