@@ -32,7 +32,8 @@ CLAIMED_PAGES = {"100000-pages": 100_000}
 def _every_worker_is_reaped() -> Iterator[None]:
     before = child_pids()
     yield
-    assert child_pids() == before
+    # Children of earlier tests may be reaped meanwhile; new ones must not be left.
+    assert child_pids() <= before
 
 
 async def pieces(document: bytes) -> AsyncIterator[bytes]:

@@ -19,9 +19,10 @@ from tests.support import pdfs
 from tests.support.children import child_pids
 
 PDF = "application/pdf"
-LIMITS = PoolLimits(restart_pause_s=0.05)
 WAIT_S = 120.0
 """Long: the machine may be busy with other tests."""
+# Where a time is the point of a test, it is in that test.
+LIMITS = PoolLimits(restart_pause_s=0.05, start_timeout_s=WAIT_S, deadline_s=WAIT_S, max_wait_s=WAIT_S)
 
 
 class SourceError(Exception):
@@ -32,7 +33,8 @@ class SourceError(Exception):
 def _every_worker_is_reaped() -> Iterator[None]:
     before = child_pids()
     yield
-    assert child_pids() == before
+    # Children of earlier tests may be reaped meanwhile; new ones must not be left.
+    assert child_pids() <= before
 
 
 async def pieces(document: bytes, piece_bytes: int = 64 * 1024) -> AsyncIterator[bytes]:
@@ -55,24 +57,24 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("piece_bytes", [1, 100, 1024 * 1024])
 async def test_a_document_is_inspected_whatever_its_pieces(piece_bytes: int) -> None:
-    inspection = await WorkerPool().inspect(pieces(pdfs.pdf(2), piece_bytes), PDF)
+    inspection = await WorkerPool(LIMITS).inspect(pieces(pdfs.pdf(2), piece_bytes), PDF)
     assert inspection == Inspection(
         format=PDF, pages=2, page_sizes=(pdfs.A4,), encrypted=False, broken=False, known=True
     )
 
 
 async def test_an_empty_document_is_damaged() -> None:
-    inspection = await WorkerPool().inspect(pieces(b""), PDF)
+    inspection = await WorkerPool(LIMITS).inspect(pieces(b""), PDF)
     assert inspection == unknown(PDF, "the document is damaged", broken=True)
 
 
 async def test_a_password_is_said() -> None:
-    inspection = await WorkerPool().inspect(pieces(pdfs.encrypted("geheim")), PDF)
+    inspection = await WorkerPool(LIMITS).inspect(pieces(pdfs.encrypted("geheim")), PDF)
     assert inspection == unknown(PDF, "the document is protected by a password", encrypted=True)
 
 
 async def test_more_pages_than_are_counted_are_not_known() -> None:
-    inspection = await WorkerPool().inspect(pieces(pdfs.many_pages(2500)), PDF)
+    inspection = await WorkerPool(LIMITS).inspect(pieces(pdfs.many_pages(2500)), PDF)
     assert inspection.pages == 2500
     assert not inspection.known
     assert inspection.reason == "the document has more pages than are counted"
@@ -193,7 +195,9 @@ async def test_without_a_worker_nothing_is_read(command: tuple[str, ...], reason
         read.append(b"")
         yield pdfs.pdf()
 
-    pool = WorkerPool(replace(LIMITS, start_timeout_s=1.0), command=command)
+    # Short only for who never says that it is ready: everybody else may take as long as the machine needs.
+    patience_s = 0.3 if command is hostile.STARTS_SLOWLY else WAIT_S
+    pool = WorkerPool(replace(LIMITS, start_timeout_s=patience_s), command=command)
     with structlog.testing.capture_logs() as logs:
         inspections = [await pool.inspect(source(), PDF) for _ in range(2)]
         state = await pool.state()
@@ -212,7 +216,7 @@ async def test_the_sources_own_error_is_raised_as_it_is() -> None:
         raise SourceError
 
     with pytest.raises(SourceError):
-        await WorkerPool().inspect(source(), PDF)
+        await WorkerPool(LIMITS).inspect(source(), PDF)
 
 
 async def test_the_source_is_closed_when_it_is_left_early() -> None:
@@ -238,7 +242,7 @@ async def test_cancellation_kills_and_reaps() -> None:
         await sent.wait()
         assert len(child_pids() - before) == 1
         nursery.cancel_scope.cancel()
-    assert child_pids() == before
+    assert child_pids() <= before
 
 
 async def test_cancellation_while_a_worker_starts_kills_and_reaps() -> None:
@@ -246,7 +250,7 @@ async def test_cancellation_while_a_worker_starts_kills_and_reaps() -> None:
     pool = WorkerPool(LIMITS, command=hostile.STARTS_SLOWLY)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pool.inspect, pieces(b""), PDF)
-        await until(lambda: child_pids() != before)
+        await until(lambda: bool(child_pids() - before))
         nursery.cancel_scope.cancel()
 
 
@@ -314,7 +318,7 @@ class TestKeptWarm:
             await nursery.start(pool.keep_warm)
             await until(lambda: pool.has_warm_worker)
             nursery.cancel_scope.cancel()
-        assert child_pids() == before
+        assert child_pids() <= before
         assert not pool.has_warm_worker
 
     async def test_a_worker_that_died_waiting_is_replaced(self, nursery: trio.Nursery) -> None:
@@ -398,7 +402,7 @@ class TestKeptWarm:
 
 
 async def test_the_state_of_the_sandbox_is_known_after_the_first_worker() -> None:
-    pool = WorkerPool()
+    pool = WorkerPool(LIMITS)
     assert pool.last_state is None
     state = await pool.state()
     assert state.ok
@@ -414,7 +418,7 @@ async def test_a_worker_finds_its_code_without_any_help(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     assert "-I" in worker_command()
     assert worker_command()[0] == sys.executable
-    assert (await WorkerPool().inspect(pieces(pdfs.pdf()), PDF)).pages == 1
+    assert (await WorkerPool(LIMITS).inspect(pieces(pdfs.pdf()), PDF)).pages == 1
 
 
 async def test_a_marker_in_a_damaged_document_comes_out_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
@@ -428,7 +432,7 @@ async def test_a_marker_in_a_damaged_document_comes_out_nowhere(capfd: pytest.Ca
         pdfs.pdf().replace(b"/Root 1 0 R", b"/Root 1 0 R/Encrypt/" + marker),
         pdfs.assemble({1: b"<</Type/Catalog/Pages 2 0 R>>", 2: pdfs.stream(marker, b"/Filter/" + marker)}),
     ]
-    pool = WorkerPool()
+    pool = WorkerPool(LIMITS)
     with structlog.testing.capture_logs() as logs:
         inspections = [await pool.inspect(pieces(document), PDF) for document in documents]
     assert marker.decode() not in repr((inspections, logs, capfd.readouterr()))

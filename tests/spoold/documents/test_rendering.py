@@ -360,7 +360,7 @@ async def test_no_process_outlives_its_rendering() -> None:
     assert rendering.ended is not None
     assert not rendering.complete
     assert rendering.ended[0].signal == signal.SIGKILL
-    assert child_pids() == before
+    assert child_pids() <= before
 
 
 async def test_renderings_wait_for_each_other_and_not_for_ever() -> None:

@@ -15,14 +15,14 @@ import pytest
 import trio
 
 from spoold.documents.process import WorkerProcess, worker_command
-from spoold.documents.template import ANSWER_TIMEOUT_S, MAX_COPIES, Template, TemplateLostError
+from spoold.documents.template import MAX_COPIES, Template, TemplateLostError
 from spoold.documents.worker.wire import decode_answer
 from tests.support import hostile_workers as hostile
 from tests.support import pdfs
 from tests.support.children import child_pids
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 60.0
+WAIT_S = 120.0
 """Long: the machine may be busy with other tests."""
 _WALLS = (
     "NoNewPrivs",
@@ -41,7 +41,8 @@ _WALLS = (
 def _everything_is_reaped() -> Iterator[None]:
     before = child_pids()
     yield
-    assert child_pids() == before
+    # Children of earlier tests may be reaped meanwhile; new ones must not be left.
+    assert child_pids() <= before
 
 
 @asynccontextmanager
@@ -49,7 +50,7 @@ async def a_template(
     command: tuple[str, ...] | None = None,
     *,
     max_copies: int = MAX_COPIES,
-    answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    answer_timeout_s: float = WAIT_S,
 ) -> AsyncIterator[Template]:
     template = Template(command, max_copies=max_copies, answer_timeout_s=answer_timeout_s)
     try:
