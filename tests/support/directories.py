@@ -39,6 +39,8 @@ def make_directory(
         "bind_dn": READER,
         "bind_password": READER_PASSWORD,
         "user_filter": "(objectClass=person)",
+        # Long: the machine may be busy with other tests. What a site has is `DirectorySettings`' own.
+        "timeout_s": 120.0,
         **settings,
     }
     wanted = DirectorySettings(name="school", **chosen)
