@@ -65,7 +65,7 @@ async def endless(begun: trio.Event) -> AsyncGenerator[bytes]:
 
 
 async def finished(adapter: PrinterAdapter, remote: RemoteJob, told: Ticket) -> RemoteJob:
-    with trio.fail_after(30):
+    with trio.fail_after(120):
         while not remote.state.final:
             await trio.sleep(0.1)
             remote = await adapter.progress(told, remote.remote_id)

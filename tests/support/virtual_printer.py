@@ -28,7 +28,7 @@ from tests.support.virtual_engine import PANEL
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = Path(__file__).with_name("virtual_engine.py")
 FORMATS = "application/pdf,image/jpeg,image/pwg-raster,text/plain"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 LOOK_S = 0.05
 
 _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

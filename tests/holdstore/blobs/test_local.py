@@ -62,12 +62,12 @@ async def test_the_disk_has_the_next_write_before_it_has_ended_one(
 
     def wait(call: str) -> None:
         if call == "writev":
-            assert goes_on.wait(30)
+            assert goes_on.wait(120)
 
     monkeypatch.setattr(durable, "os", OsProbe(before=wait))
     writer = store.create("00ff")
     pieces = [bytes([number]) * 4097 for number in range(3)]
-    with trio.fail_after(30):
+    with trio.fail_after(120):
         await writer.write([pieces[0]], behind=2)
         await writer.write([pieces[1]], behind=2)
     third: list[str] = []

@@ -136,7 +136,7 @@ async def test_jobs_of_a_queue_are_counted(place: Place) -> None:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(counts.run)
-            with trio.fail_after(10):
+            with trio.fail_after(120):
                 while not counts.live("q"):
                     await trio.sleep(0.01)
             nursery.cancel_scope.cancel()

@@ -26,6 +26,8 @@ def _database(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+# Long: the machine may be busy with other tests.
+WAIT_S = 120.0
 _NEWER = "UPDATE alembic_version SET version_num = '9999'"
 
 
@@ -63,7 +65,7 @@ async def test_cancelled_work_is_waited_for_and_told_of(database: Database) -> N
 
     def slow(connection: Connection) -> str:
         begun.set()
-        may_end.wait(10)
+        may_end.wait(WAIT_S)
         records.set_fact(connection, "slow", "1")
         return "written"
 
@@ -125,7 +127,7 @@ async def test_what_waited_behind_a_failed_commit_is_refused(database: Database)
     refused: list[str] = []
 
     def sabotage(connection: Connection) -> None:
-        go_on.wait(10)
+        go_on.wait(WAIT_S)
         connection.exec_driver_sql("ROLLBACK")
 
     async def expect_refusal(work: Callable[[Connection], None]) -> None:
@@ -159,7 +161,7 @@ async def test_a_full_disk_is_not_the_end(database: Database, monkeypatch: pytes
     monkeypatch.setattr(Connection, "exec_driver_sql", no_room)
     database.shred_soon()
     await database.write(_put("one", "1"))
-    assert await trio.to_thread.run_sync(tried.wait, 10)
+    assert await trio.to_thread.run_sync(tried.wait, WAIT_S)
     await database.write(_put("two", "2"))
     assert not database.failed
     monkeypatch.undo()
@@ -185,7 +187,7 @@ async def test_a_statement_that_finds_the_disk_full_is_not_the_end(database: Dat
     # The thread is kept busy, so that what follows is one batch.
     go_on = threading.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.read, lambda _connection: go_on.wait(10))
+        nursery.start_soon(database.read, lambda _connection: go_on.wait(WAIT_S))
         await trio.testing.wait_all_tasks_blocked()
         for number in range(others):
             nursery.start_soon(put, f"before-{number}", _put(f"before-{number}", "1"))
@@ -216,7 +218,7 @@ async def test_a_reader_from_outside_delays_the_shredding_only(database: Databas
     await trio.sleep(0)
     outside.execute("COMMIT")
     outside.close()
-    with trio.fail_after(20):
+    with trio.fail_after(WAIT_S):
         while any(marker.encode() in path.read_bytes() for path in tmp_path.iterdir()):
             await trio.sleep(0.05)
 
@@ -239,7 +241,7 @@ async def test_deleted_secrets_leave_the_files(database: Database, tmp_path: Pat
     assert marker.encode() in (tmp_path / "spoold.db-wal").read_bytes()
     await database.write(lambda connection: records.forget_fact(connection, "secret"))
     database.shred_soon()
-    with trio.fail_after(10):
+    with trio.fail_after(WAIT_S):
         while any(marker.encode() in path.read_bytes() for path in tmp_path.iterdir()):
             await trio.sleep(0.05)
 
@@ -253,7 +255,7 @@ async def test_a_large_wal_is_folded_back(
     await database.write(_put("large", "x" * 1024 * 1024))
     await database.write(_put("small", "y"))
 
-    with trio.fail_after(10):
+    with trio.fail_after(WAIT_S):
         while path.stat().st_size > 64 * 1024:
             await trio.sleep(0.05)
     found = await database.read(lambda connection: records.get_fact(connection, "large"))

@@ -16,6 +16,8 @@ from spoold.database.migrations import migrate
 from spoold.model.errors import Unavailable
 
 Ended = list[str]
+# Long: the machine may be busy with other tests.
+WAIT_S = 120.0
 
 
 @pytest.fixture(name="database")
@@ -45,7 +47,7 @@ class SlowDisk:
 
     def __call__(self, descriptor: int) -> None:
         self.begun.release()
-        if not self.may_end.acquire(timeout=10):
+        if not self.may_end.acquire(timeout=WAIT_S):
             raise TimeoutError
         self.real(descriptor)
 
@@ -143,7 +145,7 @@ async def test_a_long_reader_is_not_starved_by_short_work(database: Database) ->
     async with trio.open_nursery() as nursery:
         for _ in range(4):
             nursery.start_soon(keep_writing)
-        with trio.fail_after(10):
+        with trio.fail_after(WAIT_S):
             for _ in range(5):
                 await database.read(_thread)
         ended = True

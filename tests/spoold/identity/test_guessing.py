@@ -135,7 +135,7 @@ async def test_a_full_queue_keeps_nobody_out_who_did_not_guess(
     def one_by_one(password: bytes, salt: bytes) -> bytes:
         checked.append(password)
         entered.release()
-        go.acquire(timeout=60)
+        go.acquire(timeout=120)
         return compute(password, salt)
 
     monkeypatch.setattr(bcrypt, "hashpw", one_by_one)

@@ -110,7 +110,7 @@ async def test_work_beyond_the_queue_is_turned_away(
 
     def slow(password: bytes, salt: bytes) -> bytes:
         entered.release()
-        leave.wait(10)
+        leave.wait(120)
         return b"no"
 
     hasher = PasswordHasher(cost=CHEAP, workers=1, queue=2)

@@ -330,7 +330,7 @@ async def test_somebody_at_the_usual_place_does_not_wait_for_guesses(
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(Busy):
             await guesser.guess(peer="198.51.100.99")
-        with trio.fail_after(5):
+        with trio.fail_after(120):
             assert await guesser.sign_in(peer=HERE)
 
 

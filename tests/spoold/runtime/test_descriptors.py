@@ -30,6 +30,6 @@ def test_the_limit_is_raised_as_far_as_it_goes(soft: int, hard: int, raised: int
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=120,
     )
     assert probe.stdout.split() == [str(raised), str(raised), str(hard)]

@@ -14,6 +14,6 @@ print(before, is_dumpable(), resource.getrlimit(resource.RLIMIT_CORE), oct(os.um
 
 def test_hardening_takes_effect_in_a_process_of_its_own() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=120
     )
     assert result.stdout.split("\n")[0] == "True False (0, 0) 0o77"

@@ -136,7 +136,7 @@ def run_activated(names: str, count: str, script: str, kinds: str = "stream") ->
         from spoold.runtime.systemd import SocketActivationError, listen_fds
     """
     code = textwrap.dedent(prelude) + textwrap.dedent(script)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
