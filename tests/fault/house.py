@@ -30,7 +30,7 @@ from spoold.model.principal import Method, Principal, Role
 from spoold.records.verify import verify_chain
 
 MARKER = b"plain-marker-d0c5e1"
-RESOLVE_TIMEOUT_S = 60.0
+RESOLVE_TIMEOUT_S = 120.0
 
 CONFIG = """\
 [server]

@@ -53,7 +53,7 @@ SYSCALLS = (
     "recvfrom",
 )
 RUN_TIMEOUT_S = 120.0
-STRACE_STARTS_S = 10.0
+STRACE_STARTS_S = 60.0
 
 
 @dataclass
