@@ -61,7 +61,7 @@ async def connected(pair: TlsPair, *, first: bytes = b"") -> AsyncIterator[tuple
     """A server's stream after the handshake."""
     client = Client(pair)
     stream = start_tls(client.stream, pair.server)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stream.handshake)
             await client.handshake(together_with=first)

@@ -340,7 +340,7 @@ async def test_a_named_person_is_proven_anew_by_password(served: Socket) -> None
     shown = await served.ask("job", job=str(job.id), **proof)
     assert (shown["own"], shown["title"]) == (True, TITLE_MARKER)
     assert served.people.asked == [("ana", True)]
-    released = await served.ask("release", job=str(job.id), wait_s=5, **proof)
+    released = await served.ask("release", job=str(job.id), wait_s=60, **proof)
     assert released["state"] == JobState.COMPLETED
 
 
@@ -355,7 +355,7 @@ async def test_a_pin_releases_its_job_and_no_other(served: Socket) -> None:
     both = {"user": "ana", "password": PASSWORD, "pin": "4711-canary"}
     assert (await served.refused("release", job=str(job.id), **both))["kind"] == "not-possible"
     released = await served.ask(
-        "release", job=str(job.number), printer="floor-2", pin="4711-canary", wait_s=5
+        "release", job=str(job.number), printer="floor-2", pin="4711-canary", wait_s=60
     )
     assert (released["state"], released["printer"]) == (JobState.COMPLETED, "floor-2")
     assert (await served.house.job(other)).state is JobState.HELD

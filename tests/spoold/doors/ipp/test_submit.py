@@ -466,12 +466,12 @@ async def _send(door: IppHouse, body: MemoryBody) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not condition():
             await trio.sleep(0.001)
 
 
 async def until_state(door: IppHouse, number: int, state: JobState) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while (await door.job(number)).state is not state:
             await trio.sleep(0.001)

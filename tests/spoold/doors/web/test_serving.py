@@ -247,7 +247,7 @@ async def test_a_reader_that_never_reads_does_not_hold_up_the_end(pair: TlsPair)
         await peer.send(get("/"))
         await peer.stream.receive_some(1)
         served.shutdown.set()
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await served.ended.wait()
         await peer.aclose()
 
