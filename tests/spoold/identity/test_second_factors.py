@@ -9,6 +9,7 @@ import pytest
 
 from holdstore.keyring import Keyring
 from spoold.database import factors
+from spoold.identity import one_time_factors
 from spoold.identity.one_time import spelled
 from spoold.identity.passkey_site import PasskeySite as Site
 from spoold.identity.second_factors import SecondFactors
@@ -88,6 +89,12 @@ class House:
         except NotAuthenticated as error:
             return str(error.fields["why"])
         return ""
+
+
+@pytest.fixture(autouse=True)
+def _the_same_seed_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With any other, a code that is meant to be wrong is right three times in a million."""
+    monkeypatch.setattr(one_time_factors, "new_key", lambda: bytes(range(32)))
 
 
 @pytest.fixture(name="house")
