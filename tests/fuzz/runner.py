@@ -1,6 +1,7 @@
 """What fuzzers share: inputs run one after the other, timed, counted; failures are kept by number."""
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
@@ -8,6 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from protocols.limits import MIB
+
+Execute = Callable[[int, bytes], Counter[str] | str]
+
+# What was slow once is slow each time, or it was the machine.
+REPEATS = 5
 
 
 @dataclass
@@ -30,7 +36,7 @@ class Report:
 
 
 def fuzz(
-    execute: Callable[[int, bytes], Counter[str] | str],
+    execute: Execute,
     inputs: Iterator[bytes],
     executions: int,
     seed: int,
@@ -47,6 +53,9 @@ def fuzz(
     """
     report = Report()
     started = time.monotonic()
+    # What the host process holds must not be walked by the collector on the parser's account.
+    gc.collect()
+    gc.freeze()
     for number in range(executions):
         octets = next(inputs)
         before = time.thread_time()
@@ -56,15 +65,25 @@ def fuzz(
             report.failures.append(f"seed {seed} number {number}: {error!r} from {octets[:200]!r}")
             continue
         cpu_s = (time.thread_time() - before) / passes
+        allowed_s = max_cpu_s_per_mib * max(1.0, len(octets) / MIB)
+        if cpu_s > allowed_s:
+            cpu_s = min(cpu_s, *(_cpu_s(execute, number, octets) / passes for _ in range(REPEATS)))
         report.slowest_cpu_s = max(report.slowest_cpu_s, cpu_s)
-        if cpu_s > max_cpu_s_per_mib * max(1.0, len(octets) / MIB):
+        if cpu_s > allowed_s:
             report.failures.append(
                 f"seed {seed} number {number}: {cpu_s * 1000:.0f} ms for {len(octets)} bytes"
             )
         report.outcomes.update([outcome] if isinstance(outcome, str) else outcome)
+    gc.unfreeze()
     report.executions = executions
     report.seconds = time.monotonic() - started
     return report
+
+
+def _cpu_s(execute: Execute, number: int, octets: bytes) -> float:
+    before = time.thread_time()
+    execute(number, octets)
+    return time.thread_time() - before
 
 
 def command(name: str, run: Callable[[int, int], Report], arguments: list[str]) -> int:
