@@ -97,7 +97,11 @@ async def test_every_length_in_every_step(size_bytes: int, step: int) -> None:
     assert await opened(store, document) == content
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 async def test_any_pieces_make_the_same_document(data: st.DataObject) -> None:
     near_an_edge = st.builds(
