@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,7 +172,8 @@ async def virtual_printer(folder: Path, *, secure: bool = False) -> AsyncIterato
         stderr=subprocess.DEVNULL,
     )
     try:
-        await _until(bus_path.exists)
+        # The socket is there a moment before anybody listens on it.
+        await _until(lambda: _listens(bus_path))
         process = _start(folder, control, spool, port, bus_path, secure=secure)
         printer = VirtualPrinter(port, control, secure, process)
         try:
@@ -213,9 +215,16 @@ def _start(
         )
 
 
-async def _until(condition: object) -> None:
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.connect(str(path))
+        return True
+    return False
+
+
+async def _until(condition: Callable[[], bool]) -> None:
     with trio.fail_after(START_TIMEOUT_S):
-        while not condition():  # type: ignore[operator]
+        while not condition():
             await trio.sleep(LOOK_S)
 
 
