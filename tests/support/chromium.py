@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+# A busy machine and a page that looks again every 4 seconds. What is waited for comes:
+# nothing is asserted by this.
+PATIENCE_MS = 60_000.0
 _ARGUMENTS = (
     # Tests run as root, where Chromium's own sandbox does not start.
     "--no-sandbox",
@@ -25,8 +28,12 @@ def chromium(*further: str) -> Iterator[Browser]:
     Args:
         further: command-line switches besides the usual ones.
     """
+    # What is expected of a page has a patience of its own, 5 s by itself.
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_ARGUMENTS, *further])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*_ARGUMENTS, *further], timeout=PATIENCE_MS
+        )
         try:
             yield browser
         finally:

@@ -8,14 +8,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 
 from spoold.model.ids import JobId
 from spoold.model.jobstate import JobEvent, JobState
-from tests.support.chromium import chromium
+from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
 from tests.support.portal_server import ServedPortal
 
 DESKTOP, PHONE, SMALLEST = (1200, 800), (390, 844), (320, 568)
-# A busy machine and a page that looks again every 4 seconds.
-PATIENCE_MS = 20_000.0
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
 
@@ -101,7 +99,7 @@ def test_the_way_of_a_job(
     desk.move(job, JobEvent.CONFIRMED, "Printed: 12 pages at floor-2.")
     if not script:
         page.reload()
-    expect(page.locator(".chip")).to_have_text("Printed", timeout=PATIENCE_MS)
+    expect(page.locator(".chip")).to_have_text("Printed")
     assert alice.complaints == []
     context.close()
 
@@ -143,10 +141,10 @@ def test_the_list_keeps_itself_up_to_date_and_the_focus_where_it_is(
     alice.sign_in()
     alice.page.focus("#release-1")
     second = served.portal.job("Second")
-    expect(alice.page.get_by_role("link", name="Second")).to_be_visible(timeout=PATIENCE_MS)
+    expect(alice.page.get_by_role("link", name="Second")).to_be_visible()
     expect(alice.page.locator("#release-1")).to_be_focused()
     served.portal.desk.move(second, JobEvent.EXPIRED, "The job waited too long.")
-    expect(alice.page.locator("#news")).to_have_text("Job 2: Expired", timeout=PATIENCE_MS)
+    expect(alice.page.locator("#news")).to_have_text("Job 2: Expired")
     assert alice.complaints == []
     context.close()
 
@@ -160,7 +158,7 @@ def test_a_form_in_use_is_left_alone_by_the_refresh(browser: Browser, served: Se
     alice.page.check("#printer-2")
     alice.page.fill("#password", "half typ")
     served.portal.desk.set_status("lobby", JAM)
-    expect(alice.page.locator("#status-1")).to_contain_text("Paper is jammed.", timeout=PATIENCE_MS)
+    expect(alice.page.locator("#status-1")).to_contain_text("Paper is jammed.")
     expect(alice.page.locator("#printer-2")).to_be_checked()
     expect(alice.page.locator("#password")).to_have_value("half typ")
     context.close()
@@ -171,7 +169,7 @@ def test_an_open_page_goes_away_when_the_session_ends(browser: Browser, served: 
     context, alice = person(browser, served)
     alice.sign_in()
     served.portal.kit.clock.advance(601)
-    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Sign in to print", timeout=PATIENCE_MS)
+    expect(alice.page.get_by_role("heading", level=1)).to_have_text("Sign in to print")
     alice.page.go_back()
     expect(alice.page.get_by_text("Salaries 2026")).to_have_count(0)
     context.close()
@@ -194,6 +192,7 @@ def test_with_the_keyboard_alone(browser: Browser, served: ServedPortal) -> None
     context, alice = person(browser, served)
     keyboard = alice.page.keyboard
     alice.open("/")
+    expect(alice.page.locator("#name")).to_be_focused()
     keyboard.type("alice")
     keyboard.press("Tab")
     keyboard.type(PASSWORD)
@@ -273,7 +272,7 @@ def test_a_title_never_becomes_markup(browser: Browser, served: ServedPortal) ->
         alice.open(path)
     alice.open("/")
     served.portal.job(ATTACK + " again")
-    expect(alice.page.get_by_text("again")).to_be_visible(timeout=PATIENCE_MS)
+    expect(alice.page.get_by_text("again")).to_be_visible()
     assert alice.page.locator("main img, main script").count() == 0
     assert alice.complaints == []
     context.close()
@@ -293,7 +292,9 @@ def test_a_page_of_another_site_changes_nothing(browser: Browser, served: Served
         assert read == ""
     evil.set_content(
         f'<form id="f" method="post" action="{served.origin}/jobs/{job}/release">'
-        '<input name="printer" value="lobby"></form><script>document.getElementById("f").submit()</script>'
+        '<input name="printer" value="lobby"></form><script>document.getElementById("f").submit()</script>',
+        # It is gone before it is whole.
+        wait_until="commit",
     )
     expect(evil.get_by_text("Not allowed")).to_be_visible()
     assert served.portal.desk.released == []

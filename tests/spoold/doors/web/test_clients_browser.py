@@ -26,7 +26,7 @@ def test_an_address_is_made_used_and_revoked(browser: Browser, served: ServedPor
         alice.sign_in()
         led_to(alice, "/me")
         looked_at(alice, "account")
-        page.click('a[href="/me/print-uris"]')
+        alice.follow('a[href="/me/print-uris"]')
         looked_at(alice, "print-uris")
         page.fill("#label", "Laptop in the study")
         page.click("#make")
@@ -62,7 +62,7 @@ def test_a_job_is_claimed(browser: Browser, served: ServedPortal, seat: Seat) ->
         led_to(alice, "/claim")
         expect(page.locator("#waiting li")).to_have_count(2)
         looked_at(alice, "claim")
-        page.click(f"#claim-{named.number}")
+        alice.follow(f"#claim-{named.number}")
         looked_at(alice, "claim-one")
         assert "Timetable" not in page.content()
         page.click("#claim")
@@ -72,7 +72,7 @@ def test_a_job_is_claimed(browser: Browser, served: ServedPortal, seat: Seat) ->
         with visiting(browser, served.origin, seat) as bob:
             bob.sign_in("bob")
             bob.open(f"/claim/{other.id}")
-            bob.page.click("#claim")
+            bob.follow("#claim")
         # Too late: she is told so, and led back to what is left.
         page.click("#claim")
         expect(page.get_by_role("alert")).to_be_visible()

@@ -70,7 +70,7 @@ async def reset(book: object, user: str) -> None:
 
 def make_passkey(person: Person, name: str = "Laptop") -> None:
     person.open("/me/second-factor")
-    person.page.click("#add-passkey")
+    person.follow("#add-passkey")
     person.check()
     person.page.fill("#label", name)
     person.page.click("#use-passkey")
@@ -140,9 +140,9 @@ def test_an_app_is_set_up_and_shown(browser: Browser, served: ServedPortal, seat
     with visiting(browser, origin(served), seat) as alice:
         alice.sign_in()
         alice.open("/me")
-        alice.page.click('a[href="/me/second-factor"]')
+        alice.follow('a[href="/me/second-factor"]')
         alice.check()
-        alice.page.click("#add-app")
+        alice.follow("#add-app")
         alice.check()
         alice.screenshot(f"second-factor-app-{seat}")
         drawn = alice.page.locator("img.qr").evaluate("each => each.naturalWidth") if seat.script else 1
@@ -162,7 +162,7 @@ def test_an_app_is_set_up_and_shown(browser: Browser, served: ServedPortal, seat
             alice.page.fill("#password", PASSWORD)
             alice.page.click("#sign-in")
             alice.page.fill("#code", code)
-            alice.page.click("#show-code")
+            alice.follow("#show-code")
             if is_right:
                 expect(alice.page.get_by_role("heading", level=1)).not_to_have_text("One more step")
             else:
@@ -184,7 +184,7 @@ def test_tokens_are_made_in_a_browser(browser: Browser, served: ServedPortal, se
         expect(bob.page.locator("#new-token")).to_contain_text("spd_")
         bob.check()
         bob.screenshot(f"tokens-{seat}")
-        bob.page.click("#tokens button")
+        bob.follow("#tokens button")
         served.portal.kit.clock.advance(121)
         bob.open("/me/tokens")
         expect(bob.page.locator("#password")).to_be_visible()

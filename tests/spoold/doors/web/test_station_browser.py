@@ -192,7 +192,7 @@ def test_the_code_beside_a_printer(browser: Browser, served: ServedPortal, seat:
         phone.check()
         phone.screenshot(f"printer-page-{seat}")
         phone.page.uncheck("#job-2")
-        phone.page.click("#print-chosen")
+        phone.follow("#print-chosen")
         expect(phone.page.get_by_role("status").first).to_be_visible()
         phone.check()
         assert portal.desk.released == [(second, "lobby")]
