@@ -16,6 +16,8 @@ from tests.support import rasters
 from tests.support.rasters import Page, header
 
 SAMPLES = Path(__file__).parent / "samples"
+# The machine may be busy with other tests; how long a worker is given is tested with the pool.
+PATIENT = PoolLimits(start_timeout_s=120.0, deadline_s=120.0)
 
 
 async def chunks(document: bytes) -> AsyncIterator[bytes]:
@@ -38,7 +40,7 @@ async def never() -> AsyncIterator[bytes]:
     ],
 )
 async def test_pdf_is_counted(name: str, mime: str, pages: int) -> None:
-    found = await Inspector(WorkerPool()).inspect(mime, chunks((SAMPLES / name).read_bytes()))
+    found = await Inspector(WorkerPool(PATIENT)).inspect(mime, chunks((SAMPLES / name).read_bytes()))
     assert (found.format, found.pages, found.known, found.reason) == (mime, pages, True, None)
 
 
@@ -46,7 +48,7 @@ async def test_pdf_is_counted(name: str, mime: str, pages: int) -> None:
 async def test_raster_is_counted(kind: str) -> None:
     a4, letter = header(595, 842, dots=72), header(612, 792, dots=72)
     pages = [Page(one, (bytes(one.line_bytes),) * one.height) for one in (a4, letter, a4)]
-    found = await Inspector(WorkerPool()).inspect(kind, chunks(rasters.document(kind, pages)))
+    found = await Inspector(WorkerPool(PATIENT)).inspect(kind, chunks(rasters.document(kind, pages)))
     assert (found.format, found.pages, found.known, found.broken) == (kind, 3, True, False)
     assert found.page_sizes == ((595.0, 842.0), (612.0, 792.0))
 
@@ -56,14 +58,14 @@ async def test_raster_is_counted(kind: str) -> None:
     [(PWG_FORMAT, b"RaS2PwgRaster\0" + bytes(5000)), (URF_FORMAT, b"UNIRAST\0\0\0\0\1" + bytes(100))],
 )
 async def test_damaged_raster_is_broken(kind: str, document: bytes) -> None:
-    found = await Inspector(WorkerPool()).inspect(kind, chunks(document))
+    found = await Inspector(WorkerPool(PATIENT)).inspect(kind, chunks(document))
     assert (found.pages, found.known, found.broken) == (None, False, True)
     assert found.reason == "the document is damaged"
 
 
 async def test_more_raster_pages_than_are_counted() -> None:
     page = Page(header(1, 1), (b"x",))
-    found = await Inspector(WorkerPool()).inspect(
+    found = await Inspector(WorkerPool(PATIENT)).inspect(
         URF_FORMAT, chunks(rasters.document(URF_FORMAT, [page] * (MAX_PAGES_WALKED + 1)))
     )
     assert (found.known, found.reason) == (False, "the document has more pages than are counted")
@@ -76,7 +78,7 @@ async def test_raster_may_be_longer_than_pdf() -> None:
     page = Page(header(dots, 5), tuple(line[shift : shift + dots] for shift in range(5)))
     one = rasters.document(PWG_FORMAT, [page])
     copies = 2100
-    pool = WorkerPool()
+    pool = WorkerPool(PATIENT)
 
     async def many() -> AsyncIterator[bytes]:
         yield one
@@ -90,7 +92,7 @@ async def test_raster_may_be_longer_than_pdf() -> None:
 
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/png"])
 async def test_a_picture_is_one_page_unread(mime: str) -> None:
-    found = await Inspector(WorkerPool()).inspect(mime, never())
+    found = await Inspector(WorkerPool(PATIENT)).inspect(mime, never())
     assert found == Inspection(format=mime, pages=1, encrypted=False, known=True)
 
 
@@ -106,7 +108,7 @@ async def test_a_picture_is_one_page_unread(mime: str) -> None:
     ],
 )
 async def test_other_formats_are_not_counted_and_not_read(mime: str) -> None:
-    found = await Inspector(WorkerPool()).inspect(mime, never())
+    found = await Inspector(WorkerPool(PATIENT)).inspect(mime, never())
     assert found == unknown(mime, "pages of this format are not counted")
 
 
@@ -119,7 +121,7 @@ def test_a_pdf_that_no_worker_reads_is_known_to_be_too_large(mime: str) -> None:
 
 
 async def test_the_probe_is_fine_where_documents_can_be_inspected() -> None:
-    inspector = Inspector(WorkerPool())
+    inspector = Inspector(WorkerPool(PATIENT))
     assert inspector.state is None
     state = await inspector.probe()
     assert state.ok
@@ -128,7 +130,7 @@ async def test_the_probe_is_fine_where_documents_can_be_inspected() -> None:
 
 
 async def test_the_probe_says_which_wall_is_missing() -> None:
-    inspector = Inspector(WorkerPool(command=worker_command(required_landlock_abi=99)))
+    inspector = Inspector(WorkerPool(PATIENT, command=worker_command(required_landlock_abi=99)))
     state = await inspector.probe()
     assert not state.ok
     assert state.reason is not None
@@ -140,12 +142,12 @@ async def test_the_probe_says_which_wall_is_missing() -> None:
 
 async def test_the_probe_notices_a_worker_that_starts_but_cannot_read() -> None:
     """As after an update of the C library that brings a system call the filter does not list."""
-    state = await Inspector(WorkerPool(command=hostile.FORBIDDEN)).probe()
+    state = await Inspector(WorkerPool(PATIENT, command=hostile.FORBIDDEN)).probe()
     assert not state.ok
     assert state.reason is not None
     assert state.reason.startswith("a harmless document was not read")
 
 
 async def test_the_probe_does_not_trust_a_wrong_answer() -> None:
-    state = await Inspector(WorkerPool(command=hostile.GOOD)).probe()
+    state = await Inspector(WorkerPool(PATIENT, command=hostile.GOOD)).probe()
     assert not state.ok
