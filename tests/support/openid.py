@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 CLIENT_ID = "spoold"
 CLIENT_SECRET = "a-secret-of-the-client-6b1f0c"
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 60.0
 GROUPS: Mapping[str, Sequence[str]] = {"ana": ["staff"], "eve": ["visitors"]}
 
 
