@@ -68,9 +68,11 @@ def test_a_job_that_asks_to_be_held_waits_and_the_others_do_not(daemon: Daemon, 
 
 
 def test_a_job_that_names_a_time_goes_then_by_itself(daemon: Daemon) -> None:
-    later = datetime.now(UTC) + timedelta(seconds=6)
+    later = datetime.now(UTC) + timedelta(seconds=20)
     print_letter(daemon, f"ATTR dateTime job-hold-until-time {later:%Y-%m-%dT%H:%M:%SZ}")
-    assert [job["state"] for job in daemon.jobs()] == ["held"]
-    (printed,) = daemon.wait_for_job("completed", timeout_s=60)
+    (waiting,) = daemon.jobs()
+    # Read in this order, so that a machine that stood still meanwhile makes no difference.
+    assert waiting["state"] == "held" or datetime.now(UTC) >= later.replace(microsecond=0)
+    (printed,) = daemon.wait_for_job("completed")
     assert datetime.now(UTC) >= later.replace(microsecond=0)
     assert printed["number"] == 1
