@@ -130,7 +130,7 @@ async def test_every_document_of_a_job_is_stamped(tmp_path: Path) -> None:
 
 async def test_a_job_keeps_no_room_while_it_waits_for_more(tmp_path: Path) -> None:
     """Eight jobs that each keep their first document's room would wait for each other's."""
-    stamper = Stamper(StampingLimits(max_stampings=1, max_wait_s=5.0))
+    stamper = Stamper(StampingLimits(max_stampings=1, max_wait_s=120.0))
     async with open_house(tmp_path, rules=[WHO], stamper=stamper) as house:
         job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)] * 3)
         ended = await released(house, job)

@@ -1,5 +1,6 @@
 """What a printer does not take is drawn for it, by the real Ghostscript; the printer is one in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from tests.support.rasters import unpacked
 from tests.support.release_house import House, open_house
 
 WAIT_S = 120.0
+# The machine may be busy with other tests; how long is waited for what is tested with the renderer.
+PATIENT = RenderingLimits(start_timeout_s=WAIT_S, page_timeout_s=WAIT_S, ahead_s=WAIT_S)
 # A folder takes everything; this one is asked.
 LOBBY = Printer("lobby", "ipp://lobby.example/ipp/print")
 DOTS_ONLY = (
@@ -62,7 +65,9 @@ async def test_a_printer_gets_dots_and_what_is_left_to_do(tmp_path: Path) -> Non
         keyword("sides", "one-sided"),
         keyword("print-scaling", "fit"),
     )
-    async with open_house(tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY)) as house:
+    async with open_house(
+        tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=Renderer(PATIENT)
+    ) as house:
         job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(4)], pages=4, template=template)
         ended = await released(house, job)
         assert ended.state is JobState.COMPLETED, ended.reason
@@ -77,7 +82,7 @@ async def test_a_printer_gets_dots_and_what_is_left_to_do(tmp_path: Path) -> Non
 
 
 async def test_several_documents_are_drawn_one_after_the_other(tmp_path: Path) -> None:
-    renderer = Renderer(RenderingLimits(max_renderings=1, max_wait_s=5.0))
+    renderer = Renderer(replace(PATIENT, max_renderings=1, max_wait_s=WAIT_S))
     async with open_house(
         tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=renderer
     ) as house:
@@ -90,7 +95,9 @@ async def test_several_documents_are_drawn_one_after_the_other(tmp_path: Path) -
 
 async def test_a_printer_that_takes_the_format_gets_the_document(tmp_path: Path) -> None:
     said = (mime("document-format-supported", "application/pdf", "image/pwg-raster"), *DOTS_ONLY[1:])
-    async with open_house(tmp_path, printers=(LOBBY,), notebook=await notebook_of(*said)) as house:
+    async with open_house(
+        tmp_path, printers=(LOBBY,), notebook=await notebook_of(*said), renderer=Renderer(PATIENT)
+    ) as house:
         job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)])
         assert (await released(house, job)).state is JobState.COMPLETED
         assert [paper for _, paper in house.memory("lobby").paper] == [pdfs.pdf(1)]
@@ -115,7 +122,9 @@ async def test_of_a_printer_that_has_not_spoken_nothing_is_taken_for_granted(tmp
 async def test_trouble_before_the_first_byte_holds_the_job(
     tmp_path: Path, content: bytes, pages: int | None, words: str
 ) -> None:
-    async with open_house(tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY)) as house:
+    async with open_house(
+        tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=Renderer(PATIENT)
+    ) as house:
         job = await house.add_job(house.person("ana"), documents=[content], pages=pages)
         ended = await released(house, job)
         assert ended.state is JobState.HELD
@@ -127,7 +136,7 @@ async def test_trouble_before_the_first_byte_holds_the_job(
 
 async def test_trouble_after_the_first_byte_takes_the_job_back(tmp_path: Path) -> None:
     """One page fewer than was counted, which only the end tells: by then the printer has most of it."""
-    renderer = Renderer(RenderingLimits(ahead_bytes=10_000))
+    renderer = Renderer(replace(PATIENT, ahead_bytes=10_000))
     async with open_house(
         tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=renderer
     ) as house:
@@ -142,7 +151,7 @@ async def test_trouble_after_the_first_byte_takes_the_job_back(tmp_path: Path) -
 
 
 async def test_a_long_document_is_told_of_a_few_times(tmp_path: Path) -> None:
-    renderer = Renderer(RenderingLimits(ahead_bytes=10_000))
+    renderer = Renderer(replace(PATIENT, ahead_bytes=10_000))
     async with open_house(
         tmp_path, printers=(LOBBY,), notebook=await notebook_of(*DOTS_ONLY), renderer=renderer
     ) as house:
@@ -157,7 +166,9 @@ async def test_a_medium_that_cannot_be_drawn_holds_the_job(tmp_path: Path) -> No
     said = (*DOTS_ONLY[:1], keyword("media-supported", "roll_road_9999x9999mm"),
             keyword("media-default", "roll_road_9999x9999mm"), *DOTS_ONLY[3:4],
             resolution("pwg-raster-document-resolution-supported", Resolution(2400, 2400)))  # fmt: skip
-    async with open_house(tmp_path, printers=(LOBBY,), notebook=await notebook_of(*said)) as house:
+    async with open_house(
+        tmp_path, printers=(LOBBY,), notebook=await notebook_of(*said), renderer=Renderer(PATIENT)
+    ) as house:
         job = await house.add_job(house.person("ana"), documents=[pdfs.pdf(1)])
         ended = await released(house, job)
         assert ended.state is JobState.HELD
