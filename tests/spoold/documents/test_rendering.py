@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.support.rasters import Page, unpacked
 SAMPLES = Path(__file__).parent / "samples"
 A4 = (21000, 29700)
 WAIT_S = 120.0
+# Where a time is the point of a test, it is in that test: the machine may be busy.
+PATIENT = RenderingLimits(start_timeout_s=WAIT_S, page_timeout_s=WAIT_S, max_wait_s=WAIT_S)
 
 
 def plan(**changes: object) -> RenderPlan:
@@ -42,7 +45,7 @@ async def pieces(octets: bytes) -> AsyncGenerator[bytes]:
 async def drawn(octets: bytes, wanted: RenderPlan, renderer: Renderer | None = None) -> bytes:
     """Draw a document completely."""
     with trio.fail_after(WAIT_S):
-        async with (renderer or Renderer()).render(wanted, pieces(octets)) as rendering:
+        async with (renderer or Renderer(PATIENT)).render(wanted, pieces(octets)) as rendering:
             await rendering.prepared()
             result = b"".join([piece async for piece in rendering.chunks()])
             assert rendering.complete
@@ -233,7 +236,7 @@ async def test_a_document_of_which_only_the_end_is_bad_does_not_count_as_complet
 
 
 async def test_a_document_that_is_too_large_is_not_taken_in() -> None:
-    renderer = Renderer(RenderingLimits(max_document_bytes=1000))
+    renderer = Renderer(replace(PATIENT, max_document_bytes=1000))
     assert await failure(pdfs.pdf(50), plan(), renderer) == "it is too large to be converted"
 
 
@@ -258,14 +261,14 @@ async def test_a_page_that_never_ends_is_stopped() -> None:
             **forms,
         }
     )
-    renderer = Renderer(RenderingLimits(page_timeout_s=1.0))
+    renderer = Renderer(replace(PATIENT, page_timeout_s=1.0))
     assert "took too long" in await failure(octets, plan(), renderer)
 
 
 @pytest.mark.parametrize("name", sorted(pdfs.BOMBS))
 async def test_a_bomb_ends_inside_with_pages_or_words(name: str) -> None:
     """Whatever is in it: bounded in time and memory, and either every page is right or there are words."""
-    renderer = Renderer(RenderingLimits(page_timeout_s=3.0))
+    renderer = Renderer(replace(PATIENT, page_timeout_s=3.0))
     low = plan(resolution=(18, 18))
     rendering = None
     began = time.monotonic()
@@ -280,7 +283,7 @@ async def test_a_bomb_ends_inside_with_pages_or_words(name: str) -> None:
     except RenderingFailed as error:
         words = error.words
     assert words
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < WAIT_S
     assert rendering is not None
     assert rendering.ended is not None
 
@@ -295,7 +298,7 @@ async def test_a_medium_that_cannot_be_drawn_is_refused() -> None:
 
 
 async def test_without_ghostscript_nothing_is_converted(tmp_path: Path) -> None:
-    words = await failure(pdfs.pdf(1), plan(), Renderer(program=str(tmp_path / "no-such-program")))
+    words = await failure(pdfs.pdf(1), plan(), Renderer(PATIENT, program=str(tmp_path / "no-such-program")))
     assert words == "Ghostscript could not be started"
 
 
@@ -304,14 +307,14 @@ async def test_what_the_source_raises_comes_through() -> None:
         yield b"%PDF-1.4\n"
         raise HoldStoreError("lost")
 
-    async with Renderer().render(plan(), damaged()) as rendering:
+    async with Renderer(PATIENT).render(plan(), damaged()) as rendering:
         with pytest.raises(HoldStoreError):
             await rendering.prepared()
 
 
 async def test_what_the_body_raises_comes_through_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
-        async with Renderer().render(plan(), pieces(pdfs.pdf(1))):
+        async with Renderer(PATIENT).render(plan(), pieces(pdfs.pdf(1))):
             raise ZeroDivisionError
 
 
@@ -321,7 +324,7 @@ async def test_what_the_body_raises_comes_through_as_it_is() -> None:
 async def test_a_slow_printer_slows_everything_down() -> None:
     """Nothing is drawn ahead but a bounded part; when the rest is wanted, it comes."""
     noise = b"".join(b"%d %d 3 2 re f\n" % (7 * at % 590, 11 * at % 840) for at in range(3000))
-    renderer = Renderer(RenderingLimits(ahead_bytes=100_000, ahead_s=60))
+    renderer = Renderer(replace(PATIENT, ahead_bytes=100_000, ahead_s=60))
     with trio.fail_after(WAIT_S):
         async with renderer.render(plan(pages=200), pieces(drawing(noise, pages=200))) as rendering:
             await rendering.prepared()
@@ -350,7 +353,7 @@ def memory_bytes(pid: int) -> int:
 async def test_no_process_outlives_its_rendering() -> None:
     """Cancelled in the middle, with both processes running."""
     before = child_pids()
-    renderer = Renderer(RenderingLimits(ahead_bytes=5_000))
+    renderer = Renderer(replace(PATIENT, ahead_bytes=5_000))
     with trio.CancelScope() as scope:
         async with renderer.render(plan(), pieces(pdfs.pdf(500))) as rendering:
             await rendering.prepared()
@@ -364,7 +367,7 @@ async def test_no_process_outlives_its_rendering() -> None:
 
 
 async def test_renderings_wait_for_each_other_and_not_for_ever() -> None:
-    renderer = Renderer(RenderingLimits(max_renderings=1, max_wait_s=0.1))
+    renderer = Renderer(replace(PATIENT, max_renderings=1, max_wait_s=0.1))
     async with renderer.render(plan(), pieces(pdfs.pdf(1))):
         assert "too many" in await failure(pdfs.pdf(1), plan(), renderer)
     assert len(unpacked(await drawn(pdfs.pdf(1), plan(), renderer))) == 1

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.seen import words_of
 
 WORDS = ("For amelie at 14:05",)
 WAIT_S = 120.0
+PATIENT = StampingLimits(start_timeout_s=WAIT_S, stamp_timeout_s=WAIT_S, piece_timeout_s=WAIT_S)
 ROOT = Path(__file__).parents[3]
 READY = b'{"ok": true, "reason": null, "landlock_abi": 1}\n'
 
@@ -34,7 +36,7 @@ async def rest_of(found: Stamped) -> bytes:
 async def stamped(octets: bytes, stamper: Stamper | None = None, pages: int | None = None) -> bytes:
     """Stamp a document completely."""
     with trio.fail_after(WAIT_S):
-        async with (stamper or Stamper()).stamp(WORDS, pieces(octets), pages=pages) as found:
+        async with (stamper or Stamper(PATIENT)).stamp(WORDS, pieces(octets), pages=pages) as found:
             result = await rest_of(found)
             assert found.size_bytes == len(result)
     return result
@@ -49,11 +51,8 @@ async def failure(octets: bytes, stamper: Stamper | None = None, pages: int | No
 
 def saying(script: str, **limits: float) -> Stamper:
     """A stamper whose worker is a few lines of Python instead; without limits it may take its time."""
-    patient: dict[str, float] = dict.fromkeys(
-        ("stamp_timeout_s", "piece_timeout_s", "start_timeout_s"), WAIT_S
-    )
     command = (sys.executable, "-c", f"import os, sys, time\n{script}")
-    return Stamper(StampingLimits(**(patient | limits)), command)  # type: ignore[arg-type]
+    return Stamper(replace(PATIENT, **limits), command)  # type: ignore[arg-type]
 
 
 async def test_a_worker_stamps_every_page(tmp_path: Path) -> None:
@@ -99,7 +98,7 @@ async def test_another_number_of_pages_than_was_counted_is_not_sent() -> None:
 
 
 async def test_a_document_that_is_too_large_is_not_taken() -> None:
-    small = Stamper(StampingLimits(max_document_bytes=100_000))
+    small = Stamper(replace(PATIENT, max_document_bytes=100_000))
     assert "print it in parts" in await failure(pdfs.pdf(1) + b"%" * 3 * pdfs.MIB, small)
 
 
@@ -149,7 +148,7 @@ async def test_a_worker_that_fails_stamps_nothing(script: str, limits: dict[str,
 
 async def test_a_worker_that_dies_while_the_printer_takes_the_document_is_noticed() -> None:
     before = child_pids()
-    async with Stamper().stamp(WORDS, pieces(pdfs.pdf(3000))) as found:
+    async with Stamper(PATIENT).stamp(WORDS, pieces(pdfs.pdf(3000))) as found:
         (worker,) = child_pids() - before
         os.kill(worker, signal.SIGKILL)
         with pytest.raises(StampingFailed, match="interrupted"):
@@ -181,7 +180,7 @@ async def test_what_is_wrong_with_the_source_is_raised_as_it_is() -> None:
 
 
 async def test_whoever_waits_too_long_for_a_free_worker_is_told() -> None:
-    stamper = Stamper(StampingLimits(max_stampings=1, max_wait_s=0.05))
+    stamper = Stamper(replace(PATIENT, max_stampings=1, max_wait_s=0.05))
     async with stamper.stamp(WORDS, pieces(pdfs.pdf(1))):
         assert "too many" in await failure(pdfs.pdf(1), stamper)
     assert await stamped(pdfs.pdf(1), stamper)
@@ -224,7 +223,7 @@ async def test_who_gives_up_waiting_stands_in_nobody_s_way(autojump_clock: MockC
 async def test_documents_that_are_long_together_wait_for_each_other() -> None:
     document = pdfs.pdf(1)
     size_bytes = len(document)
-    limits = StampingLimits(max_bytes=4 * size_bytes - 1, max_document_bytes=size_bytes, max_wait_s=0.05)
+    limits = replace(PATIENT, max_bytes=4 * size_bytes - 1, max_document_bytes=size_bytes, max_wait_s=0.05)
     stamper = Stamper(limits)
     async with stamper.stamp(WORDS, pieces(document), size_bytes=size_bytes):
         with pytest.raises(StampingFailed, match="too many"):
