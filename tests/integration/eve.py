@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.ports import free_port
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 SAMPLE = Path(__file__).resolve().parent.parent / "spoold/documents/samples/chromium-3-pages-a4.pdf"
 FORMATS = "application/pdf,image/pwg-raster,image/urf,image/jpeg,image/png,text/plain"
@@ -234,14 +234,25 @@ class EvePrinter:
                 "print-job.test",
             ],
             check=True,
-            timeout=30,
+            timeout=60,
             env={**os.environ, "HOME": str(self.root / "home")},
         )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while self._lines("printed") == before:
+        # It has heard all that the engine said once the engine has ended and it is idle again, not before.
+        while self._lines("printed") == before or not self._is_idle():
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
         (self.engine / "says").unlink()
+
+    def _is_idle(self) -> bool:
+        asked = subprocess.run(
+            ["ipptool", "-tv", self.uri(), "get-printer-attributes.test"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "HOME": str(self.root / "home")},
+        )
+        return "printer-state (enum) = idle" in asked.stdout
 
     # -- what came out --
 
@@ -273,7 +284,7 @@ class EvePrinter:
         )
 
     def _get(self, path: str) -> None:
-        with urllib.request.urlopen(f"http://localhost:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://localhost:{self.port}{path}", timeout=60) as answer:
             answer.read()
 
 
