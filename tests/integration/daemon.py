@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 40.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
 
 # Marks that run through every integration test and must be found nowhere afterwards.
 CANARY_TITLE = "canary-title-5f1d0c"
@@ -157,7 +157,7 @@ class Daemon:
         found: list[dict[str, Any]] = self.command("jobs")
         return found
 
-    def wait_for_job(self, state: str, *, count: int = 1, timeout_s: float = 30.0) -> list[dict[str, Any]]:
+    def wait_for_job(self, state: str, *, count: int = 1, timeout_s: float = 120.0) -> list[dict[str, Any]]:
         """Wait until at least `count` jobs are in the state; returns them in order of arrival."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -201,7 +201,7 @@ class Daemon:
         context = ssl.create_default_context(cafile=str(self.state / "tls" / "certificate.pem"))
         url = f"https://localhost:{self.ports['web']}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+            with urllib.request.urlopen(url, timeout=60, context=context) as answer:
                 said: str = answer.read().decode()
         except OSError:
             return ""

@@ -14,7 +14,7 @@ def test_the_demo_shows_what_it_claims(tmp_path: Path) -> None:
         [sys.executable, "-m", "spoold", "demo"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tests.support.ports import free_port
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 # Filters and a backend per job, on a machine that does other things too.
 LOST_CONNECTION = ("lpadmin: lpadmin: Success", "lpadmin: lpadmin: Unable to connect to server: Bad file")
-JOB_TIMEOUT_S = 60.0
+JOB_TIMEOUT_S = 120.0
 
 _FILES = """
 ServerRoot {root}/etc

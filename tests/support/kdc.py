@@ -18,7 +18,7 @@ PASSWORD = "correct horse of kerberos"
 SERVICE = f"HTTP/localhost@{REALM}"
 OTHER_SERVICE = f"HTTP/elsewhere.lab.test@{REALM}"
 PEOPLE = ("alice", "bob", "nobody-here", "alice/admin", "host$")
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 120.0
 TOOL_TIMEOUT_S = 60.0
 
 _KRB5_CONF = """

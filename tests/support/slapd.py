@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.authority import KeyPair
 from tests.support.ports import free_port
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 BASE = "dc=lab,dc=example"
 PEOPLE, GROUPS, SERVICES = f"ou=people,{BASE}", f"ou=groups,{BASE}", f"ou=services,{BASE}"
 READER, READER_PASSWORD = f"cn=spoold,{SERVICES}", "reader-password-4412"
