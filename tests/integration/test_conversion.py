@@ -121,6 +121,7 @@ def test_a_printer_that_takes_pdf_gets_what_was_sent(
     assert [out.content for out in printer.printed()] == [content]
 
 
+@pytest.mark.alone
 def test_twenty_pages_in_time_and_in_bounds(
     make_daemon: MakeDaemon, make_printer: MakePrinter, capsys: pytest.CaptureFixture[str]
 ) -> None:
