@@ -87,7 +87,7 @@ def post(daemon: Daemon, path: str, body: bytes, kind: str) -> tuple[int, str]:
     headers = {"Content-Type": kind, "Origin": origin}
     request = urllib.request.Request(origin + path, body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -117,7 +117,7 @@ def knock(daemon: Daemon, port: int) -> socket.socket | None:
 
     def connected_or_ended() -> bool:
         try:
-            found.append(socket.create_connection(("127.0.0.1", port), timeout=30))
+            found.append(socket.create_connection(("127.0.0.1", port), timeout=60))
         except ConnectionRefusedError:
             return process.poll() is not None
         return True
@@ -127,7 +127,7 @@ def knock(daemon: Daemon, port: int) -> socket.socket | None:
 
 
 def get(port: int, path: str, context: ssl.SSLContext) -> tuple[int, str]:
-    connection = http.client.HTTPSConnection("localhost", port, timeout=30, context=context)
+    connection = http.client.HTTPSConnection("localhost", port, timeout=60, context=context)
     with closing(connection):
         connection.request("GET", path)
         response = connection.getresponse()
@@ -381,7 +381,7 @@ def test_health_is_for_everybody_and_metrics_are_for_the_allowed_network(
     assert CANARY_DOCUMENT.decode() not in metrics
     assert '"components"' in get(web, "/healthz", context)[1]
     # Without TLS there is nothing but the way to it.
-    plain = http.client.HTTPConnection("localhost", web, timeout=30)
+    plain = http.client.HTTPConnection("localhost", web, timeout=60)
     with closing(plain):
         plain.request("GET", "/metrics")
         response = plain.getresponse()

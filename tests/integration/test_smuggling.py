@@ -18,7 +18,7 @@ uri = "folder:{folder}"
 printers = ["sink"]
 authentication = "at-release"
 """
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture

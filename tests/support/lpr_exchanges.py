@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 
 YES = b"\0"
-ANSWER_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 60.0
 UEL = b"\x1b%-12345X"
 TEXT = b"A line of text that is printed as it is.\r\n" * 400
 PCL = b"\x1bE\x1b&l0O\x1b(8U\x1b(s0p10.00h12.0v0s0b3T" + b"INVOICE 4711\r\n" * 50 + b"\x0c\x1bE"

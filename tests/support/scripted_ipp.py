@@ -27,7 +27,7 @@ from protocols.ipp.values import (
 )
 from protocols.limits import HttpLimits, IppLimits
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 HTTP_UNAUTHORIZED = 401
 COMPLETED = 9
 
