@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from spoold.identity.secret import Secret
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Method
+from spoold.release import stations
 from tests.support.browser import FEW_SEATS, SEATS, Person, Seat, visiting
 from tests.support.fake_desk import JAM
 from tests.support.identities import PASSWORD
@@ -28,6 +29,12 @@ TITLES = {
     },
     "new-pin": {"en": "Choose a PIN", "fr": "Choisissez un code"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last screen goes away by itself, sooner than a busy machine has looked at it."""
+    monkeypatch.setattr(stations, "DONE_S", 600.0)
 
 
 def enrol(tablet: Person, served: ServedPortal) -> None:
