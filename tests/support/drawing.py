@@ -8,7 +8,10 @@ import trio
 
 from protocols.raster.headers import PWG_FORMAT, Space
 from spoold.documents.plan import RenderPlan
-from spoold.documents.rendering import Renderer
+from spoold.documents.rendering import Renderer, RenderingLimits
+
+# Traced, everything takes several times as long.
+PATIENT = RenderingLimits(start_timeout_s=120.0, page_timeout_s=120.0)
 
 
 async def draw(document: bytes) -> int:
@@ -18,7 +21,7 @@ async def draw(document: bytes) -> int:
         yield document
 
     plan = RenderPlan(PWG_FORMAT, Space.SRGB, (150, 150), (21000, 29700))
-    async with Renderer().render(plan, once()) as rendering:
+    async with Renderer(PATIENT).render(plan, once()) as rendering:
         await rendering.prepared()
         async for _ in rendering.chunks():
             pass

@@ -41,7 +41,7 @@ def _hide_landlock(error_number: int) -> None:
 
 async def _ask() -> None:
     from spoold.documents.inspector import Inspector
-    from spoold.documents.pool import WorkerPool
+    from spoold.documents.pool import PoolLimits, WorkerPool
     from tests.support import pdfs
 
     read: list[int] = []
@@ -50,7 +50,7 @@ async def _ask() -> None:
         read.append(1)
         yield pdfs.pdf()
 
-    inspector = Inspector(WorkerPool())
+    inspector = Inspector(WorkerPool(PoolLimits(start_timeout_s=100.0)))
     state = await inspector.probe()
     inspection = await inspector.inspect("application/pdf", chunks())
     sys.stdout.write(

@@ -17,11 +17,13 @@ from spoold.app.site import printers_of
 from spoold.app.state import StateDirectory
 from spoold.config import loader
 from spoold.config.model import Config
-from spoold.documents.rendering import Renderer
+from spoold.documents.rendering import Renderer, RenderingLimits
 from spoold.printers.capabilities import DEFAULT
 from spoold.printers.notebook import Notebook
 from spoold.runtime.health import HealthState
 
+# Long: the machine may be busy with other tests.
+WAIT_S = 120.0
 CONFIG = """
 [server]
 name = "spool.example"
@@ -103,8 +105,9 @@ async def test_health_hears_whether_it_works(tmp_path: Path) -> None:
 
 
 async def test_a_probe_is_a_page_drawn() -> None:
-    with trio.fail_after(60):
-        assert await Renderer().probe() is None
+    limits = RenderingLimits(start_timeout_s=WAIT_S, page_timeout_s=WAIT_S, ahead_s=WAIT_S)
+    with trio.fail_after(WAIT_S):
+        assert await Renderer(limits).probe() is None
         assert await Renderer(program="/no/such/program").probe() == "Ghostscript could not be started"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocols.raster.headers import PWG_FORMAT, Space
 from spoold.documents.plan import RenderPlan
-from spoold.documents.rendering import Renderer, RenderingFailed
+from spoold.documents.rendering import Renderer, RenderingFailed, RenderingLimits
 from spoold.documents.worker.jpeg import (
     HEAD_BYTES,
     NoPictureError,
@@ -29,6 +29,9 @@ from tests.support.rasters import unpacked
 DEVICES = {"jpeg": 3, "jpeggray": 1, "jpegcmyk": 4}
 # A dark bar along the left edge of a picture that is twice as high as wide.
 BAR = b"0 g 0 0 20 200 re f"
+# Long: the machine may be busy with other tests.
+WAIT_S = 120.0
+PATIENT = RenderingLimits(start_timeout_s=WAIT_S, page_timeout_s=WAIT_S, ahead_s=WAIT_S)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +138,8 @@ async def pieces(octets: bytes) -> AsyncGenerator[bytes]:
 async def drawn(octets: bytes) -> list[bytes]:
     """Draw a picture on 100 by 200 dots of gray; returns the lines."""
     plan = RenderPlan(PWG_FORMAT, Space.SGRAY, (72, 72), (3528, 7056), pages=1, kind=KIND_JPEG)
-    with trio.fail_after(60):
-        async with Renderer().render(plan, pieces(octets)) as rendering:
+    with trio.fail_after(WAIT_S):
+        async with Renderer(PATIENT).render(plan, pieces(octets)) as rendering:
             await rendering.prepared()
             result = b"".join([piece async for piece in rendering.chunks()])
     (page,) = unpacked(result)
