@@ -19,7 +19,7 @@ from spoold.documents.worker.wire import WireError
 from tests.support import bpf, escapes
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 120.0
+WAIT_S = 300.0
 """Long: the machine may be busy with other tests."""
 
 
