@@ -125,6 +125,8 @@ class Target:
 
     job: Job
     title: str
+    # What it is the job of, where it may serve more than one cell.
+    kept_as: tuple[Kind, bool] | None = None
 
     @property
     def id(self) -> str:
@@ -179,6 +181,9 @@ class Spooler:
     people: dict[Who, Principal] = field(default_factory=dict)
     sessions: dict[Who, tuple[str, str]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _untouched: dict[tuple[Kind, bool], Target] = field(default_factory=dict)
+    # What the calls about the job of this cell have changed.
+    _looks: list[Changes] = field(default_factory=list)
 
     def populate(self) -> None:
         """Make an account for everybody who has one."""
@@ -216,7 +221,20 @@ class Spooler:
     # -- jobs
 
     def job(self, kind: Kind, *, arriving: bool = False, documents: int = 0, waiting: bool = False) -> Target:
-        """Have alice's computer send a job: held, waiting for approval, or arriving with documents sent."""
+        """Have alice's computer send a job: held, waiting for approval, or arriving with documents sent.
+
+        A job that the calls of the cell before left as it was serves again; another cell's is destroyed, so
+        that there is one job of hers at a time.
+        """
+        self._looks.clear()
+        kept = None if arriving or documents else self._untouched.pop((kind, waiting), None)
+        while self._untouched:
+            self.destroy(self._untouched.popitem()[1])
+        if kept is not None:
+            return kept
+        return self._sent(kind, arriving=arriving, documents=documents, waiting=waiting)
+
+    def _sent(self, kind: Kind, *, arriving: bool, documents: int, waiting: bool) -> Target:
         queue = f"{kind.queue}-asking" if waiting else kind.queue
         title = f"{CANARY_TITLE}-{next(self._numbers)}"
         who = Who.OWNER if kind is Kind.OWNED else Who.SENDER
@@ -239,7 +257,7 @@ class Spooler:
                 address=SENDER_ADDRESS,
             )
             assert sent.ipp_status == 0
-        return Target(self.row(number), title)
+        return Target(self.row(number), title, None if arriving else (kind, waiting))
 
     def row(self, number: int) -> Job:
         """Return a job as access decisions see it."""
@@ -268,7 +286,15 @@ class Spooler:
         return self.row(target.job.number).state
 
     def clear(self, target: Target) -> None:
-        """Destroy what a cell left, so that the next one meets a spooler that is alike."""
+        """Have the next cell meet a spooler that is alike: leave it an untouched job, or none."""
+        untouched = bool(self._looks) and all(changes.none for changes in self._looks)
+        if target.kept_as is None or target.kept_as in self._untouched or not untouched:
+            self.destroy(target)
+        else:
+            self._untouched[target.kept_as] = target
+
+    def destroy(self, target: Target) -> None:
+        """Cancel a job that has not ended."""
         if self.state(target) not in FINAL:
             self.daemon.command("cancel", job=target.id)
 
@@ -290,6 +316,7 @@ class Spooler:
                 for (text,) in records.execute("SELECT entry FROM audit WHERE seq > ?", (seq,))
             ]
         changes.audit = [entry for entry in entries if not entry["kind"].startswith("sign-")]
+        self._looks.append(changes)
 
     def _look(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], int, int]:
         with self._records() as records:
