@@ -218,9 +218,6 @@ async def test_a_storm_of_connections_and_resets_leaves_no_task_behind() -> None
 
 SLOW_CLIENTS = 1000
 HEAD_TIMEOUT_S = 1.5
-# For a machine that is busy with other things; how exactly the deadline is kept is measured on a clock that
-# jumps, in test_deadlines.py.
-LATE_S = 8.0
 
 
 async def test_a_thousand_slow_clients_are_dropped_while_others_are_served() -> None:
@@ -264,7 +261,7 @@ async def test_a_thousand_slow_clients_are_dropped_while_others_are_served() -> 
             nursery.start_soon(ask_on)
             nursery.start_soon(trickle)
             while served.server.statistics.open_connections > 1:
-                assert trio.current_time() - opened < 60
+                assert trio.current_time() - opened < 10
                 await trio.sleep(0.01)
             dropped_at.append(trio.current_time() - opened)
             nursery.cancel_scope.cancel()
@@ -274,4 +271,4 @@ async def test_a_thousand_slow_clients_are_dropped_while_others_are_served() -> 
         await fast.aclose()
     latencies.sort()
     assert latencies[int(len(latencies) * 0.99)] < 0.25
-    assert dropped_at[0] < HEAD_TIMEOUT_S + LATE_S
+    assert dropped_at[0] < HEAD_TIMEOUT_S + 1
