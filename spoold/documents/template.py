@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -19,6 +20,8 @@ MAX_COPIES = 500
 """All copies of a template have their memory at the same addresses: what one document found out about them
 would serve a later one. A new template every few hundred documents costs next to nothing."""
 _REQUEST = b"c"
+_CHILDREN = Path("/proc/thread-self/children")
+"""What proc(5) says of our children. The template was started by this thread, so its copies are there."""
 
 
 class TemplateLostError(Exception):
@@ -38,6 +41,8 @@ class Template:
         self._command = command or template_command()
         self._max_copies = max_copies
         self._answer_timeout_s = answer_timeout_s
+        # The copies of this template, by their process ids.
+        self._heard: set[int] = set()
         self._copies = 0
         self._process: WorkerProcess | None = None
         self._channel: socket.socket | None = None
@@ -64,11 +69,13 @@ class Template:
             channel = self._channel or self._start()
             self._copies += 1
             try:
-                return await WorkerProcess.copied(partial(_ask, channel, self._answer_timeout_s))
+                worker = await WorkerProcess.copied(partial(_ask, channel, self._answer_timeout_s))
             except BaseException:
                 # What it said next would be the answer to this question.
                 await self._end()
                 raise
+            self._heard.add(worker.pid)
+            return worker
 
     async def end(self) -> None:
         """End the template, not its copies. Not cancelled, because it is short."""
@@ -92,12 +99,15 @@ class Template:
     async def _end(self) -> None:
         channel, self._channel = self._channel, None
         process, self._process = self._process, None
+        heard, self._heard = self._heard, set()
         self._copies = 0
         if process is not None:
             await process.end()
         if channel is not None:
             _reap_unheard(channel)
             channel.close()
+        if process is not None:
+            _reap_untold(process.pid, heard)
 
 
 async def _ask(channel: socket.socket, timeout_s: float, streams: Streams) -> int:
@@ -124,3 +134,19 @@ def _reap_unheard(channel: socket.socket) -> None:
         pid = int.from_bytes(channel.recv(PID_BYTES), "big")
         if pid:
             kill_and_reap(pid)
+
+
+def _reap_untold(group: int, heard: set[int]) -> None:
+    """A copy whose number the template did not live to say; those that were heard of are somebody else's.
+
+    On a kernel that does not list children (CONFIG_PROC_CHILDREN) it stays until the daemon ends.
+
+    Args:
+        group: the process group of the template and its copies, which has the template's own number. The
+            kernel gives that to nobody else while one of them is left.
+    """
+    with contextlib.suppress(OSError):
+        for word in _CHILDREN.read_text().split():
+            pid = int(word)
+            if pid not in heard and os.getpgid(pid) == group:
+                kill_and_reap(pid)

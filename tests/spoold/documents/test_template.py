@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from spoold.documents.process import WorkerProcess, worker_command
+from spoold.documents.process import WorkerProcess, template_command, worker_command
 from spoold.documents.template import MAX_COPIES, Template, TemplateLostError
 from spoold.documents.worker.wire import decode_answer
 from tests.support import hostile_workers as hostile
@@ -22,6 +22,21 @@ from tests.support import pdfs
 from tests.support.children import child_pids
 
 ROOT = Path(__file__).resolve().parents[3]
+# The second copy is made, and the kernel kills the template before it can say so.
+_DIES_UNTOLD = """\
+import itertools, os, sys
+sys.path += sys.argv[2:]
+from spoold.documents.worker import template
+copy, numbers = template._copy, itertools.count(1)
+def copy_and_die():
+    pid = copy()
+    if pid and next(numbers) == 2:
+        open(TOLD, 'w').write(str(pid))
+        os.kill(os.getpid(), 9)
+    return pid
+template._copy = copy_and_die
+template.main(int(sys.argv[1]))
+"""
 WAIT_S = 120.0
 """Long: the machine may be busy with other tests."""
 _WALLS = (
@@ -139,6 +154,27 @@ async def test_a_template_that_died_is_said_and_replaced() -> None:
             await template.copy()
         assert first not in child_pids()
         assert await pages_in(await template.copy(), pdfs.pdf()) == 1
+
+
+async def test_a_copy_that_the_template_did_not_live_to_tell_is_reaped_and_no_other(tmp_path: Path) -> None:
+    """Who died and is waited for by somebody else keeps its status; who works goes on."""
+    told = tmp_path / "told"
+    command = list(template_command())
+    command[command.index("-c") + 1] = _DIES_UNTOLD.replace("TOLD", repr(str(told)))
+    async with a_template(tuple(command)) as template:
+        dead = await template.copy()
+        os.kill(dead.pid, signal.SIGKILL)
+        with trio.fail_after(WAIT_S):
+            await dead.exited()
+        with pytest.raises(TemplateLostError):
+            await template.copy()
+        assert int(told.read_text()) not in child_pids()
+        assert dead.pid in child_pids()
+        assert (await dead.end()).signal == signal.SIGKILL
+    async with a_template() as template:
+        working = await template.copy()
+        await template.end()
+        assert await pages_in(working, pdfs.pdf(2)) == 2
 
 
 async def test_a_template_that_does_not_answer_is_ended() -> None:
