@@ -261,7 +261,8 @@ async def test_leaving_without_commit_leaves_nothing(tmp_path: Path) -> None:
 
     async def break_off() -> None:
         async with store.create(JOB, 1) as writer:
-            await writer.write(bytes(3 * BATCH_BYTES))
+            # More than may be on its way to the disk when this returns: the file is there.
+            await writer.write(bytes(8 * BATCH_BYTES))
             assert len(list((tmp_path / "store" / "tmp").iterdir())) == 1
             raise ConnectionResetError
 
