@@ -50,6 +50,8 @@ kill-points:     ## Kill the daemon at every system call of a job's life
 	@$(PYTHON) .ci/bootstrap.py dev --system
 	@$(VENV)/python -m tests.fault.kill_points $(POINTS)
 	@$(VENV)/python -m tests.fault.kill_points $(POINTS) --ipp
+	@$(VENV)/python -m tests.fault.kill_points $(POINTS) --archive
+	@$(VENV)/python -m tests.fault.kill_points $(POINTS) --archive --ipp
 
 format:          ## Put the sources into shape
 	@$(VENV)/ruff format .

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,9 +15,12 @@ from uuid import UUID
 
 import trio
 
+from holdstore.archive_key import ArchiveSecret, generate_archive_key_file
+from holdstore.archive_text import write_public
 from holdstore.errors import HoldStoreError
 from spoold.app.parts import Parts, build_parts
 from spoold.app.recovery import recover
+from spoold.app.upkeep import check_store
 from spoold.config.loader import load
 from spoold.database import jobs, people, records
 from spoold.database.people import UserRow
@@ -50,6 +53,17 @@ uri = "{printer}"
 [queues.q]
 printers = ["out"]
 authentication = "at-release"
+[queues.kept]
+printers = ["out"]
+authentication = "at-release"
+[archive]
+key = "{archive_key}"
+keep = "3650d"
+[[rules]]
+name = "what is kept"
+queues = ["kept"]
+when = "true"
+archive = true
 """
 
 
@@ -75,6 +89,10 @@ class Place:
     def printed(self) -> Path:
         return self.outside / "printed"
 
+    @property
+    def archive_key(self) -> Path:
+        return self.outside / "archive.key"
+
     def prepare(self) -> None:
         self.outside.mkdir(parents=True, exist_ok=True)
         self.printed.mkdir(exist_ok=True)
@@ -82,8 +100,11 @@ class Place:
         if not key.exists():
             key.write_bytes(os.urandom(32))
             key.chmod(0o600)
+        if not self.archive_key.exists():
+            generate_archive_key_file(self.archive_key)
+        public = write_public(ArchiveSecret.from_file(self.archive_key).public)
         uri = self.printer or f"folder:{self.printed}"
-        self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri))
+        self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri, archive_key=public))
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,14 @@ class Acks:
     def say(self, what: str, job: Job, digest: str = "") -> None:
         line = json.dumps({"what": what, "job": str(job.id), "digest": digest})
         os.write(self.descriptor, line.encode() + b"\n")
+
+
+@dataclass
+class Told:
+    """What clients were told of one job."""
+
+    whats: set[str] = field(default_factory=set)
+    digest: str = ""
 
 
 @dataclass
@@ -149,26 +178,25 @@ def open_parts(place: Place, stack: ExitStack) -> Parts:
     return build_parts(load(place.config), stack)
 
 
-async def submit(parts: Parts, content: bytes, *, declared: str | None = None) -> Job:
+async def submit(parts: Parts, content: bytes, *, declared: str | None = None, queue: str = "q") -> Job:
     """Print one document and return the acknowledged job."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(content), 65536):
             yield content[start : start + 65536]
 
-    queue = parts.site().queues["q"]
-    submission = Submission(queue, owner(), "ana", "127.0.0.1", "ipp", title=f"title {MARKER.decode()}")
+    title = f"title {MARKER.decode()}"
+    submission = Submission(parts.site().queues[queue], owner(), "ana", "127.0.0.1", "ipp", title=title)
     return await parts.intake.submit(submission, Incoming(chunks(), declared))
 
 
-async def two_documents(parts: Parts, acks: Acks, first: bytes, second: bytes) -> Job:
+async def two_documents(parts: Parts, acks: Acks, first: bytes, second: bytes, *, queue: str = "q") -> Job:
     """Print a job of two documents, each sent on its own."""
 
     async def one(content: bytes) -> AsyncIterator[bytes]:
         yield content
 
-    queue = parts.site().queues["q"]
-    submission = Submission(queue, owner(), "ana", "127.0.0.1", "ipp", title="two")
+    submission = Submission(parts.site().queues[queue], owner(), "ana", "127.0.0.1", "ipp", title="two")
     job = await parts.intake.create_job(submission)
     job = await parts.intake.add_document(job, submission, Incoming(one(first)), last=False)
     acks.say("document", job)
@@ -228,8 +256,15 @@ def paper_in(folder: Path) -> list[Sheet]:
     return [Sheet(path.name.split("-")[0], path.read_bytes()) for path in sorted(folder.glob("*.txt"))]
 
 
+Look = Callable[[Place, Parts, dict[str, Told], Verdict], Awaitable[None]]
+"""A further comparison of a house with what clients were told, by the jobs' ids; it adds to the verdict."""
+
+
 def inspect(
-    place: Place, acknowledged: list[dict[str, str]], printed: Callable[[], list[Sheet]] | None = None
+    place: Place,
+    acknowledged: list[dict[str, str]],
+    printed: Callable[[], list[Sheet]] | None = None,
+    look: Look | None = None,
 ) -> Verdict:
     """Open the house again as after a crash and compare it with what clients were told.
 
@@ -245,8 +280,13 @@ def inspect(
         await recover(parts)
         await _resolve(parts)
         sheets = paper_in(place.printed) if printed is None else printed()
-        await _compare(parts, acknowledged, sheets, verdict)
+        told = _heard(acknowledged)
+        await _compare(parts, told, sheets, verdict)
         await _check_paper(parts, sheets, verdict)
+        if look is not None:
+            await look(place, parts, told, verdict)
+        # Also a container without a row.
+        verdict.broken += (await check_store(parts, 0.0))["findings"]
         report = await parts.database.read(verify_chain)
         if report.broken_at is not None:
             verdict.broken.append(f"audit: {report.why}")
@@ -283,15 +323,18 @@ async def _resolve(parts: Parts) -> None:
             nursery.cancel_scope.cancel()
 
 
-async def _compare(
-    parts: Parts, acknowledged: list[dict[str, str]], sheets: list[Sheet], verdict: Verdict
-) -> None:
-    told: dict[str, set[str]] = {}
-    digests: dict[str, str] = {}
+def _heard(acknowledged: list[dict[str, str]]) -> dict[str, Told]:
+    told: dict[str, Told] = {}
     for ack in acknowledged:
-        told.setdefault(ack["job"], set()).add(ack["what"])
-        digests[ack["job"]] = digests.get(ack["job"]) or ack["digest"]
-    for job_id, whats in told.items():
+        one = told.setdefault(ack["job"], Told())
+        one.whats.add(ack["what"])
+        one.digest = one.digest or ack["digest"]
+    return told
+
+
+async def _compare(parts: Parts, told: dict[str, Told], sheets: list[Sheet], verdict: Verdict) -> None:
+    for job_id, one in told.items():
+        whats = one.whats
         job = await parts.database.read(partial(jobs.job_by_id, job_id=UUID(job_id)))
         if job is None:
             verdict.lost.append(f"{job_id}: no row, was told {whats}")
@@ -299,7 +342,7 @@ async def _compare(
         why = _why_wrong(job, whats, {sheet.token for sheet in sheets})
         if not why and job.state in (JobState.HELD, JobState.UNKNOWN) and "held" in whats:
             found = await _content(parts, job)
-            why = "" if found == digests[job_id] else f"cannot be opened as it was sent ({found})"
+            why = "" if found == one.digest else f"cannot be opened as it was sent ({found})"
         if why:
             verdict.lost.append(f"{job_id}: {why}, was told {whats}")
 

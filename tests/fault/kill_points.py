@@ -1,8 +1,9 @@
 """Kills the daemon's parts at system calls all over a job's life, restarts them, and compares.
 
-usage: python -m tests.fault.kill_points [POINTS] [--ipp]
+usage: python -m tests.fault.kill_points [POINTS] [--ipp] [--archive]
 
-With --ipp the jobs go to a real IPP printer instead of a folder.
+With --ipp the jobs go to a real IPP printer instead of a folder, with --archive they are those of a queue
+whose papers are archived, and what is kept of them is opened with the private key.
 
 A child process lives the life of `tests.fault.house` under strace, which sends SIGKILL on entry to the
 n-th call of one kind; another child opens the same state again and inspects it. Kill -9 does not show a
@@ -27,7 +28,21 @@ from pathlib import Path
 
 import trio
 
-from tests.fault.house import Place, Sheet, Verdict, copy_of, inspect, move_in, open_parts, run_life
+from spoold.app.parts import Parts
+from tests.fault.archive_life import archived_life, check_copies
+from tests.fault.house import (
+    Acks,
+    Look,
+    Place,
+    Sheet,
+    Verdict,
+    copy_of,
+    inspect,
+    life,
+    move_in,
+    open_parts,
+    run_life,
+)
 from tests.integration.eve import Bus, EvePrinter
 
 # Everything that changes what is on disk or at a printer, and what hands bytes on.
@@ -54,6 +69,18 @@ SYSCALLS = (
 )
 RUN_TIMEOUT_S = 120.0
 STRACE_STARTS_S = 60.0
+
+
+@dataclass(frozen=True)
+class Story:
+    """A life, and what is compared after it besides what always is."""
+
+    life: Callable[[Parts, Acks], object]
+    look: Look | None = None
+
+
+PRINTING = Story(life)
+ARCHIVING = Story(archived_life, check_copies)
 
 
 @dataclass
@@ -85,6 +112,7 @@ def run(
     tell: Callable[[str], None] = lambda _words: None,
     *,
     printer: EvePrinter | None = None,
+    story: Story = PRINTING,
 ) -> Report:
     """Kill at `points` calls spread evenly over the life.
 
@@ -92,15 +120,14 @@ def run(
         printer: a real IPP printer that all runs share; None for folders.
     """
     template = make_template(directory / "template", None if printer is None else printer.uri())
-    calls = count_calls(template, directory / "count")
+    calls = count_calls(template, directory / "count", story)
     report = Report()
     for number, (syscall, nth) in enumerate(spread(calls, points)):
         place = copy_of(template, directory / f"run-{number}")
         before = 0 if printer is None else len(printer.printed())
-        lines, killed = live(place, f"{syscall}:signal=KILL:when={nth}")
-        verdict = inspect_in_child(
-            place, lines, None if printer is None else partial(_sheets, printer, before)
-        )
+        lines, killed = live(place, f"{syscall}:signal=KILL:when={nth}", story)
+        printed = None if printer is None else partial(_sheets, printer, before)
+        verdict = inspect_in_child(place, lines, printed, story.look)
         report.add(f"{syscall} {nth}", verdict, killed=killed)
         tell(f"{number + 1}/{points} {syscall} {nth}: {'clean' if verdict.clean else verdict}")
         shutil.rmtree(place.outside)
@@ -120,10 +147,10 @@ def make_template(outside: Path, printer: str | None = None) -> Place:
     return place
 
 
-def count_calls(template: Place, outside: Path) -> Counter[str]:
+def count_calls(template: Place, outside: Path, story: Story) -> Counter[str]:
     """Live once under strace and count the calls of each kind, per thread: injection counts per thread."""
     place = copy_of(template, outside)
-    lines, killed = live(place, None, trace=outside / "trace")
+    lines, killed = live(place, None, story, trace=outside / "trace")
     if killed or not any(line["what"] == "completed" for line in lines):
         raise RuntimeError(f"the life without a fault did not end well: {lines}")
     counts: Counter[tuple[str, str]] = Counter()
@@ -147,13 +174,15 @@ def spread(calls: Counter[str], points: int) -> Iterator[tuple[str, int]]:
         yield from ((syscall, 1 + number * calls[syscall] // share) for number in range(share))
 
 
-def live(place: Place, inject: str | None, *, trace: Path | None = None) -> tuple[list[dict[str, str]], bool]:
+def live(
+    place: Place, inject: str | None, story: Story, *, trace: Path | None = None
+) -> tuple[list[dict[str, str]], bool]:
     """Live in a child under strace; returns what was acknowledged and whether the child was killed."""
     reading, writing = os.pipe()
     go_reading, go_writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(lambda: _live_when_told(place, writing, go_reading))
+        _child(lambda: _live_when_told(place, story, writing, go_reading))
     os.close(writing)
     os.close(go_reading)
     strace = _attach(child, inject, trace)
@@ -167,7 +196,10 @@ def live(place: Place, inject: str | None, *, trace: Path | None = None) -> tupl
 
 
 def inspect_in_child(
-    place: Place, acknowledged: list[dict[str, str]], printed: Callable[[], list[Sheet]] | None = None
+    place: Place,
+    acknowledged: list[dict[str, str]],
+    printed: Callable[[], list[Sheet]] | None = None,
+    look: Look | None = None,
 ) -> Verdict:
     """Inspect in a process of its own, as a restarted daemon is one."""
     reading, writing = os.pipe()
@@ -175,7 +207,7 @@ def inspect_in_child(
     if child == 0:
 
         def work() -> None:
-            verdict = inspect(place, acknowledged, printed)
+            verdict = inspect(place, acknowledged, printed, look)
             os.write(writing, json.dumps(verdict.__dict__).encode())
 
         _child(work)
@@ -230,10 +262,10 @@ def _open_once(place: Place) -> None:
         trio.run(move_in, open_parts(place, stack))
 
 
-def _live_when_told(place: Place, writing: int, go: int) -> None:
+def _live_when_told(place: Place, story: Story, writing: int, go: int) -> None:
     # dumpable, or strace could not attach: hardening is the daemon's business and is not done here.
     os.read(go, 1)
-    run_life(place, writing)
+    run_life(place, writing, story.life)
 
 
 def _attach(child: int, inject: str | None, trace: Path | None) -> "subprocess.Popen[bytes]":
@@ -260,7 +292,8 @@ def main() -> int:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, directory)
         printer = stack.enter_context(ipp_printer()) if "--ipp" in sys.argv else None
-        report = run(points, directory, lambda words: print(words, flush=True), printer=printer)
+        story = ARCHIVING if "--archive" in sys.argv else PRINTING
+        report = run(points, directory, lambda words: print(words, flush=True), printer=printer, story=story)
     print(report)
     for line in report.bad:
         print(line)

@@ -3,7 +3,19 @@
 from collections import Counter
 from pathlib import Path
 
-from tests.fault.kill_points import ipp_printer, run, spread
+import pytest
+
+from spoold.release.archiving import Kept
+from tests.fault.house import copy_of
+from tests.fault.kill_points import (
+    ARCHIVING,
+    inspect_in_child,
+    ipp_printer,
+    live,
+    make_template,
+    run,
+    spread,
+)
 from tests.support.parts import need_program
 
 POINTS = 16
@@ -26,6 +38,25 @@ def test_a_kill_while_printing_over_ipp_prints_nothing_twice(tmp_path: Path) -> 
         report = run(POINTS, tmp_path, printer=printer)
     assert report.bad == []
     assert report.killed > POINTS // 2
+
+
+def test_a_kill_anywhere_leaves_a_whole_copy_of_what_was_printed_and_of_nothing_else(tmp_path: Path) -> None:
+    """Jobs that a rule archives: printed and kept are one, and what is kept opens to what was sent."""
+    report = run(POINTS, tmp_path, story=ARCHIVING)
+    assert report.bad == []
+    assert report.killed > POINTS // 2
+    assert report.acknowledged > 0
+
+
+def test_a_daemon_that_keeps_no_copies_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes the test before mean something."""
+    place = copy_of(make_template(tmp_path / "template"), tmp_path / "run")
+    with monkeypatch.context() as broken:
+        broken.setattr(Kept, "write", lambda *_: None)
+        lines, killed = live(place, None, ARCHIVING)
+    verdict = inspect_in_child(place, lines, look=ARCHIVING.look)
+    assert not killed
+    assert any("has no copy" in found for found in verdict.lost)
 
 
 def test_points_are_spread_over_all_kinds() -> None:
