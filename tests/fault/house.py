@@ -53,6 +53,8 @@ uri = "{printer}"
 [queues.q]
 printers = ["out"]
 authentication = "at-release"
+"""
+ARCHIVE = """\
 [queues.kept]
 printers = ["out"]
 authentication = "at-release"
@@ -75,11 +77,13 @@ class Place:
         outside: survives whatever happens to the state: configuration, key, printed documents.
         state: the state directory.
         printer: URI of the printer; None for a folder in `outside`.
+        archives: it has a queue "kept" too, whose papers are archived.
     """
 
     outside: Path
     state: Path
     printer: str | None = None
+    archives: bool = False
 
     @property
     def config(self) -> Path:
@@ -100,11 +104,16 @@ class Place:
         if not key.exists():
             key.write_bytes(os.urandom(32))
             key.chmod(0o600)
+        uri = self.printer or f"folder:{self.printed}"
+        self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri) + self._archive())
+
+    def _archive(self) -> str:
+        if not self.archives:
+            return ""
         if not self.archive_key.exists():
             generate_archive_key_file(self.archive_key)
         public = write_public(ArchiveSecret.from_file(self.archive_key).public)
-        uri = self.printer or f"folder:{self.printed}"
-        self.config.write_text(CONFIG.format(state=self.state, key=key, printer=uri, archive_key=public))
+        return ARCHIVE.format(archive_key=public)
 
 
 @dataclass(frozen=True)
@@ -304,7 +313,7 @@ def inspect(
 def copy_of(template: Place, outside: Path) -> Place:
     """Return a house that is like the template was when it was prepared."""
     shutil.copytree(template.outside, outside)
-    place = Place(outside, outside / "state", template.printer)
+    place = Place(outside, outside / "state", template.printer, archives=template.archives)
     place.prepare()
     return place
 

@@ -77,10 +77,11 @@ class Story:
 
     life: Callable[[Parts, Acks], object]
     look: Look | None = None
+    archives: bool = False
 
 
 PRINTING = Story(life)
-ARCHIVING = Story(archived_life, check_copies)
+ARCHIVING = Story(archived_life, check_copies, archives=True)
 
 
 @dataclass
@@ -119,7 +120,7 @@ def run(
     Args:
         printer: a real IPP printer that all runs share; None for folders.
     """
-    template = make_template(directory / "template", None if printer is None else printer.uri())
+    template = make_template(directory / "template", story, None if printer is None else printer.uri())
     calls = count_calls(template, directory / "count", story)
     report = Report()
     for number, (syscall, nth) in enumerate(spread(calls, points)):
@@ -139,9 +140,9 @@ def _sheets(printer: EvePrinter, before: int) -> list[Sheet]:
     return [Sheet(page.settings["IPP_JOB_NAME"], page.content) for page in printer.printed()[before:]]
 
 
-def make_template(outside: Path, printer: str | None = None) -> Place:
+def make_template(outside: Path, story: Story, printer: str | None = None) -> Place:
     """Prepare a house once: certificate, tables and directories are not what is under test."""
-    place = Place(outside, outside / "state", printer)
+    place = Place(outside, outside / "state", printer, archives=story.archives)
     place.prepare()
     in_child(lambda: _open_once(place))
     return place

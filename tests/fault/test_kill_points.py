@@ -50,7 +50,7 @@ def test_a_kill_anywhere_leaves_a_whole_copy_of_what_was_printed_and_of_nothing_
 
 def test_a_daemon_that_keeps_no_copies_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What makes the test before mean something."""
-    place = copy_of(make_template(tmp_path / "template"), tmp_path / "run")
+    place = copy_of(make_template(tmp_path / "template", ARCHIVING), tmp_path / "run")
     with monkeypatch.context() as broken:
         broken.setattr(Kept, "write", lambda *_: None)
         lines, killed = live(place, None, ARCHIVING)
