@@ -132,8 +132,10 @@ class SealingWriter:
         """Leave nothing behind; does nothing after commit. Safe while cancelled."""
         self._finished = True
         self._plaintext = bytearray()
-        if self._blob is None or await self._blob.abort():
+        if self._blob is None:
             self._give_back_batches()
+        else:
+            await self._blob.abort(self._give_back_batches)
 
     async def _seal(self, view: memoryview) -> None:
         """Seal all full segments but the last; a full one waits, because only commit may seal the last."""

@@ -26,7 +26,7 @@ class BlobWriter(Protocol):
             behind: only begin to write, and return when no more than so many calls' pieces are still to be
                 written, these among them. They may be changed again when that many further calls have
                 returned; one of those raises what goes wrong with them. After abort, once it has
-                returned True.
+                called `let_go`.
         """
 
     async def commit(self, pieces: Sequence[Buffer] = ()) -> None:
@@ -35,10 +35,12 @@ class BlobWriter(Protocol):
         Once begun it is not cancelled. A name that exists already is an error, never overwritten.
         """
 
-    async def abort(self) -> bool:
+    async def abort(self, let_go: Callable[[], None]) -> None:
         """Leave nothing behind; allowed at any time, also when cancelled; does nothing after commit.
 
-        Returns False if a write is still under way (a disk that hangs): its pieces stay as they are.
+        Args:
+            let_go: called in the loop's thread when no piece is written from any more. That is before this
+                returns, unless a disk hangs: then when it goes on, or never. It must not raise.
         """
 
 

@@ -25,7 +25,8 @@ MAX_THREADS = 16
 # Threads for scans, apart from the others: whoever sends a document must not wait for long ones. Two keep a
 # disk busy while a third checks tags.
 MAX_SCANNERS = 3
-# A hung disk must not keep a cancelled task for ever; what is left is removed at the next start.
+# A hung disk must not keep a cancelled task for ever; what is left is removed when it goes on, or at the next
+# start.
 ABORT_TIMEOUT_S = 30.0
 
 _HEX = frozenset("0123456789abcdef")
@@ -212,17 +213,30 @@ class _LocalBlobWriter:
         await self._settle()
         await self._store.run("commit a container", self._commit, pieces)
 
-    async def abort(self) -> bool:
+    async def abort(self, let_go: Callable[[], None]) -> None:
         """Unlink what was written, unless it is committed."""
         self._finished = True
         with trio.move_on_after(ABORT_TIMEOUT_S, shield=True):
             while self._under_way:
                 await self._under_way[0].ended()
                 self._under_way.popleft()
-            file, self._file = self._file, None
-            if file is not None:
-                await self._store.begin(file.discard).ended()
-        return not self._under_way
+            if (discarding := self._discarding()) is not None:
+                await discarding.ended()
+        if self._under_way:
+            self._under_way[-1].then(partial(self._end_late, let_go))
+        else:
+            let_go()
+
+    def _end_late(self, let_go: Callable[[], None]) -> None:
+        """The disk went on when nobody waited any more."""
+        if (discarding := self._discarding()) is None:
+            let_go()
+        else:
+            discarding.then(let_go)
+
+    def _discarding(self) -> Errand[None] | None:
+        file, self._file = self._file, None
+        return None if file is None else self._store.begin(file.discard)
 
     async def _settle(self, behind: int = 0) -> None:
         while len(self._under_way) > behind:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Errand(Generic[T]):
     """One piece of work in a thread."""
 
-    __slots__ = ("_after", "_done", "_error", "_result", "_running", "_token", "_work")
+    __slots__ = ("_after", "_done", "_error", "_result", "_running", "_then", "_token", "_work")
 
     def __init__(self, work: Callable[[], T], after: "Errand[Any] | None" = None) -> None:
         self._work = work
@@ -24,12 +24,20 @@ class Errand(Generic[T]):
         self._running.acquire()
         self._token = trio.lowlevel.current_trio_token()
         self._done = trio.Event()
+        self._then: tuple[Callable[[], None], ...] = ()
         self._result: Any = None
         self._error: BaseException | None = None
 
     async def ended(self) -> None:
         """Wait until the work has ended, well or not."""
         await self._done.wait()
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Have something called in the loop's thread once the work has ended, well or not."""
+        if self._done.is_set():
+            call()
+        else:
+            self._then += (call,)
 
     async def result(self) -> T:
         """Wait for the work, even when cancelled: it cannot be stopped half-way. Raises what it raised."""
@@ -64,6 +72,8 @@ class Errand(Generic[T]):
     def tell(self) -> None:
         """Wake up who waits; in the loop's thread."""
         self._done.set()
+        for call in self._then:
+            call()
 
 
 class DiskThreads:

@@ -36,7 +36,7 @@ from holdstore.errors import (
 )
 from holdstore.keyring import MAX_WRAPS, Keyring
 from holdstore.store import HoldStore
-from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
+from tests.support.memory_blobs import FaultyBlobStore, HangingBlobStore, MemoryBlobStore
 from tests.support.os_probe import OsProbe
 
 MIB = 1024 * 1024
@@ -185,6 +185,22 @@ async def test_many_large_documents_share_few_further_batches() -> None:
             assert await opened(store, document) == contents[document.job_id]
         documents.clear()
         blobs.contents.clear()
+
+
+async def test_further_batches_that_a_disk_hung_on_are_given_back_when_it_goes_on() -> None:
+    """Until then nobody gets them: it may still write from them."""
+    blobs = HangingBlobStore()
+    store = HoldStore.over(blobs, KEYRING)
+
+    async def most_behind() -> int:
+        async with store.create(uuid4(), 1) as writer:
+            await writer.write(bytes(4 * BATCH_BYTES))
+        return blobs.behind
+
+    found = [await most_behind() for _ in range(MAX_FURTHER // 2 + 1)]
+    assert found == [2] * (MAX_FURTHER // 2) + [0]
+    blobs.go_on()
+    assert await most_behind() == 2
 
 
 async def test_no_plaintext_reaches_the_disk_at_any_time(tmp_path: Path) -> None:

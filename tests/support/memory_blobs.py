@@ -69,9 +69,9 @@ class _MemoryBlobWriter:
             raise StoreFailed("the blob exists")
         self._store.contents[self._name] = self._content
 
-    async def abort(self) -> bool:
+    async def abort(self, let_go: Callable[[], None]) -> None:
         self._finish()
-        return True
+        let_go()
 
     def _finish(self) -> None:
         self._finished = True
@@ -156,16 +156,46 @@ class _FaultyBlobWriter:
         await self._fallible("commit")
         await self._inner.commit(pieces)
 
-    async def abort(self) -> bool:
-        return await self._inner.abort()
+    async def abort(self, let_go: Callable[[], None]) -> None:
+        await self._inner.abort(let_go)
 
     async def _fallible(self, call: str) -> None:
         try:
             self._store.count(call)
         except HoldStoreError:
             # A writer that failed has left nothing behind: BlobWriter's contract.
-            await self._inner.abort()
+            await self._inner.abort(lambda: None)
             raise
+
+
+class HangingBlobStore(MemoryBlobStore):
+    """Writes nothing until it goes on: whoever leaves before has to do without what they gave it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.behind = 0
+        """How many pieces the last write left to be written."""
+        self.kept: list[Callable[[], None]] = []
+
+    def create(self, name: str) -> BlobWriter:
+        return _HangingBlobWriter(self, check_name(name))
+
+    def go_on(self) -> None:
+        while self.kept:
+            self.kept.pop()()
+
+
+class _HangingBlobWriter(_MemoryBlobWriter):
+    def __init__(self, store: HangingBlobStore, name: str) -> None:
+        super().__init__(store, name)
+        self._hanging = store
+
+    async def write(self, pieces: Sequence[Buffer], *, behind: int = 0) -> None:
+        self._hanging.behind = behind
+        await super().write(pieces, behind=behind)
+
+    async def abort(self, let_go: Callable[[], None]) -> None:
+        self._hanging.kept.append(let_go)
 
 
 class _FaultyBlobReader:

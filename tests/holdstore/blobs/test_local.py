@@ -14,7 +14,7 @@ import trio.testing
 
 from holdstore import durable
 from holdstore.blobs.base import BlobStore
-from holdstore.blobs.local import MAX_THREADS, LocalBlobStore
+from holdstore.blobs.local import ABORT_TIMEOUT_S, MAX_THREADS, LocalBlobStore
 from holdstore.errors import StoreFailed, StoreFull
 from tests.support import blob_conformance as conformance
 from tests.support.memory_blobs import FaultyBlobStore, MemoryBlobStore
@@ -100,10 +100,35 @@ async def test_after_a_write_that_fails_nothing_is_written(
         await writer.write([bytes(4097)], behind=2)
     with pytest.raises(StoreFull, match="ENOSPC"):
         await writer.commit()
-    assert await writer.abort()
+    await conformance.abort(writer)
     assert probe.calls.count("writev") == 1
     assert await store.names() == []
     assert await store.remove_unfinished() == 0
+
+
+async def test_a_disk_that_hangs_lets_go_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Who leaves does not wait for it; what it writes from is given back later, and no file is left."""
+    store = LocalBlobStore(tmp_path / "store")
+    goes_on, let_go = threading.Event(), trio.Event()
+
+    def hang(call: str) -> None:
+        if call == "writev":
+            assert goes_on.wait(120)
+
+    monkeypatch.setattr(durable, "os", OsProbe(before=hang))
+    writer = store.create("00ff")
+    for _ in range(2):
+        await writer.write([bytes(4097)], behind=2)
+    started = trio.current_time()
+    await writer.abort(let_go.set)
+    assert trio.current_time() - started == pytest.approx(ABORT_TIMEOUT_S)
+    assert not let_go.is_set()
+    goes_on.set()
+    await let_go.wait()
+    assert list((tmp_path / "store" / "tmp").iterdir()) == []
+    assert await store.names() == []
 
 
 async def test_where_no_thread_can_be_started_a_call_fails_and_the_next_works(
