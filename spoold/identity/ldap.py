@@ -184,7 +184,8 @@ class LdapConversation:
             limit: entries wanted at most.
 
         Raises:
-            ServerFailed: the answer is not whole, unless the limit is what cut it.
+            ServerFailed: the answer is not whole, unless this limit is what cut it. A server's own limit may
+                leave out the second person of a name, or a group whose members may not print.
         """
         with _failures():
             _, result, response, _ = self._connection.search(
@@ -200,7 +201,7 @@ class LdapConversation:
                 raise ServerFailed(
                     f"the search was answered with {result.get('description')}", trouble_of_code(code)
                 )
-            return [
+            found = [
                 Entry(
                     str(one["dn"]),
                     {key.lower(): list(values) for key, values in one["raw_attributes"].items()},
@@ -208,6 +209,9 @@ class LdapConversation:
                 for one in response or ()
                 if one.get("type") == "searchResEntry"
             ]
+            if code == SIZE_LIMIT and len(found) < limit:
+                raise ServerFailed(f"the server lists {len(found)} of {limit} entries", Trouble.CUT_SHORT)
+            return found
 
     def _dial(self, _address: object, use_ssl: bool, **_more: object) -> None:
         """Connect, in place of ldap3's own way, which leaves sockets open and waits in whole seconds."""

@@ -56,6 +56,10 @@ _WORDS = {
         "groups"
     ),
     Trouble.OVERLOADED: "the server is busy, or searches for too long; ask whoever runs it",
+    Trouble.CUT_SHORT: (
+        "the server lists fewer entries than it was asked for, and half a list is no answer: ask for a "
+        "size limit of 1001 entries for bind_dn"
+    ),
     Trouble.NO_ANSWER: "the directory does not answer what it is asked; look at its own log",
 }
 _PORT_WORDS = {

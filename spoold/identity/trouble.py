@@ -34,6 +34,7 @@ class Trouble(enum.Enum):
     NO_NAME = "no-name"
     NOT_ALLOWED = "not-allowed"
     OVERLOADED = "overloaded"
+    CUT_SHORT = "cut-short"
     NO_ANSWER = "no-answer"
 
 

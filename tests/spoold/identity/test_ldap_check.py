@@ -13,6 +13,7 @@ import pytest
 from protocols import tls
 from spoold.identity.ldap import LdapServer, ServerFailed
 from spoold.identity.ldap_check import _WORDS, Tried, try_directory
+from spoold.identity.ldap_entries import MAX_GROUPS
 from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 from tests.support.authority import Authority
@@ -144,6 +145,14 @@ def test_a_directory_that_wants_a_sign_in(authority: Authority, tmp_path: Path) 
     with running(closed):
         words = the_trouble(tried(door(closed), authority.certificate, bind_dn=None))
         assert words.startswith("spoold may not search there; set bind_dn and bind_password")
+
+
+def test_a_server_that_lists_less_than_it_is_asked_for(authority: Authority, tmp_path: Path) -> None:
+    cut = Slapd(tmp_path, authority.certificate, authority.issue("localhost"), extra="sizelimit 3")
+    with running(cut):
+        words = the_trouble(tried(door(cut), authority.certificate))
+        assert "half a list is no answer" in words
+        assert f"a size limit of {MAX_GROUPS + 1} entries for bind_dn" in words
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A directory as a provider, on a real slapd: whom it knows, under which names, with which groups."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -16,7 +17,7 @@ from tests.support.authenticator_conformance import AuthenticatorConformance
 from tests.support.authority import Authority
 from tests.support.clock import FakeClock
 from tests.support.directories import make_directory
-from tests.support.slapd import GROUPS, PEOPLE, Slapd, group, running
+from tests.support.slapd import GROUPS, PEOPLE, Slapd, group, lab_entries, running
 
 WORD = Secret("correct horse")
 
@@ -210,6 +211,27 @@ async def test_the_directory_is_asked_about_so_many_wrong_passwords_whatever_the
     assert isinstance(finding, Rejected)
     assert finding.why == "too-many-for-the-directory"
     accepted(await provider.check("bob", Secret("bobs password")))
+
+
+@pytest.mark.parametrize(("size", "who"), [(1, "twin"), (3, "alice")], ids=["people", "groups"])
+async def test_a_list_that_the_server_cut_is_no_answer(
+    database: Database, authority: Authority, tmp_path: Path, size: int, who: str
+) -> None:
+    """A second person of a name may have been left out, or a group whose members may not print."""
+    entries = [*lab_entries(), *(group(f"more-{one}", f"uid=alice,{PEOPLE}") for one in range(3))]
+    pair = authority.issue("localhost")
+    extra = f"sizelimit {size}"
+    cut = Slapd(tmp_path / "slapd", authority.certificate, pair, entries=entries, extra=extra)
+    with running(cut):
+        servers = [LdapServer("localhost", cut.ports["ldap"], implicit_tls=False)]
+        provider = make_directory(database, authority.certificate, servers)
+        for question in (provider.check(who, WORD), provider.find(who)):
+            with pytest.raises(Unavailable):
+                await question
+        assert f'BIND dn="uid={who}' not in cut.log
+        # What fits is whole.
+        whole = make_directory(database, authority.certificate, servers, group_base_dn=PEOPLE)
+        assert isinstance(await whole.check("bob", Secret("bobs password")), Accepted)
 
 
 async def test_many_at_once_are_all_answered_rightly(provider: LdapDirectory) -> None:
