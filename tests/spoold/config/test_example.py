@@ -30,8 +30,12 @@ def everything() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def asked(everything: dict[str, Any]) -> dict[str, Any]:
-    """And with its directory in the order of providers, of which the file shows the default."""
-    return everything | {"identity": everything["identity"] | {"order": ["local", "school"]}}
+    """And with its directory in the order of providers, of which the file shows the default.
+
+    Accounts of OpenID are people's own: the file shows the keys for both kinds.
+    """
+    oidc = {key: value for key, value in everything["identity"]["oidc"].items() if key != "provider"}
+    return everything | {"identity": everything["identity"] | {"order": ["local", "school"], "oidc": oidc}}
 
 
 def keys(

@@ -101,6 +101,8 @@ def test_an_openid_provider_needs_an_issuer_and_a_name_for_us(tmp_path: Path) ->
         ('redirect_uri = "http://print.example.org/"', 'must start with "https://"'),
         ('known_for = "8h"', "must be at least 1d"),
         ('known_for = "400d"', "must be between 1s and 366d"),
+        ('known_for = "7d"\nprovider = "local"', "has a meaning only without provider"),
+        ('groups_claim = "roles"\nprovider = "local"', "has a meaning only without provider"),
     ],
 )
 def test_openid_is_told_what_is_wrong(tmp_path: Path, line: str, words: str) -> None:
