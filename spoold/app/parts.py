@@ -149,7 +149,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
     pool = WorkerPool(PoolLimits(max_workers=limits.inspection_workers))
     inspector, renderer = Inspector(pool), Renderer()
     identity = _identity(base, config, second)
-    guesses = Guesses(database, clock, identity.throttle)
+    guesses = identity.guesses
     release = _release(base, identity, printers, renderer, inspector)
     admission = Admission(
         limits=limits, free_bytes=store.free_bytes, total_bytes=state.total_bytes, orders=orders

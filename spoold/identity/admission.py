@@ -8,10 +8,12 @@ from spoold.database import people
 from spoold.database.engine import Database
 from spoold.database.people import UserRow
 from spoold.identity.claim import typed_name
+from spoold.identity.guesses import Guesses
 from spoold.identity.kept import TERM_OVER, SignInAgain
 from spoold.identity.people_of_directories import overlaid, settle
 from spoold.identity.provider import LOCAL, Accepted, Account, Rejected
 from spoold.identity.providers import Providers
+from spoold.identity.second_rule import SecondRule
 from spoold.identity.sessions import Sessions
 from spoold.identity.signing import SignIns
 from spoold.model.errors import NotAuthenticated, NotAuthorized
@@ -37,6 +39,8 @@ class Admission:
         providers: Providers,
         sessions: Sessions,
         records: SignIns,
+        second: SecondRule,
+        guesses: Guesses,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -44,6 +48,10 @@ class Admission:
         self.providers = providers
         self._sessions = sessions
         self._records = records
+        self.second = second
+        """Who has to show a second factor; every door asks it about whoever came without one."""
+        self.guesses = guesses
+        """What counts wrong answers to short secrets; a sign-in in person forgives those of a PIN."""
 
     async def lookup(self, name: str, *, provider: str | None = None) -> Account | None:
         """Return the account that signs in under this name, by asking the providers in turn.
@@ -125,6 +133,7 @@ class Admission:
             row = people.user_by_id(connection, principal.id)
             if row is None or row.disabled:
                 raise NotAuthenticated(CLOSED)
+            self._forgive(connection, principal)
             return self._sessions.begin(
                 connection,
                 row.id,
@@ -169,6 +178,15 @@ class Admission:
             role=min(principal.role, account.role, key=_ROLES.index),
             display_name=account.display_name,
         )
+
+    def _forgive(self, connection: Connection, principal: Principal) -> None:
+        """Forget the wrong PINs of somebody who is here and has just shown completely who they are.
+
+        For sessions and passwords that a person types. Not for clients that send what they have kept with
+        each job: whoever tries somebody's PINs at a printer would have five more with each.
+        """
+        if principal.method is not Method.BADGE and not self.second.is_missing(principal):
+            self.guesses.pardon_person(connection, principal.id)
 
     async def _as_recorded(self, account: Account) -> Account | None:
         row = await self._database.read(

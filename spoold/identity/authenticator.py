@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 import trio
 from sqlalchemy import Connection
@@ -10,6 +12,7 @@ from spoold.database.engine import Database
 from spoold.identity.admission import Admission
 from spoold.identity.cache import ProofCache
 from spoold.identity.claim import Claim, typed_name
+from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers, User
 from spoold.identity.offices import Offices
 from spoold.identity.provider import Accepted, Account, Authenticator
@@ -67,8 +70,6 @@ class Identity(Admission):
         second: SecondRule | None = None,
     ) -> None:
         self._throttle = throttle or Throttle(clock)
-        self.second = second or SecondRule()
-        """Who has to show a second factor; every door asks it about whoever came without one."""
         providers = Providers((users,) if order is None else order)
         super().__init__(
             database=database,
@@ -77,6 +78,8 @@ class Identity(Admission):
             providers=providers,
             sessions=sessions or Sessions(),
             records=SignIns(database, clock, self._throttle, providers),
+            second=second or SecondRule(),
+            guesses=Guesses(database, clock, self._throttle),
         )
         self._users = users
         self._cache = cache or ProofCache(clock)
@@ -90,7 +93,9 @@ class Identity(Admission):
 
     # -- proving
 
-    async def authenticate(self, name: str, password: str, *, peer: str, fresh: bool) -> Principal:
+    async def authenticate(
+        self, name: str, password: str, *, peer: str, fresh: bool, in_person: bool = False
+    ) -> Principal:
         """Check a name and password, as HTTP Basic carries them with every request.
 
         Args:
@@ -98,6 +103,7 @@ class Identity(Admission):
             peer: numeric address of the client.
             fresh: check the password itself, whatever was proven minutes ago; for everything that
                 lets paper out or changes an account.
+            in_person: somebody has just typed it, and no client keeps it: wrong PINs are forgiven.
 
         Raises:
             NotAuthenticated: wrong, unknown or closed.
@@ -108,7 +114,8 @@ class Identity(Admission):
         claim = self._claim(name, password, peer, Method.BASIC)
         if not fresh and (known := self._remembered(claim)) is not None:
             return self.second.bounded(known, fresh=fresh)
-        return self.second.bounded(await self._prove(claim, remembered=not fresh), fresh=fresh)
+        also = partial(self._typed, Method.BASIC) if in_person else None
+        return self.second.bounded(await self._prove(claim, remembered=not fresh, also=also), fresh=fresh)
 
     async def sign_in(self, name: str, password: str, *, peer: str) -> tuple[str, Principal]:
         """Check a name and password and start a session; returns its token and who it is.
@@ -123,6 +130,7 @@ class Identity(Admission):
 
         def begin(connection: Connection, account: Account) -> None:
             nonlocal token
+            self._typed(Method.PASSWORD, connection, account)
             token = self._sessions.begin(connection, account.id, account.epoch, self._clock.now())
 
         principal = await self._prove(claim, also=begin)
@@ -144,6 +152,7 @@ class Identity(Admission):
                 raise NotAuthenticated(_SESSION_OVER)
             if not self._sessions.prove(connection, session, self._clock.now()):
                 raise NotAuthenticated(_SESSION_OVER)
+            self._typed(Method.SESSION, connection, account, second_at=session.row.second_at)
 
         claim = self._claim(session.user.name, password, peer, Method.SESSION)
         proven = await self._prove(claim, also=prove)
@@ -277,6 +286,13 @@ class Identity(Admission):
         if claim.method is Method.BASIC:
             self._cache.remember(_BASIC, claim.name, claim.password, account.epoch, principal)
         return principal
+
+    def _typed(
+        self, method: Method, connection: Connection, account: Account, second_at: datetime | None = None
+    ) -> None:
+        """Note that somebody typed the right password, and what else was shown in this session."""
+        principal = account.principal(method, self._clock.now())
+        self._forgive(connection, replace(principal, second_at=second_at))
 
     async def _checked(self, attempt: Attempt, claim: Claim, also: _Also | None, check: Check) -> Account:
         began_s = trio.current_time()

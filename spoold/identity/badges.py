@@ -18,7 +18,7 @@ from spoold.database.badges import BadgeRow
 from spoold.database.engine import Database
 from spoold.identity.admission import Admission
 from spoold.identity.badge_reading import BadgeReader
-from spoold.identity.guesses import Guess, Guesses
+from spoold.identity.guesses import Guess, Guesses, badge_subject, pin_subject
 from spoold.identity.passwords import PasswordHasher
 from spoold.identity.provider import Account
 from spoold.identity.secret import Secret
@@ -128,11 +128,14 @@ class Badges:
         """
         tags = self._tags.all_of(BADGE, number.reveal())
         badge, kept = await self._database.read(partial(_known, tags=tags))
-        tag, unproven = tags[0].hex(), f"unproven:{peer}"
-        owner = f"pin:{tag}" if badge is None else f"pin:{badge.user_id}"
-        record = partial(self._record, actor=unproven, badge=badge, station=station)
+        record = partial(self._record, actor=f"unproven:{peer}", badge=badge, station=station)
+        if badge is None:
+            counted = pin_subject(tags[0].hex()), badge_subject(tags[0])
+        else:
+            # By the tag that its row has, which may be an older key's: so a sign-in finds it again.
+            counted = pin_subject(badge.user_id), badge_subject(badge.tag)
         try:
-            async with self._guesses.attempt(owner, f"badge:{tag}", f"station:{station}") as guess:
+            async with self._guesses.attempt(*counted, f"station:{station}") as guess:
                 # Whoever walks away after typing a guess has guessed all the same.
                 with trio.CancelScope(shield=True):
                     matches = await self._matches(badge, pin, kept)
@@ -230,7 +233,7 @@ class Badges:
 
         def store(connection: Connection) -> None:
             badges.put_pin_hash(connection, principal.id, kept, self._clock.now())
-            self._guesses.pardon(connection, f"pin:{principal.id}")
+            self._guesses.pardon_person(connection, principal.id)
             self._record(connection, "station-pin-set", principal.id, None, station)
 
         await self._database.write(store)

@@ -92,7 +92,7 @@ class FactorBook:
             session = self.sessions.find(connection, token, self.clock.now())
             if session is None or session.user.id != factor.user_id:
                 raise NotAuthenticated(_SESSION_OVER)
-            self.sessions.show_second(connection, session, self.clock.now())
+            self._note_shown(connection, session)
             return is_first
 
         is_first = await self.database.write(work)
@@ -151,7 +151,7 @@ class FactorBook:
             NotAuthenticated: the session is over.
         """
         session = self._session(connection, token, principal)
-        return used is not None and self.sessions.show_second(connection, session, self.clock.now())
+        return used is not None and self._note_shown(connection, session)
 
     def record(self, connection: Connection, tried: Try, used: FactorRow | None, *, why: str = "") -> None:
         """Count and record how a try ended."""
@@ -172,6 +172,13 @@ class FactorBook:
         )
 
     # -- how
+
+    def _note_shown(self, connection: Connection, session: Session) -> bool:
+        """Note it in the session, which is a full sign-in from now on: wrong PINs are forgiven."""
+        if not self.sessions.show_second(connection, session, self.clock.now()):
+            return False
+        self.guesses.pardon_person(connection, session.user.id)
+        return True
 
     def _replace_codes(self, connection: Connection, user_id: UserId, codes: list[str]) -> None:
         from spoold.identity import one_time  # noqa: PLC0415 - loaded when used

@@ -15,14 +15,15 @@ from types import MappingProxyType
 import trio
 from sqlalchemy import Connection
 
-from spoold.database import people
+from spoold.database import badges, people
 from spoold.database.engine import Database
 from spoold.database.people import FailureRow
 from spoold.identity.throttle import Throttle, wait_words
 from spoold.model.errors import Busy, TooManyAttempts
+from spoold.model.ids import UserId
 from spoold.runtime.clock import Clock
 
-_ENDED = "Too many wrong tries. Sign in to the portal with your password, then try again here."
+_ENDED = "Too many wrong tries. Sign in to the portal, then try again here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,12 @@ class Guesses:
         self._counts.pop(subject, None)
         people.forget_failures_of(connection, subject)
 
+    def pardon_person(self, connection: Connection, user_id: UserId) -> None:
+        """Forget the wrong PINs of somebody who has just signed in, with whichever of their badges."""
+        self.pardon(connection, pin_subject(user_id))
+        for badge in badges.badges_of(connection, user_id):
+            self.pardon(connection, badge_subject(badge.tag))
+
     # -- what a Guess reports
 
     def _count(self, connection: Connection, subjects: tuple[str, ...]) -> None:
@@ -237,6 +244,16 @@ class Guesses:
                 count.times.extend([last] * min(row.failures, count.limits.failures))
                 count.streak = row.failures
             self._restored.set()
+
+
+def pin_subject(whose: str) -> str:
+    """Return under which wrong PINs of an account are counted, or of a badge that is no account's."""
+    return f"pin:{whose}"
+
+
+def badge_subject(tag: bytes) -> str:
+    """Return under which wrong PINs with one badge are counted."""
+    return f"badge:{tag.hex()}"
 
 
 def _kind(subject: str) -> str:

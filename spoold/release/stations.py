@@ -168,7 +168,7 @@ class StationDesk:
         """Prove somebody by name and password: a full sign-in, after which a badge may be linked."""
         place = self._expect(station, Step.PASSWORD)
         try:
-            proven = await self._identity.authenticate(name, password, peer=peer, fresh=True)
+            proven = await self._identity.authenticate(name, password, peer=peer, fresh=True, in_person=True)
         except SpoolError as error:
             self._put(station, replace(place, error=error.public), ANSWER_S)
             return

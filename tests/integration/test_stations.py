@@ -176,6 +176,29 @@ def test_badge_pin_paper_and_nothing_left(make_daemon: MakeDaemon, printed: Path
     check_canaries(daemon)
 
 
+def test_a_sign_in_at_the_portal_opens_a_pin_that_was_wrong_too_often(
+    make_daemon: MakeDaemon, printed: Path
+) -> None:
+    daemon, tablet = open_site(make_daemon, printed)
+    for _ in range(5):
+        tablet.by_badge(pin="59302782")
+        assert "do not go together" in tablet.page
+    tablet.by_badge()
+    assert "Too many" in tablet.page
+    # What was counted is on disk, and so is that it was forgiven.
+    assert daemon.stop() == 0
+    daemon.start()
+    tablet.by_badge()
+    assert "Too many" in tablet.page
+    alice = Browser(daemon)
+    alice.get("/sign-in")
+    assert alice.post("/sign-in", name="alice", password=CANARY_PASSWORD) == 200
+    assert daemon.stop() == 0
+    daemon.start()
+    tablet.by_badge()
+    assert "Your documents" in tablet.page
+
+
 def test_release_all_by_the_station_and_by_an_agent(make_daemon: MakeDaemon, printed: Path) -> None:
     daemon, tablet = open_site(make_daemon, printed, "all")
     send_job(daemon)

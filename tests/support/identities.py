@@ -101,7 +101,7 @@ def make_identity(
         throttle=throttle,
         second=second,
     )
-    guesses = Guesses(database, used_clock, throttle)
+    guesses = identity.guesses
     tokens = Tokens(database, used_clock, guesses)
     factors = SecondFactors(
         database=database,

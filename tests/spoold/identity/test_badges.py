@@ -51,7 +51,12 @@ class Office:
 
 
 def make_badges(
-    kit: IdentityKit, *, key: bytes = KEY, older: Sequence[bytes] = (), site: Site = SITE
+    kit: IdentityKit,
+    *,
+    key: bytes = KEY,
+    older: Sequence[bytes] = (),
+    site: Site = SITE,
+    guesses: Guesses | None = None,
 ) -> Badges:
     """Badges as a start of the daemon makes them."""
     return Badges(
@@ -59,7 +64,7 @@ def make_badges(
         clock=kit.clock,
         site=lambda: site,
         identity=kit.identity,
-        guesses=Guesses(kit.database, kit.clock, kit.throttle),
+        guesses=guesses or Guesses(kit.database, kit.clock, kit.throttle),
         hasher=kit.hasher,
         tags=Tags(Keyring.from_bytes(key, older=older).derive),
     )
@@ -120,6 +125,48 @@ async def test_a_new_pin_forgives_the_wrong_tries_of_the_old_one(office: Office)
         await office.prove(pin=PIN)
     office.kit.clock.advance(901)
     assert (await office.prove(pin="739104")).id == office.alice.id
+
+
+@pytest.mark.parametrize(
+    ("method", "forgives"),
+    [
+        (Method.OIDC, True),
+        (Method.KERBEROS, True),
+        (Method.PASSKEY, True),
+        (Method.PASSWORD, True),
+        (Method.BADGE, False),
+    ],
+)
+async def test_a_session_begun_by_a_full_sign_in_forgives_wrong_pins(
+    office: Office, method: Method, *, forgives: bool
+) -> None:
+    badges, identity = make_badges(office.kit, guesses=office.kit.guesses), office.kit.identity
+    for _ in range(2):
+        for _ in range(5):
+            with pytest.raises(WrongBadge):
+                await badges.prove(Secret(BADGE), "482916", station="lobby", peer=AT)
+        office.kit.clock.advance(901)
+    account = await identity.account_of(office.alice.id)
+    assert account is not None
+    # Proven for one request, as by a client that prints: nothing is forgiven yet.
+    principal = await identity.admit(account, method=method, peer=AT)
+    with pytest.raises(TooManyAttempts, match="Sign in to the portal"):
+        await badges.prove(Secret(BADGE), PIN, station="lobby", peer=AT)
+    await identity.open_session(principal)
+    if forgives:
+        assert (await badges.prove(Secret(BADGE), PIN, station="lobby", peer=AT)).id == office.alice.id
+    else:
+        with pytest.raises(TooManyAttempts):
+            await badges.prove(Secret(BADGE), PIN, station="lobby", peer=AT)
+
+
+async def test_what_is_forgiven_is_found_under_an_older_store_key(office: Office) -> None:
+    rotated = make_badges(office.kit, key=NEW_KEY, older=[KEY], guesses=office.kit.guesses)
+    for _ in range(5):
+        with pytest.raises(WrongBadge):
+            await rotated.prove(Secret(BADGE), "482916", station="lobby", peer=AT)
+    await office.kit.identity.sign_in("alice", PASSWORD, peer=AT)
+    assert (await rotated.prove(Secret(BADGE), PIN, station="lobby", peer=AT)).id == office.alice.id
 
 
 async def test_one_station_is_shut_to_many_badges_and_the_next_is_not(office: Office) -> None:

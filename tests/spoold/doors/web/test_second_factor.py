@@ -43,15 +43,31 @@ class Phone:
         return self.app.at(int(self.portal.kit.clock.now().timestamp()))
 
 
-async def set_up_app(portal: PortalKit, visitor: Visitor) -> tuple[Phone, list[str]]:
-    """Set up an app on the pages; the phone, and the recovery codes."""
-    page = (await visitor.post("/me/second-factor/app", password=PASSWORD)).text
+def csrf_of(text: str) -> str:
+    """What the forms of a page carry."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', text)
+    assert found is not None
+    return found[1]
+
+
+async def confirm_app(
+    portal: PortalKit, visitor: Visitor, page: str, **fields: str
+) -> tuple[Phone, list[str]]:
+    """Give the app the secret of a page, and the page a code of the app."""
     secret = _SECRET.search(page)
     assert secret is not None
     phone = Phone(portal, secret[1])
-    done = await visitor.post("/me/second-factor/app/confirm", label="Phone", code=phone.code())
+    done = await visitor.post(
+        "/me/second-factor/app/confirm", headers=None, label="Phone", code=phone.code(), **fields
+    )
     assert done.status_code == 200
     return phone, _CODE.findall(done.text)
+
+
+async def set_up_app(portal: PortalKit, visitor: Visitor) -> tuple[Phone, list[str]]:
+    """Set up an app on the pages; the phone, and the recovery codes."""
+    page = (await visitor.post("/me/second-factor/app", password=PASSWORD)).text
+    return await confirm_app(portal, visitor, page)
 
 
 def options_in(text: str) -> str:
