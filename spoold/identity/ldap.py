@@ -17,8 +17,8 @@ with warnings.catch_warnings():
     # ldap3 uses names of pyasn1 that have newer ones; both still work, and ldap3 will not change.
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
-    from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
-    from ldap3.utils.dn import escape_rdn, parse_dn
+    from ldap3.core.exceptions import LDAPException
+    from ldap3.utils.dn import escape_rdn
 
 from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 
@@ -294,21 +294,3 @@ def escaped(value: str | bytes) -> str:
 def in_dn(value: str) -> str:
     """Return a value as it may stand in a distinguished name (RFC 4514 2.4)."""
     return str(escape_rdn(value))
-
-
-def parts_of(dn: str) -> tuple[tuple[str, str], ...] | None:
-    """Return the attributes and values of a distinguished name for comparison; None if it is not one."""
-    try:
-        return tuple(
-            (kind.lower().strip(), value.strip().casefold()) for kind, value, _ in parse_dn(dn, strip=True)
-        )
-    except (LDAPInvalidDnError, ValueError, IndexError):
-        return None
-
-
-def first_value(dn: str) -> str:
-    """Return the value that a distinguished name begins with: the name of a group; empty if there is none."""
-    try:
-        return str(parse_dn(dn)[0][1])
-    except (LDAPInvalidDnError, ValueError, IndexError):
-        return ""

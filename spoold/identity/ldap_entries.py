@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from spoold.identity.ldap import Entry, LdapConversation, ServerFailed, escaped, first_value, parts_of
+from spoold.identity.ldap import Entry, LdapConversation, ServerFailed, escaped
+from spoold.identity.ldap_names import first_value, folded, parts_of
 from spoold.identity.ldap_settings import DirectorySettings, TypedName, role_words
 from spoold.identity.provider import Account
 from spoold.model.ids import UserId, canonical_name
@@ -257,10 +258,12 @@ def _lies_in(dn: str, base: str) -> bool:
 
 
 def _role(settings: DirectorySettings, dns: Sequence[str], names: Iterable[str]) -> Role:
-    held = {name.casefold() for name in names}
+    held = {folded(name) for name in names}
     held_dns = {parts_of(dn) for dn in dns}
     for word, groups in role_words(settings).items():
-        whole = {parts_of(group) for group in groups if "=" in group} - {None}
-        if groups & held or whole & held_dns:
-            return Role(word)
+        for group in groups:
+            whole = parts_of(group)
+            # Who names a group by its place means that one, not another whose name is spelt like the place.
+            if whole in held_dns if whole is not None else folded(group) in held:
+                return Role(word)
     return Role.USER

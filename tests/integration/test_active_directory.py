@@ -15,6 +15,7 @@ import pytest
 from tests.integration.daemon import ROOT, Daemon
 from tests.integration.domain_controller import BASE, HOST, DomainController
 from tests.support.authority import Authority
+from tests.support.directories import ODD_GROUPS
 
 # Every answer is timed.
 pytestmark = pytest.mark.alone
@@ -64,12 +65,23 @@ def _populate(controller: DomainController) -> None:
         tool("group", "add", group)
     tool("group", "addmembers", "Staff", "ana")
     tool("group", "addmembers", "Printing", "Staff")
+    odd = "\n".join(
+        f"dn:: {_base64(f'CN={written},CN=Users,{BASE}')}\nchangetype: add\nobjectClass: group\n"
+        f"member: CN=odd,CN=Users,{BASE}\n"
+        for written, _ in ODD_GROUPS.values()
+    )
+    tool("user", "create", "odd", ANA)
+    controller.ldap("ldapmodify", stdin=odd)
     changes = (
         f"dn: CN=must,CN=Users,{BASE}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: 0\n\n"
         f"dn: CN=other,CN=Users,{BASE}\nchangetype: modify\nreplace: userPrincipalName\n"
         "userPrincipalName: renata@ad.lab.example\n"
     )
     controller.ldap("ldapmodify", stdin=changes)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def ask(controller: DomainController, *questions: tuple[str, ...], **more: Any) -> list[dict[str, Any]]:
@@ -162,6 +174,18 @@ def test_a_form_of_its_own_for_the_password(controller: DomainController) -> Non
 def test_groups_without_nesting_are_the_direct_ones(controller: DomainController) -> None:
     (found,) = ask(controller, ("find", "ana"), group_mode="memberOf")
     assert found["groups"] == ["Staff"]
+    assert found["role"] == "user"
+
+
+def test_groups_have_the_names_that_people_gave_them(controller: DomainController) -> None:
+    for mode in ("ad-nested", "memberOf"):
+        (found,) = ask(controller, ("check", "odd", ANA), group_mode=mode)
+        assert set(found["groups"]) - {"Domain Users"} == set(ODD_GROUPS), mode
+    for name, written in ODD_GROUPS.items():
+        for wanted in (name, *(f"cn={rdn},cn=Users,{BASE}" for rdn in written)):
+            (found,) = ask(controller, ("find", "odd"), operator_groups=[wanted])
+            assert found["role"] == "operator", wanted
+    (found,) = ask(controller, ("find", "odd"), operator_groups=["Sales", f"cn=R,cn=Users,{BASE}"])
     assert found["role"] == "user"
 
 

@@ -21,6 +21,15 @@ from tests.support.authority import KeyPair
 from tests.support.clock import FakeClock
 from tests.support.slapd import BASE, READER, READER_PASSWORD
 
+# What groups are called, and how a distinguished name may write it (RFC 4514 2.4): by characters, by octets.
+ODD_GROUPS = {
+    "Sales, North": ("Sales\\, North", "sales\\2C North"),
+    "R+D": ("R\\+D", "r\\2bd"),
+    "#1": ("\\#1", "\\231"),
+    'say "hi"': ('say \\"hi\\"', "Say \\22hi\\22"),
+    "\u00c9l\u00e8ves": ("\u00c9l\u00e8ves", "\\C3\\89l\\C3\\A8ves"),
+}
+
 
 def make_directory(
     database: Database,

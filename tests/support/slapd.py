@@ -76,9 +76,14 @@ def person(uid: str, password: str, *, dn: str = "", **more: str | Sequence[str]
     return "\n".join(lines) + "\n"
 
 
-def group(cn: str, *members: str) -> str:
-    """Return the LDIF of a group."""
-    lines = [f"dn: cn={cn},{GROUPS}", "objectClass: groupOfNames", f"cn: {cn}"]
+def group(cn: str, *members: str, rdn: str = "") -> str:
+    """Return the LDIF of a group.
+
+    Args:
+        rdn: its name as a distinguished name has it, where that is not the name itself.
+    """
+    dn = base64.b64encode(f"cn={rdn or cn},{GROUPS}".encode()).decode()
+    lines = [f"dn:: {dn}", "objectClass: groupOfNames", f"cn:: {base64.b64encode(cn.encode()).decode()}"]
     return "\n".join([*lines, *(f"member: {member}" for member in members)]) + "\n"
 
 

@@ -16,7 +16,7 @@ from spoold.model.principal import Role
 from tests.support.authenticator_conformance import AuthenticatorConformance
 from tests.support.authority import Authority
 from tests.support.clock import FakeClock
-from tests.support.directories import make_directory
+from tests.support.directories import ODD_GROUPS, make_directory
 from tests.support.slapd import GROUPS, PEOPLE, Slapd, group, lab_entries, running
 
 WORD = Secret("correct horse")
@@ -40,6 +40,18 @@ def slapd(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def servers(slapd: Slapd) -> list[LdapServer]:
     return [LdapServer("localhost", slapd.ports["ldap"], implicit_tls=False)]
+
+
+@pytest.fixture(scope="module")
+def odd(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LdapServer]]:
+    """A directory whose groups have names that a distinguished name escapes."""
+    pair = authority.issue("localhost")
+    with running(Slapd(tmp_path_factory.mktemp("odd"), authority.certificate, pair)) as started:
+        started.modify(f"dn: cn=pupils,{GROUPS}\nchangetype: delete\n")
+        for name, (written, _) in ODD_GROUPS.items():
+            added = group(name, f"uid=alice,{PEOPLE}", rdn=written)
+            started.modify(added.replace("\n", "\nchangetype: add\n", 1))
+        yield [LdapServer("localhost", started.ports["ldap"], implicit_tls=False)]
 
 
 @pytest.fixture
@@ -112,6 +124,43 @@ async def test_groups_and_roles(
     if mode == "groupOfNames":
         assert alice.groups == {"pupils", "of-overlay"}
         assert accepted(await provider.find("bob")).role is Role.ADMINISTRATOR
+
+
+@pytest.mark.parametrize("mode", ["groupOfNames", "memberOf"])
+async def test_groups_have_the_names_that_people_gave_them(
+    database: Database, authority: Authority, odd: list[LdapServer], mode: str
+) -> None:
+    """A rule that forbids something to "Sales, North" has to find them under that name."""
+    ca = authority.certificate
+    provider = make_directory(database, ca, odd, group_mode=mode)
+    alice = accepted(await provider.check("alice", WORD))
+    assert alice.groups == set(ODD_GROUPS)
+    for name, written in ODD_GROUPS.items():
+        for wanted in (name, name.upper(), *(f"cn={rdn}, {GROUPS}" for rdn in written)):
+            provider = make_directory(database, ca, odd, group_mode=mode, operator_groups=frozenset({wanted}))
+            assert accepted(await provider.find("alice")).role is Role.OPERATOR, wanted
+    for other in ("Sales", "North", "Sales\\2C North", f"cn=Sales\\\\, North,{GROUPS}"):
+        provider = make_directory(database, ca, odd, group_mode=mode, operator_groups=frozenset({other}))
+        assert accepted(await provider.find("alice")).role is Role.USER, other
+
+
+async def test_a_group_that_is_called_like_the_place_of_another_is_not_that_one(
+    database: Database, authority: Authority, slapd: Slapd, servers: list[LdapServer]
+) -> None:
+    place = f"cn=print-admins,{GROUPS}"
+    called = group(place, f"uid=alice,{PEOPLE}", rdn=place.replace(",", "\\,"))
+    slapd.modify(called.replace("\n", "\nchangetype: add\n", 1))
+    try:
+        provider = make_directory(
+            database, authority.certificate, servers, administrator_groups=frozenset({place})
+        )
+        alice = accepted(await provider.check("alice", WORD))
+        assert place in alice.groups
+        assert alice.role is Role.USER
+        assert accepted(await provider.find("bob")).role is Role.ADMINISTRATOR
+    finally:
+        rdn = place.replace(",", "\\,")
+        slapd.modify(f"dn: cn={rdn},{GROUPS}\nchangetype: delete\n")
 
 
 async def test_only_groups_below_their_base_count(
