@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from spoold.app.parts import Parts
-from spoold.identity.claim import typed_name
 from spoold.identity.print_uris import PrintUris
-from spoold.identity.provider import LOCAL, Finding
+from spoold.identity.provider import LOCAL
 from spoold.release.claims import ClaimDesk
 
 # RFC 8010 3.3: where IPP is when nothing else is said.
@@ -26,9 +25,6 @@ def make_clients(parts: Parts) -> Clients:
     def authority() -> str:
         return print_authority(parts.config.server.name, parts.listening.get("ipp", []))
 
-    async def find(name: str) -> Finding:
-        return await parts.identity.providers.find(typed_name(name))
-
     return Clients(
         PrintUris(
             parts.database,
@@ -42,7 +38,7 @@ def make_clients(parts: Parts) -> Clients:
         ClaimDesk(
             parts.release.ledger,
             parts.site,
-            find,
+            parts.identity.whose,
             parts.identity.confirmed,
             max_jobs=parts.limits.max_held_jobs_per_user,
             has_domains=any(one.name != LOCAL for one in parts.identity.providers.order),

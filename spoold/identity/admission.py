@@ -11,7 +11,7 @@ from spoold.identity.claim import typed_name
 from spoold.identity.guesses import Guesses
 from spoold.identity.kept import TERM_OVER, SignInAgain
 from spoold.identity.people_of_directories import overlaid, settle
-from spoold.identity.provider import LOCAL, Accepted, Account, Rejected
+from spoold.identity.provider import LOCAL, Accepted, Account, Finding, NotHere, Rejected
 from spoold.identity.providers import Providers
 from spoold.identity.second_rule import SecondRule
 from spoold.identity.sessions import Sessions
@@ -24,6 +24,8 @@ from spoold.runtime.clock import Clock
 from spoold.runtime.metrics import Metrics
 
 _ROLES = tuple(Role)
+# Why a name is somebody's that no provider knows: there is a row of that name.
+KNOWN_HERE = "known-here"
 CLOSED = "Your account is closed. Ask an administrator."
 
 
@@ -65,6 +67,34 @@ class Admission:
         """
         finding = await self.providers.find(typed_name(name), only=provider)
         return await self._as_recorded(finding.account) if isinstance(finding, Accepted) else None
+
+    async def whose(self, name: str) -> Finding:
+        """Find out whether a name is anybody's, without a password.
+
+        So it is while there is a row of that name: of people whom an OpenID provider brought nobody can be
+        asked about by name, and whoever is gone from a directory may have left jobs behind.
+
+        Args:
+            name: as a client sent it, "DOMAIN\\name" and "name@domain" too.
+
+        Returns:
+            `Rejected` with `KNOWN_HERE` for whoever is known by a row alone.
+
+        Raises:
+            Unavailable, Busy: a provider cannot be asked.
+        """
+        typed = typed_name(name)
+        finding = await self.providers.find(typed)
+        if not isinstance(finding, NotHere):
+            return finding
+        forms = {typed, self.providers.counted(typed)} - {""}
+
+        def look(connection: Connection) -> UserId | None:
+            known = (people.id_of_name(connection, form) for form in sorted(forms))
+            return next((one for one in known if one is not None), None)
+
+        known = await self._database.read(look, short=True)
+        return finding if known is None else Rejected(known, KNOWN_HERE)
 
     async def distinct(self, account: Account) -> Account:
         """Return an account of a provider that chooses names without us, under a name that is no other's.

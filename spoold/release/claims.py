@@ -82,7 +82,8 @@ class ClaimDesk:
     Error handling: a name of which nobody can tell whether it is somebody's counts as somebody's.
 
     Args:
-        find: looks an account up by the name it signs in with, without a password.
+        find: tells whose a name is that a client sent, without a password; `NotHere` where it is nobody's,
+            of those included who cannot be asked about or are gone.
         confirm: somebody as the provider of the account has them now: a session's name may be another's.
         max_jobs: how many jobs one person may have waiting.
         has_domains: accounts have names with a domain, too, which clients may send their jobs under.

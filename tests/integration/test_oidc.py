@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, expect
 from spoold.doors.web.guard import COOKIE as SESSION
 from spoold.doors.web.views.oidc import COOKIE
 from tests.integration.conftest import MakeDaemon
-from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, Daemon
-from tests.integration.ipp_asking import print_job
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon, DaemonError
+from tests.integration.ipp_asking import ask, print_job, tls_context
 from tests.support.browser import Person, Seat, visiting
 from tests.support.chromium import chromium
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
@@ -36,6 +36,12 @@ label = "Example ID"
 ca = "{ca}"
 """
 OWN_ACCOUNTS = 'allowed_groups = ["staff"]\n'
+PHONES = """
+[queues.phones]
+printers = ["out"]
+authentication = "at-release"
+claim = "open"
+"""
 ACCOUNTS_HERE = 'provider = "local"\n'
 SEATS = [
     Seat("phone", "en"),
@@ -117,6 +123,12 @@ def house_of(make_daemon: MakeDaemon, folder: Path, settings: str) -> Iterator[H
 def _house(make_daemon: MakeDaemon, tmp_path: Path) -> Iterator[House]:
     """People have accounts of their own, and only staff is let in."""
     yield from house_of(make_daemon, tmp_path, OWN_ACCOUNTS)
+
+
+@pytest.fixture(name="phones")
+def _phones(make_daemon: MakeDaemon, tmp_path: Path) -> Iterator[House]:
+    """People have accounts of their own, and anybody may claim what no account's name is on."""
+    yield from house_of(make_daemon, tmp_path, OWN_ACCOUNTS + PHONES)
 
 
 @pytest.fixture(name="here")
@@ -254,6 +266,28 @@ def test_somebody_without_a_password_anywhere_prints_and_releases(
     house.daemon.wait_for_job("completed")
     (printed,) = (tmp_path / "printed").glob("*.txt")
     assert printed.read_bytes() == CANARY_DOCUMENT
+
+
+def test_a_job_under_the_name_of_somebody_whom_only_the_provider_has_is_nobody_elses(
+    phones: House, browser: Browser
+) -> None:
+    daemon, proof = phones.daemon, {"password": CANARY_PASSWORD}
+    daemon.add_user("ben")
+    with visiting(browser, phones.origin, Seat()) as person:
+        go_there(person)
+        be(person, "ana")
+        expect(person.page).to_have_url(f"{phones.origin}/printers")
+        for name in ("ana", "Pixel 8"):
+            octets = print_job("phones", format="text/plain", user=name) + CANARY_DOCUMENT
+            ask(daemon.ports["ipp"], octets, queue="phones", tls=tls_context(daemon))
+        hers, phone = daemon.wait_for_job("held", count=2)
+        (offered,) = daemon.command("claimable", user="ben", **proof)
+        assert offered["number"] == phone["number"]
+        with pytest.raises(DaemonError, match="no such job"):
+            daemon.command("claim", job=hers["id"], user="ben", **proof)
+        daemon.command("claim", job=phone["id"], user="ben", **proof)
+        person.open(f"/jobs/{hers['id']}")
+        expect(person.page.get_by_role("heading", level=1)).to_contain_text(CANARY_TITLE)
 
 
 def test_who_has_no_account_here_stays_out(here: House, browser: Browser) -> None:

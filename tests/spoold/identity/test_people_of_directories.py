@@ -9,6 +9,7 @@ import trio
 
 from spoold.database import people
 from spoold.database.engine import Database
+from spoold.identity.admission import KNOWN_HERE
 from spoold.identity.kept import KeptPeople, Term
 from spoold.identity.provider import Accepted, Account, Authenticator, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
@@ -19,6 +20,8 @@ from tests.support.identities import PASSWORD, IdentityKit, make_identity
 
 HERE = "10.20.1.1"
 WORD = "school password"
+# Of an OpenID provider: nobody can be asked about this person.
+SERGE = Account(UserId("oidc:1"), "serge", frozenset(), Role.USER, 0, "Serge", "oidc")
 
 
 @dataclass
@@ -168,6 +171,31 @@ async def test_all_forms_of_a_name_are_one_person_and_counted_together(
         assert kit.identity.providers.counted(name.casefold()) == "carol"
     assert await names(kit) == {account.id: "carol"}
     assert await kit.kinds() == ["sign-in"] * 3
+
+
+async def test_a_name_stays_somebodys_when_nobody_can_be_asked_about_it(
+    kit: IdentityKit, school: FakeDirectory
+) -> None:
+    carol, vouched = school.add("carol"), replace(SERGE, vouched_at=kit.clock.now())
+    assert await kit.identity.whose("carol") == Accepted(carol)
+    assert await kit.identity.whose("serge") == NotHere()
+    await signed_in(kit, "carol")
+    await kit.identity.admit(vouched, method=Method.OIDC, peer=HERE)
+    del school.accounts["carol"]
+    for name, owner in (
+        ("carol", carol.id),
+        ("Carol@school.example", carol.id),
+        ("SERGE", vouched.id),
+        ("Serge@School", vouched.id),
+    ):
+        assert await kit.identity.whose(name) == Rejected(owner, KNOWN_HERE)
+    await kit.identity.disable_user("carol")
+    assert await kit.identity.whose("carol") == Rejected(carol.id, KNOWN_HERE)
+    for nobody in ("carola", "serge@elsewhere", "", "x" * 300, "\ud800"):
+        assert await kit.identity.whose(nobody) == NotHere()
+    school.down = True
+    with pytest.raises(Unavailable):
+        await kit.identity.whose("nobody")
 
 
 async def test_a_local_account_has_the_bare_name_before_and_after(
