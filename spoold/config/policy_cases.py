@@ -22,6 +22,7 @@ from policy.facts import (
     UserFacts,
 )
 from policy.suggestion import closest
+from protocols.ipp.media import one_name
 from spoold.config.model import Printer
 from spoold.config.section import Section
 from spoold.model.errors import ConfigurationError
@@ -159,7 +160,7 @@ class Case(Section):
                 copies=job.copies,
                 sides=job.sides,
                 color_mode=job.color_mode,
-                media=job.media,
+                media=one_name(job.media),
                 media_type=job.media_type,
                 media_source=job.media_source,
                 size_bytes=job.size_bytes,

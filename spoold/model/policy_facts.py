@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from policy.facts import ClientFacts, DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
+from protocols.ipp.media import name_of, one_name, size_in
 from protocols.ipp.message import Attribute
 from protocols.ipp.values import Collection, text_of
 from spoold.model.job import Document
@@ -79,9 +80,8 @@ def _job_facts(
 ) -> JobFacts:
     values = {attribute.name: attribute.values[0] for attribute in template}
     column = values["media-col"].data if "media-col" in values else None
-    paper = (
-        {member.name: member.values[0] for member in column.members} if isinstance(column, Collection) else {}
-    )
+    paper = column if isinstance(column, Collection) else Collection(())
+    size = size_in(paper)
     copies = values["copies"].data if "copies" in values else 1
     copies = copies if isinstance(copies, int) else 1
 
@@ -89,13 +89,15 @@ def _job_facts(
         return (text_of(values[name]) if name in values else None) or default
 
     def of_paper(name: str) -> str:
-        return (text_of(paper[name]) if name in paper else None) or ""
+        member = paper.get(name)
+        return (None if member is None else text_of(member.values[0])) or ""
 
     return JobFacts(
         copies=copies,
         sides=word("sides", "one-sided"),
         color_mode=word("print-color-mode", "auto"),
-        media=word("media", "") or of_paper("media-size-name"),
+        # However the size was asked for, it has one name: the door takes one of the two attributes only.
+        media=one_name(word("media", "")) if size is None else name_of(size),
         media_type=of_paper("media-type"),
         media_source=of_paper("media-source"),
         size_bytes=sum(document.size_bytes for document in documents),

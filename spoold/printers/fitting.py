@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from protocols.ipp.media import size_of
+from protocols.ipp.media import dimensions, size_of
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Attribute, Collection, Value, collection, integer, text_of
 from spoold.printers.capabilities import CHOICES, Capabilities
@@ -171,12 +171,8 @@ def _misses(member: Attribute, capabilities: Capabilities) -> str:
 
 
 def _has_media_size(member: Attribute, capabilities: Capabilities) -> bool:
-    size = member.first
-    if not isinstance(size, Collection):
-        return False
-    sides = [found.first for name in ("x-dimension", "y-dimension") if (found := size.get(name)) is not None]
-    width, height = sides if len(sides) == 2 else (None, None)
-    return isinstance(width, int) and isinstance(height, int) and _has_size((width, height), capabilities)
+    size = dimensions(member)
+    return size is not None and _has_size(size, capabilities)
 
 
 def _has_size(size: tuple[int, int], capabilities: Capabilities) -> bool:

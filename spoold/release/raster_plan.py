@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from protocols.ipp.media import size_of
+from protocols.ipp.media import size_in, size_of
 from protocols.ipp.values import Attribute, Collection, Range, Resolution
 from protocols.raster.headers import PWG_FORMAT, URF_FORMAT, Space
 from spoold.documents.plan import RenderPlan
@@ -132,7 +132,7 @@ def _resolution(target: str, asked: dict[str, Attribute], abilities: Capabilitie
 def _medium(asked: dict[str, Attribute], abilities: Capabilities) -> tuple[str, tuple[int, int]]:
     column = asked.get("media-col")
     if column is not None and isinstance(column.first, Collection):
-        size = _size_in(column.first)
+        size = size_in(column.first)
         if size is not None:
             return next((name for name in abilities.media if size_of(name) == size), ""), size
     for name in (_word(asked, "media"), abilities.media_default):
@@ -140,15 +140,6 @@ def _medium(asked: dict[str, Attribute], abilities: Capabilities) -> tuple[str, 
         if name and found is not None:
             return name, found
     return "", _A4
-
-
-def _size_in(column: Collection) -> tuple[int, int] | None:
-    member = column.get("media-size")
-    if member is None or not isinstance(member.first, Collection):
-        return None
-    sides = {one.name: one.first for one in member.first.members}
-    width, height = sides.get("x-dimension"), sides.get("y-dimension")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 def _ranges(asked: dict[str, Attribute]) -> tuple[tuple[int, int], ...]:

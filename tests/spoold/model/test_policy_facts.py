@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from policy.facts import METHODS, Facts
-from protocols.ipp.values import Attribute, collection, keyword
+from protocols.ipp.values import Attribute, collection, integer, keyword
 from spoold.model.ids import UserId
 from spoold.model.policy_facts import facts_for
 from spoold.model.principal import Method, Principal, Role
@@ -18,6 +20,10 @@ LETTERHEAD = collection(
         keyword("media-source", "tray-2"),
     ],
 )
+
+
+def sheet(width: int, height: int) -> Attribute:
+    return collection("media-size", (integer("x-dimension", width), integer("y-dimension", height)))
 
 
 def facts(*template: Attribute, principal: Principal | None = None, printer: Printer | None = None) -> Facts:
@@ -44,6 +50,27 @@ def test_paper_is_a_fact_by_size_type_and_tray() -> None:
     )
     plain = facts(keyword("media", "na_letter_8.5x11in")).job
     assert (plain.media, plain.media_type, plain.media_source) == ("na_letter_8.5x11in", "", "")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        keyword("media", "iso_a3_297x420mm"),
+        keyword("media", "custom_poster_297x420mm"),
+        collection("media-col", (keyword("media-size-name", "iso_a3_297x420mm"),)),
+        collection("media-col", (keyword("media-size-name", "om_mine_420x297mm"),)),
+        collection("media-col", (sheet(29700, 42000), keyword("media-type", "labels"))),
+        collection("media-col", (sheet(42000, 29700),)),
+        collection("media-col", (sheet(29710, 41990),)),
+    ],
+)
+def test_the_same_paper_is_the_same_fact_however_it_is_asked_for(asked: Attribute) -> None:
+    assert facts(asked).job.media == "iso_a3_297x420mm"
+
+
+def test_paper_of_no_standard_is_a_fact_too() -> None:
+    assert facts(collection("media-col", (sheet(21100, 30000),))).job.media == "custom_211x300mm_211x300mm"
+    assert facts().job.media == ""
 
 
 def test_how_somebody_was_proven_is_a_fact() -> None:

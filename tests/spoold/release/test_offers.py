@@ -11,8 +11,8 @@ from policy.access import Access
 from policy.engine import compile_rules
 from policy.rules import RuleSource
 from policy.setting import Setting
-from protocols.ipp.values import collection, keyword
-from spoold.model.errors import PrinterNotReady
+from protocols.ipp.values import Attribute, collection, integer, keyword
+from spoold.model.errors import PrinterNotReady, RefusedByPolicy
 from spoold.model.jobstate import JobState
 from spoold.model.principal import Principal, Role
 from spoold.model.printer import Printer
@@ -20,6 +20,7 @@ from spoold.release.offers import NOT_FOR_YOU
 from tests.support.release_house import House, open_house
 
 LETTERHEAD = (collection("media-col", (keyword("media-type", "stationery-letterhead"),)),)
+A3 = collection("media-size", (integer("x-dimension", 29700), integer("y-dimension", 42000)))
 STAFF = {"lobby": ["staff"]}
 
 
@@ -145,3 +146,25 @@ async def test_nobody_is_sent_on_to_a_printer_that_refuses_them(tmp_path: Path) 
                 await house.desk.release(ana, job.id, "lobby")
             assert caught.value.fields["better"] == better
             assert ("floor-2" in caught.value.public) == (better is not None)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        keyword("media", "iso_a3_297x420mm"),
+        keyword("media", "custom_poster_297x420mm"),
+        collection("media-col", (keyword("media-size-name", "iso_a3_297x420mm"),)),
+        collection("media-col", (A3, keyword("media-type", "stationery"))),
+    ],
+)
+async def test_paper_that_is_restricted_by_its_size_is_so_in_every_form(
+    asked: Attribute, tmp_path: Path
+) -> None:
+    async with open_house(tmp_path) as house:
+        restrict(house, Access(media={"floor-2": {"iso_a3_297x420mm": ["staff"]}}))
+        ana, mia = house.person("ana"), house.person("mia", "staff")
+        job = await house.add_job(ana, template=(asked,))
+        assert (await house.desk.job(ana, job.id)).printers == ("lobby",)
+        with pytest.raises(RefusedByPolicy, match="is for members of"):
+            await house.desk.release(ana, job.id, "floor-2")
+        await house.desk.release(mia, (await house.add_job(mia, template=(asked,))).id, "floor-2")
