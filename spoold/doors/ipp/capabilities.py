@@ -64,7 +64,7 @@ OPERATION_CREATION = (
     "job-release-action",
 )
 
-_MEDIA_COL = (
+MEDIA_COL = (
     "media-bottom-margin",
     "media-left-margin",
     "media-right-margin",
@@ -136,7 +136,7 @@ def _media(capabilities: Capabilities) -> tuple[Attribute, ...]:
             *(_media_col(one, names) for one in database),
             *([_custom_media_col(custom)] if (custom := capabilities.custom) else []),
         ),
-        keyword("media-col-supported", *_MEDIA_COL),
+        keyword("media-col-supported", *MEDIA_COL),
         collection("media-size-supported", *_sizes(capabilities)),
         integer("media-bottom-margin-supported", *sorted({one.bottom for one in database})),
         integer("media-left-margin-supported", *sorted({one.left for one in database})),

@@ -10,8 +10,10 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, asked_job, proven
 from spoold.doors.ipp.holding import MAX_NAME_OCTETS
 from spoold.doors.ipp.job_attributes import JOB_NAME, SETTABLE, creation_answer
+from spoold.doors.ipp.paper import BOTH_WORDS, OTHER_WAY, asked_twice
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.changes import Change, JobChanges
+from spoold.model.template import template_of
 
 
 async def set_job_attributes(door: Door, request: IppRequest) -> Message:
@@ -27,6 +29,10 @@ async def set_job_attributes(door: Door, request: IppRequest) -> Message:
             unsupported=[Attribute(one.name, (Value(ValueTag.NOT_SETTABLE, None),)) for one in fixed],
         )
     removed = frozenset(one.name for one in asked if _removes(one))
+    if twice := asked_twice(one for one in asked if one.name not in removed):
+        return answer(
+            request.message, Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES, words=BOTH_WORDS, unsupported=twice
+        )
     title = asked.string(JOB_NAME)
     settings = [one for one in asked if one.name not in removed and one.name != JOB_NAME]
     checked = check_template(settings, door.attributes.supported_of(request.queue))
@@ -40,6 +46,9 @@ async def set_job_attributes(door: Door, request: IppRequest) -> Message:
         )
     if not asked.attributes:
         return answer(request.message)
+    # Paper that is asked for in one way is not asked for in the other any more.
+    had = {one.name for one in template_of(job)}
+    removed |= {OTHER_WAY.get(one.name, "") for one in checked.kept} & had
     change = Change(checked.kept, removed, None if title is None else clip(title, MAX_NAME_OCTETS))
     changes = JobChanges(door.site, door.database, door.words, door.clock)
     changed = await changes.change(proven(request), request.queue, job, change)

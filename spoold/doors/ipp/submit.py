@@ -19,6 +19,7 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.holding import DROPPED, MAX_NAME_OCTETS, READ_ELSEWHERE, Wishes, wishes_of
 from spoold.doors.ipp.job_attributes import creation_answer
+from spoold.doors.ipp.paper import BOTH_WORDS, asked_twice
 from spoold.doors.ipp.subscriptions import make_asked
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.submission import Incoming, Submission
@@ -161,6 +162,11 @@ def _asked(door: Door, request: IppRequest) -> Asked | Message:
     if refusal is not None:
         return refusal
     operation, group = request.operation, request.message.group(GroupTag.JOB)
+    if twice := asked_twice(group):
+        # RFC 8011 appendix B.1.4.15: attributes that may not be supplied together.
+        return answer(
+            request.message, Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES, words=BOTH_WORDS, unsupported=twice
+        )
     wishes = wishes_of(
         operation,
         group,

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from protocols.ipp.media import is_custom_bound, size_of
 from protocols.ipp.message import Attribute, Value
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Collection, Range, text_of, unsupported
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE
+from spoold.doors.ipp.paper import check_media_col
 
-# Their "-supported" attribute names members or only says yes; the printer at the end decides on the values.
-_FREE = frozenset({"media-col", "page-ranges"})
+# Its "-supported" attribute only says yes; the printer at the end decides on the values.
+_FREE = frozenset({"page-ranges"})
 # All others have one value (RFC 8011 5.2). Rules are asked about the first: a second one would go past them.
 _SEVERAL = frozenset({"finishings", "overrides", "page-ranges"})
 
@@ -37,6 +39,10 @@ def check_template(asked: Iterable[Attribute], supported: Mapping[str, Attribute
     for attribute in asked:
         if attribute.name not in JOB_TEMPLATE:
             refused.append(unsupported(attribute.name))
+        elif attribute.name == "media-col":
+            fits, fails = check_media_col(attribute)
+            kept += fits
+            refused += fails
         elif _honours(attribute, supported.get(f"{attribute.name}-supported")):
             kept.append(attribute)
         else:
@@ -81,5 +87,6 @@ def _is_among(value: Value, supported: tuple[Value, ...], name: str) -> bool:
             return isinstance(value.data, int) and 1 <= value.data <= 100
         if one.data == value.data:
             return True
-    # Any PWG 5101.1 size name is passed on: the printer at the end knows its trays, we do not.
-    return name == "media" and word is not None and word.count("_") >= 2
+    # Any PWG 5101.1 size name is passed on: the printer at the end knows its trays, we do not. A name that
+    # says no size would be paper that rules cannot tell.
+    return name == "media" and word is not None and size_of(word) is not None and not is_custom_bound(word)

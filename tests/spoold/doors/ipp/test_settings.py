@@ -8,12 +8,13 @@ from policy.rules import RuleSource
 from protocols.ipp.message import Attribute, Value
 from protocols.ipp.operations import Operation
 from protocols.ipp.tags import ValueTag
-from protocols.ipp.values import integer, keyword, name_, range_
+from protocols.ipp.values import collection, integer, keyword, name_, range_
 from spoold.doors.ipp.job_attributes import SETTABLE
 from spoold.model.jobstate import JobState
+from spoold.model.template import template_of
 from tests.support.ipp_door import IppHouse, Reply, open_ipp
 
-NOT_POSSIBLE, VALUES, NOT_SETTABLE, NOT_AUTHORIZED = 0x0404, 0x040B, 0x0413, 0x0403
+NOT_POSSIBLE, VALUES, NOT_SETTABLE, NOT_AUTHORIZED, CONFLICT = 0x0404, 0x040B, 0x0413, 0x0403, 0x040E
 _ALL = keyword("requested-attributes", "all")
 _TWO_SIDED = keyword("sides", "two-sided-long-edge")
 
@@ -120,3 +121,25 @@ async def test_clients_are_told_what_can_be_changed(door: IppHouse) -> None:
     asked = keyword("requested-attributes", "job-settable-attributes-supported")
     printer = (await door.ask(Operation.GET_PRINTER_ATTRIBUTES, asked)).printer
     assert printer.strings("job-settable-attributes-supported") == SETTABLE
+
+
+async def test_paper_is_asked_for_in_one_way(door: IppHouse) -> None:
+    """What is set last counts: a printer that was sent both would choose by itself."""
+    number = await door.held(user="ana")
+    column = collection("media-col", (keyword("media-size-name", "iso_a3_297x420mm"),))
+    plain = keyword("media", "iso_a4_210x297mm")
+    for setting in (plain, column, plain, column):
+        assert (await change(door, number, setting)).status == 0
+        asked = [one for one in template_of(await door.job(number)) if one.name.startswith("media")]
+        assert asked == [setting]
+    reply = await change(door, number, plain, column)
+    assert (reply.status, reply.unsupported.attributes) == (CONFLICT, (plain, column))
+
+
+async def test_a_rule_on_paper_holds_whatever_way_it_is_changed(tmp_path: Path) -> None:
+    rule = RuleSource("no A3", 'job.media == "iso_a3_297x420mm"', "accept", deny="Not on A3.")
+    size = collection("media-size", (integer("x-dimension", 29700), integer("y-dimension", 42000)))
+    async with open_ipp(tmp_path, rules=[rule]) as door:
+        number = await door.held(user="ana")
+        for setting in (keyword("media", "custom_a_297x420mm"), collection("media-col", (size,))):
+            assert (await change(door, number, setting)).words == "Not on A3."

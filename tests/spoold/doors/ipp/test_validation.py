@@ -16,6 +16,7 @@ from protocols.ipp.values import (
     no_value,
     range_,
     resolution,
+    unsupported,
 )
 from spoold.doors.ipp.capabilities import JOB_TEMPLATE, capability_attributes
 from spoold.doors.ipp.holding import held_job_attributes
@@ -31,6 +32,11 @@ ATTRIBUTES = (
     *held_job_attributes(OPEN),
 )
 SUPPORTED = {attribute.name: attribute for attribute in ATTRIBUTES}
+MARGINS = tuple(integer(f"media-{edge}-margin", 0) for edge in ("bottom", "left", "right", "top"))
+
+
+def sheet(width: int, height: int) -> Attribute:
+    return collection("media-size", (integer("x-dimension", width), integer("y-dimension", height)))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,9 @@ SUPPORTED = {attribute.name: attribute for attribute in ATTRIBUTES}
         keyword("job-hold-until", "no-hold"),
         range_("page-ranges", Range(1, 3)),
         collection("media-col", (keyword("media-type", "labels"),)),
+        collection("media-col", (sheet(29700, 42000), keyword("media-source", "tray-2"), *MARGINS)),
+        collection("media-col", (keyword("media-size-name", "iso_a3_297x420mm"), sheet(42000, 29700))),
+        no_value("media-col"),
         collection("overrides", (range_("pages", Range(1, 1)),)),
         no_value("print-quality"),
     ],
@@ -72,6 +81,11 @@ def test_kept(attribute: Attribute) -> None:
         keyword("sides", "one-sided", "three-sided"),
         enum("print-quality", 9),
         keyword("media", "a4"),
+        # What says no size: a rule could not tell which paper it is.
+        keyword("media", "x_y_z"),
+        keyword("media", "custom_max_297x420mm"),
+        keyword("media-col", "labels"),
+        collection("media-col", (keyword("media-type", "labels"),), (keyword("media-type", "bond"),)),
         integer("job-priority", 0),
         integer("job-priority", 101),
         keyword("job-hold-until", "teatime"),
@@ -115,3 +129,49 @@ def test_every_default_is_supported() -> None:
 def test_no_attribute_is_said_twice() -> None:
     names = [attribute.name for attribute in ATTRIBUTES]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        sheet(0, 0),
+        collection("media-size", (integer("x-dimension", 21000),)),
+        collection("media-size", (range_("x-dimension", Range(1, 2)), integer("y-dimension", 2))),
+        keyword("media-size-name", "letterhead"),
+        keyword("media-type", "labels", "bond"),
+        keyword("media-source", "tray-1", "tray-2"),
+        keyword("media-top-margin", "none"),
+    ],
+)
+def test_a_member_of_media_col_that_says_nothing_clear_is_left_out(member: Attribute) -> None:
+    rest = integer("media-left-margin", 423)
+    checked = check_template([collection("media-col", (member, rest))], SUPPORTED)
+    assert checked.kept == (collection("media-col", (rest,)),)
+    assert checked.refused == (collection("media-col", (member,)),)
+    assert check_template([collection("media-col", (member,))], SUPPORTED).kept == ()
+
+
+@pytest.mark.parametrize("name", ["media-key", "media-color", "media-order-count", "x-tray"])
+def test_a_member_of_media_col_that_nobody_knows_is_not_passed_on(name: str) -> None:
+    """A printer could find paper by it that no rule was asked about."""
+    labels = keyword("media-type", "labels")
+    checked = check_template([collection("media-col", (keyword(name, "a3-letterhead"), labels))], SUPPORTED)
+    assert checked.kept == (collection("media-col", (labels,)),)
+    (refused,) = checked.refused
+    assert refused == collection("media-col", (unsupported(name),))
+
+
+def test_a_size_and_another_size_s_name_are_both_left_out() -> None:
+    two = (keyword("media-size-name", "iso_a4_210x297mm"), sheet(29700, 42000))
+    labels = keyword("media-type", "labels")
+    checked = check_template([collection("media-col", (*two, labels))], SUPPORTED)
+    assert checked.kept == (collection("media-col", (labels,)),)
+    assert checked.refused == (collection("media-col", two),)
+
+
+def test_what_media_col_may_have_is_what_clients_are_told() -> None:
+    supported = SUPPORTED["media-col-supported"].strings()
+    members = [sheet(21000, 29700), keyword("media-size-name", "iso_a4_210x297mm"), *MARGINS]
+    members += [keyword("media-type", "stationery"), keyword("media-source", "auto")]
+    assert sorted(one.name for one in members) == sorted(supported)
+    assert check_template([collection("media-col", members)], SUPPORTED).refused == ()
