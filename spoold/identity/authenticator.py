@@ -15,6 +15,7 @@ from spoold.identity.claim import Claim, typed_name
 from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers, User
 from spoold.identity.offices import Offices
+from spoold.identity.presence import Presences
 from spoold.identity.provider import Accepted, Account, Authenticator
 from spoold.identity.providers import Providers
 from spoold.identity.refused import Check, RefusedProofs
@@ -23,8 +24,8 @@ from spoold.identity.secret import Secret
 from spoold.identity.sessions import Session, Sessions
 from spoold.identity.signing import SignIns
 from spoold.identity.throttle import Attempt, Throttle
-from spoold.identity.turns import ranked
-from spoold.model.errors import NotAuthenticated, NotAuthorized, SpoolError, TooManyAttempts
+from spoold.identity.turns import FIRST, ranked
+from spoold.model.errors import NotAuthenticated, NotAuthorized, SpoolError, TooManyAttempts, Unavailable
 from spoold.model.principal import Method, Principal, Role
 from spoold.records import audit
 from spoold.runtime.clock import Clock
@@ -85,6 +86,8 @@ class Identity(Admission):
         self._cache = cache or ProofCache(clock)
         self._refused = RefusedProofs(clock)
         self._offices = Offices(clock, self.confirmed)
+        self.presences = Presences(clock, self.confirmed)
+        """Whether people still have their accounts, for what works while they are away."""
 
     @property
     def throttle(self) -> Throttle:
@@ -296,8 +299,15 @@ class Identity(Admission):
 
     async def _checked(self, attempt: Attempt, claim: Claim, also: _Also | None, check: Check) -> Account:
         began_s = trio.current_time()
-        with ranked(attempt.rank):
-            provider, finding = await self.providers.check(claim)
+        try:
+            with ranked(attempt.rank):
+                provider, finding = await self.providers.check(claim)
+        except Unavailable as error:
+            if error.fields.get("guessed") and attempt.rank != FIRST:
+                # Sent, and no answer: a directory that is slow to say no is no place to guess for nothing, and
+                # one that is down shuts nobody out of the usual desk.
+                attempt.failed()
+            raise
         if not isinstance(finding, Accepted):
             attempt.failed()
             await self._records.failed(claim, finding)

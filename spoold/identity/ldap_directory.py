@@ -17,11 +17,12 @@ from spoold.identity.ldap_entries import (
     refusal_word,
     signed_in,
 )
-from spoold.identity.ldap_servers import LdapServers
+from spoold.identity.ldap_servers import NOT_ASKED, LdapServers
 from spoold.identity.ldap_settings import DirectorySettings, TypedName, read_name
-from spoold.identity.pass_through import PassThrough
+from spoold.identity.pass_through import PassThrough, Shown
 from spoold.identity.provider import Accepted, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
+from spoold.model.errors import Unavailable
 from spoold.model.ids import UserId
 from spoold.runtime.clock import Clock
 
@@ -58,23 +59,28 @@ class LdapDirectory:
         self._groups: OrderedDict[UserId, tuple[frozenset[str], float]] = OrderedDict()
 
     async def check(self, name: str, password: Secret) -> Finding:
-        """Check a password: the reading account finds the entry, then the password is shown as its own."""
+        """Check a password: the reading account finds the entry, then the password is shown as its own.
+
+        Raises:
+            Unavailable: not decided; `fields["guessed"]` says whether the password was sent all the same.
+        """
         typed = read_name(self._settings, name)
         typed_password = password.reveal()
         if typed is None or not typed_password:
             return NotHere()
         await self._restore()
-        begun: list[UserId] = []
-        finding: Finding | None = None
+        sent: list[tuple[UserId, Shown]] = []
         try:
-            finding = await self._servers.ask(partial(self._check, typed, typed_password, begun))
+            return await self._servers.ask(partial(self._check, typed, typed_password, sent))
+        except Unavailable as error:
+            raise Unavailable(
+                error.public, **error.fields | {"guessed": any(one.right is None for _, one in sent)}
+            ) from None
         finally:
-            for account_id in begun:
-                if isinstance(finding, Rejected):
-                    self._budget.failed(account_id)
-                else:
-                    self._budget.passed(account_id)
-        return finding
+            if any(one.right for _, one in sent):
+                # Right with one server is right with the other, whose answer did not come.
+                for account_id, one in sent:
+                    self._budget.give_back(account_id, one)
 
     async def find(self, name: str) -> Finding:
         """Look an account up by its name; its groups may be some minutes old."""
@@ -105,7 +111,9 @@ class LdapDirectory:
 
     # -- in a thread
 
-    def _check(self, typed: TypedName, password: str, begun: list[UserId], link: LdapConversation) -> Finding:
+    def _check(
+        self, typed: TypedName, password: str, sent: list[tuple[UserId, Shown]], link: LdapConversation
+    ) -> Finding:
         reader = self._reader(link)
         found = reader.find(typed)
         finding = self._finding(reader, found, fresh=False)
@@ -115,10 +123,12 @@ class LdapDirectory:
         if sendable is None:
             return Rejected(found.id, "wrong-password")
         # Whoever gave up waiting has this thread's question end here, before the password is sent.
-        if not trio.from_thread.run_sync(self._begin, found.id, begun):
+        shown = trio.from_thread.run_sync(self._send, found.id, sent)
+        if shown is None:
             return Rejected(found.id, "too-many-for-the-directory")
         answer = link.bind(self._bind_name(typed, found), sendable)
-        if answer.code != SUCCESS:
+        shown.right = answer.code == SUCCESS
+        if not shown.right:
             return Rejected(found.id, refusal_word(self._settings, answer.message))
         self._verify(link, found)
         return finding
@@ -156,12 +166,18 @@ class LdapDirectory:
 
     # -- what is remembered
 
-    def _begin(self, account_id: UserId, begun: list[UserId]) -> bool:
-        if not self._budget.allows(account_id):
-            return False
-        self._budget.begin(account_id)
-        begun.append(account_id)
-        return True
+    def _send(self, account_id: UserId, sent: list[tuple[UserId, Shown]]) -> Shown | None:
+        """Count a password that is about to be sent; None when there were too many wrong ones.
+
+        Raises:
+            Unavailable: there may have been too many: some of them had no answer.
+        """
+        shown = self._budget.send(account_id)
+        if shown is not None:
+            sent.append((account_id, shown))
+        elif self._budget.in_doubt(account_id):
+            raise Unavailable(NOT_ASKED, directory=self.name)
+        return shown
 
     def _remembered(self, account_id: UserId) -> frozenset[str] | None:
         groups, until = self._groups.get(account_id, (frozenset[str](), 0.0))

@@ -2,11 +2,14 @@
 
 Counted by account, not by name: "ana", "LAB\\ana" and "ana@lab.example" are one account there. A directory
 that locks it locks the person out of everything, not only of printing.
+
+A password counts from the moment it is sent. Only a yes gives it back: a directory that answers too late, or
+never, may have counted it all the same.
 """
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from spoold.database.people import FailureRow
@@ -18,10 +21,17 @@ _PREFIX = "user:"
 MAX_ACCOUNTS = 65_536
 
 
-@dataclass(slots=True)
-class _Account:
-    times: deque[float] = field(default_factory=deque)
-    checking: int = 0
+@dataclass(slots=True, eq=False)
+class Shown:
+    """A password that was sent to a server.
+
+    Args:
+        at_s: when, on the monotonic clock.
+        right: what the server said of it; None until it says something.
+    """
+
+    at_s: float
+    right: bool | None = None
 
 
 class PassThrough:
@@ -38,27 +48,27 @@ class PassThrough:
         self._clock = clock
         self._failures = failures
         self._window_s = window_s
-        self._accounts: dict[UserId, _Account] = {}
+        self._accounts: dict[UserId, deque[Shown]] = {}
 
-    def allows(self, account_id: UserId) -> bool:
-        """Tell whether the directory may be asked about a password of this account now."""
+    def send(self, account_id: UserId) -> Shown | None:
+        """Count a password that is about to be sent; None when the directory may not be asked now."""
+        account = self._account(account_id)
+        if len(self._recent(account)) >= self._failures:
+            return None
+        shown = Shown(self._clock.monotonic_s())
+        account.append(shown)
+        return shown
+
+    def give_back(self, account_id: UserId, shown: Shown) -> None:
+        """Take back what was counted for a password that was right; earlier ones still count."""
         account = self._accounts.get(account_id)
-        return account is None or len(self._recent(account)) + account.checking < self._failures
+        if account is not None and shown in account:
+            account.remove(shown)
 
-    def begin(self, account_id: UserId) -> None:
-        """Say that the directory is being asked; `failed` or `passed` says how it ended."""
-        self._account(account_id).checking += 1
-
-    def passed(self, account_id: UserId) -> None:
-        """Say that the password was right, or that nothing was decided; earlier failures still count."""
-        account = self._account(account_id)
-        account.checking = max(account.checking - 1, 0)
-
-    def failed(self, account_id: UserId) -> None:
-        """Count a password that the directory refused."""
-        account = self._account(account_id)
-        account.checking = max(account.checking - 1, 0)
-        account.times.append(self._clock.monotonic_s())
+    def in_doubt(self, account_id: UserId) -> bool:
+        """Tell whether some of what counts has had no answer: whoever is stopped by that guessed nothing."""
+        account = self._accounts.get(account_id)
+        return account is not None and any(one.right is None for one in self._recent(account))
 
     def restore(self, rows: Iterable[FailureRow], wall: datetime) -> None:
         """Take over what was counted before a restart, each failure at the time of the last one."""
@@ -67,25 +77,26 @@ class PassThrough:
             if row.subject.startswith(_PREFIX):
                 account = self._account(UserId(row.subject.removeprefix(_PREFIX)))
                 last = now - max(0.0, (wall - row.last_at).total_seconds())
-                account.times.extend([last] * min(row.failures, self._failures))
+                count = min(row.failures, self._failures)
+                account.extendleft(Shown(last, right=False) for _ in range(count))
 
-    def _account(self, account_id: UserId) -> _Account:
+    def _account(self, account_id: UserId) -> deque[Shown]:
         found = self._accounts.get(account_id)
         if found is None:
             if len(self._accounts) >= MAX_ACCOUNTS:
                 self._make_room()
-            found = self._accounts[account_id] = _Account()
+            found = self._accounts[account_id] = deque()
         return found
 
     def _make_room(self) -> None:
         for account_id, account in list(self._accounts.items()):
-            if not self._recent(account) and not account.checking:
+            if not self._recent(account):
                 del self._accounts[account_id]
         while len(self._accounts) >= MAX_ACCOUNTS:
             del self._accounts[next(iter(self._accounts))]
 
-    def _recent(self, account: _Account) -> deque[float]:
+    def _recent(self, account: deque[Shown]) -> deque[Shown]:
         now = self._clock.monotonic_s()
-        while account.times and account.times[0] <= now - self._window_s:
-            account.times.popleft()
-        return account.times
+        while account and account[0].at_s <= now - self._window_s:
+            account.popleft()
+        return account

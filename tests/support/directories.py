@@ -91,8 +91,9 @@ class FakeDirectory:
 
     Args:
         manner: "silent" says nothing, "resets" hangs up with RST, "garbage" says what is no BER, "drips" says
-            a message byte by byte for ever, "yes" says yes to everything and knows everybody, "plain"
-            refuses StartTLS, "injects" says more than asked before TLS.
+            a message byte by byte for ever, "yes" says yes to everything and knows everybody, "hangs" does so
+            and leaves binds unanswered but the reading account's, "plain" refuses StartTLS, "injects" says
+            more than asked before TLS.
         pair: speaks TLS at once with this certificate; in clear without.
         who: what "yes" answers to "Who am I?".
     """
@@ -164,7 +165,7 @@ class FakeDirectory:
                 said = ber(0x30, ber(0x02, number), result(0x78, code))
                 more = ber(0x30, ber(0x02, b"\x02"), result(0x61, 0)) if self.manner == "injects" else b""
                 connection.sendall(said + more)
-            case "yes":
+            case "yes" | "hangs":
                 number = _message_number(data)
                 for answer in self._friendly(data):
                     connection.sendall(ber(0x30, ber(0x02, number), answer))
@@ -172,7 +173,8 @@ class FakeDirectory:
     def _friendly(self, data: bytes) -> list[bytes]:
         operation = data[_operation_at(data)]
         if operation == 0x60:
-            return [result(0x61, 0)]
+            unanswered = self.manner == "hangs" and READER.encode() not in data
+            return [] if unanswered else [result(0x61, 0)]
         if operation == 0x77:
             return [result(0x78, 0, ber(0x8B, self.who))]
         if operation == 0x63 and b"groupOfNames" in data:

@@ -279,13 +279,14 @@ class FakeDirectory:
     name: str = "school"
     passwords: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    guessed: bool = False
     asked: list[str] = field(default_factory=list)
 
     async def check(self, name: str, password: Secret) -> Finding:
         await trio.lowlevel.checkpoint()
         self.asked.append(name)
         if self.down:
-            raise Unavailable("The directory does not answer. Try again later.")
+            raise Unavailable("The directory does not answer. Try again later.", guessed=self.guessed)
         if self.passwords.get(name) != password.reveal():
             return NotHere()
         return Accepted(self._account(name))
@@ -340,6 +341,25 @@ async def test_a_provider_in_doubt_does_not_count_as_a_guess(database: Database)
     for _ in range(10):
         with pytest.raises(Unavailable):
             await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
+    school.down = False
+    await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
+
+
+async def test_a_password_that_a_silent_provider_was_sent_is_a_guess_but_at_home(database: Database) -> None:
+    """Twenty from an address, whomever they are about; a slow directory keeps nobody from the desk."""
+    school = FakeDirectory(passwords={"carol": "school password"})
+    kit = make_identity(database)
+    kit.identity.providers.order = (kit.users, school)
+    await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
+    school.down, school.guessed = True, True
+    for _ in range(30):
+        with pytest.raises(Unavailable):
+            await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
+    for person in range(20):
+        with pytest.raises(Unavailable):
+            await kit.identity.authenticate(f"person-{person}", "a guess", peer=ELSEWHERE, fresh=True)
+    with pytest.raises(TooManyAttempts):
+        await kit.identity.authenticate("one-more", "a guess", peer=ELSEWHERE, fresh=True)
     school.down = False
     await kit.identity.authenticate("carol", "school password", peer=HERE, fresh=True)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from spoold.config.identity import Directory
 from spoold.database.engine import Database
 from spoold.identity.ldap import LdapConversation, LdapServer, ServerFailed, escaped
 from spoold.identity.ldap_directory import LdapDirectory
@@ -24,7 +25,9 @@ from spoold.identity.secret import Secret
 from spoold.model.errors import Unavailable
 from tests.support import directories
 from tests.support.authority import Authority
+from tests.support.clock import FakeClock
 from tests.support.directories import FakeDirectory, pretending
+from tests.support.identities import make_identity
 from tests.support.slapd import BASE, PEOPLE, READER, READER_PASSWORD, Slapd, lab_entries, running
 
 # Every answer is timed.
@@ -33,6 +36,7 @@ pytestmark = pytest.mark.alone
 SITE = DirectorySettings(name="school", kind="openldap", base_dn=BASE)
 # The promise: somebody stands at a printer and waits.
 ANSWER_S = 5.0
+ALICE = f"dn:uid=alice,{PEOPLE}".encode()
 PASSWORD = "correct horse"
 WORD = Secret(PASSWORD)
 
@@ -112,7 +116,7 @@ def make_directory(
     database: Database, ca: Path | None, servers: Sequence[LdapServer], **settings: Any
 ) -> LdapDirectory:
     """A provider that waits as long as a site's."""
-    times = {"timeout_s": SITE.timeout_s, "server_s": SITE.server_s}
+    times: dict[str, Any] = {"timeout_s": SITE.timeout_s, "server_s": SITE.server_s}
     return directories.make_directory(database, ca, servers, **times | settings)
 
 
@@ -302,6 +306,52 @@ async def test_the_next_server_answers_in_time(
         asked_before = fake.connections
         assert isinstance(await provider.check("alice", WORD), Accepted)
         assert fake.connections == asked_before, "a server that has just failed is asked last"
+
+
+async def test_a_directory_that_is_silent_about_passwords_is_shown_no_more_than_it_may_count(
+    database: Database, authority: Authority
+) -> None:
+    """What had no answer may have been counted there, by each server of its own."""
+    clock, pair = FakeClock(), authority.issue("localhost")
+    most = Directory.model_fields["max_wrong_passwords"].default
+    window_s = Directory.model_fields["wrong_passwords_window"].default.total_seconds()
+    with (
+        pretending(FakeDirectory("hangs", pair, who=ALICE)) as first,
+        pretending(FakeDirectory("hangs", pair, who=ALICE)) as second,
+    ):
+        servers = [first.server, second.server]
+        ca = authority.certificate
+        provider = make_directory(database, ca, servers, failures=most, clock=clock, domains={"lab"})
+        kit = make_identity(database, clock=clock, order=[provider])
+
+        def binds() -> int:
+            return sum(fake.received.count(b"guess-") for fake in (first, second))
+
+        for turn in range(3 * most):
+            name = ("alice", "lab\\alice", "alice@lab")[turn % 3]
+            with pytest.raises(Unavailable):
+                await kit.identity.authenticate(name, f"guess-{turn}", peer=f"10.9.{turn}.1", fresh=True)
+        assert binds() == most
+        # It answers again: nobody was locked, here or there, for longer than its own window.
+        first.manner = second.manner = "yes"
+        assert await asked(provider) == "unavailable"
+        clock.advance(window_s)
+        await kit.identity.authenticate("alice", PASSWORD, peer="10.9.0.1", fresh=True)
+        assert binds() == most
+
+
+async def test_a_yes_of_the_second_server_gives_back_what_the_first_was_sent(
+    database: Database, authority: Authority
+) -> None:
+    pair = authority.issue("localhost")
+    with (
+        pretending(FakeDirectory("hangs", pair, who=ALICE)) as first,
+        pretending(FakeDirectory("yes", pair, who=ALICE)) as second,
+    ):
+        provider = make_directory(database, authority.certificate, [first.server, second.server], failures=2)
+        for _ in range(3):
+            assert isinstance(await provider.check("alice", WORD), Accepted)
+        assert (first.received.count(PASSWORD.encode()), second.connections) == (1, 3)
 
 
 async def test_a_directory_that_is_down_answers_nobody_and_forgets_nothing(
