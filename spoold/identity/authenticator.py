@@ -304,8 +304,8 @@ class Identity(Admission):
                 provider, finding = await self.providers.check(claim)
         except Unavailable as error:
             if error.fields.get("guessed") and attempt.rank != FIRST:
-                # Sent, and no answer: a directory that is slow to say no is no place to guess for nothing, and
-                # one that is down shuts nobody out of the usual desk.
+                # Sent, and no answer: a directory that is slow to say no is no place to guess for nothing.
+                # One that is down shuts nobody out of the usual desk.
                 attempt.failed()
             raise
         if not isinstance(finding, Accepted):
