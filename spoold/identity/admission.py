@@ -11,6 +11,7 @@ from spoold.identity.claim import typed_name
 from spoold.identity.guesses import Guesses
 from spoold.identity.kept import TERM_OVER, SignInAgain
 from spoold.identity.people_of_directories import overlaid, settle
+from spoold.identity.presence import Presences
 from spoold.identity.provider import LOCAL, Accepted, Account, Finding, NotHere, Rejected
 from spoold.identity.providers import Providers
 from spoold.identity.second_rule import SecondRule
@@ -54,6 +55,8 @@ class Admission:
         """Who has to show a second factor; every door asks it about whoever came without one."""
         self.guesses = guesses
         """What counts wrong answers to short secrets; a sign-in in person forgives those of a PIN."""
+        self.presences = Presences(clock, self.confirmed)
+        """Whether people still have their accounts, for what works while they are away."""
 
     async def lookup(self, name: str, *, provider: str | None = None) -> Account | None:
         """Return the account that signs in under this name, by asking the providers in turn.

@@ -15,7 +15,6 @@ from spoold.identity.claim import Claim, typed_name
 from spoold.identity.guesses import Guesses
 from spoold.identity.local import LocalUsers, User
 from spoold.identity.offices import Offices
-from spoold.identity.presence import Presences
 from spoold.identity.provider import Accepted, Account, Authenticator
 from spoold.identity.providers import Providers
 from spoold.identity.refused import Check, RefusedProofs
@@ -86,8 +85,6 @@ class Identity(Admission):
         self._cache = cache or ProofCache(clock)
         self._refused = RefusedProofs(clock)
         self._offices = Offices(clock, self.confirmed)
-        self.presences = Presences(clock, self.confirmed)
-        """Whether people still have their accounts, for what works while they are away."""
 
     @property
     def throttle(self) -> Throttle:
