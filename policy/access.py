@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from policy.decision import RuleOutcome, Stage
 from policy.facts import Facts
+from policy.groups import fold
 
 # Where groups are named, and a person is in none of them.
 QUEUE_WORDS = 'Printing to "{queue}" is for members of {groups}. Ask for it there, or print to another queue.'
@@ -86,7 +87,7 @@ def names_of(groups: Groups) -> str:
 
 
 def _is_member(facts: Facts, groups: Groups) -> bool:
-    return facts.user.authenticated and not set(groups).isdisjoint(facts.user.groups)
+    return facts.user.authenticated and any(fold(group) in facts.user.groups for group in groups)
 
 
 def _refused(key: str, words: str, facts: Facts, what: str, groups: Groups) -> RuleOutcome:

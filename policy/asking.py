@@ -144,5 +144,5 @@ def _batch(rules: tuple[CompiledRule, ...]) -> Batch:
     if len(rules) == 1:
         return Batch(rules, None)
     # A condition may end in a comment, which ends with its line.
-    text = " || ".join(f"({rule.source.when}\n)" for rule in rules)
+    text = " || ".join(f"({rule.condition}\n)" for rule in rules)
     return Batch(rules, compile_expression(text))

@@ -10,6 +10,7 @@ from policy.asking import Plan, early, effects, failed_words, plan
 from policy.decision import LAST, REFUSALS, AttributeValue, Decision, RuleOutcome, Stage
 from policy.explain import Explained, Explanation
 from policy.facts import Facts, variables
+from policy.groups import FOLD, fold
 from policy.holidays import parse_calendar
 from policy.rules import CompiledRule, PolicyErrors, PolicyProblem, RuleSource, compile_rule, problems_of
 from policy.schedule import ScheduleError, parse_schedule, time_zone
@@ -140,7 +141,7 @@ class PolicyEngine:
         return Surroundings(local, self._schedules, self._holidays, self._setting.networks)
 
     def _context(self, asked: Plan, facts: Facts, around: Surroundings) -> Any:
-        functions: dict[str, Any] = {}
+        functions: dict[str, Any] = {FOLD: fold}
         for name in asked.functions:
             if name == "open":
                 functions[name] = around.is_open

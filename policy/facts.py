@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from policy.groups import fold
 from policy.schedule import WEEKDAYS
 from policy.surroundings import Surroundings
 
@@ -81,6 +82,7 @@ class UserFacts:
 
     Args:
         method: how the person was proven, of `METHODS`.
+        groups: folded for comparing as they are taken in, each of them once; `policy.groups.fold`.
         second_factor: a second factor was shown, too.
         provider: who knows the person: "local", or the name of a directory.
     """
@@ -92,6 +94,10 @@ class UserFacts:
     method: str = "none"
     second_factor: bool = False
     provider: str = ""
+
+    def __post_init__(self) -> None:
+        """Fold the names of the groups."""
+        object.__setattr__(self, "groups", tuple(sorted({fold(name) for name in self.groups})))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from policy.cel_library import Program, compile_expression
 from policy.checker import check
 from policy.decision import NOTHING_SET, PERSON_PREFIX, AttributeValue, OutcomeKind, Stage
 from policy.facts import FACTS, Facts
+from policy.groups import with_folded_groups
 from policy.holidays import HolidayError, parse_days
 from policy.schedule import ScheduleError, calendars_of, parse_period
 from policy.setting import Setting
@@ -131,12 +132,14 @@ class CompiledRule:
     """A rule that can be asked.
 
     Args:
-        program: the compiled condition.
+        condition: the condition as it is evaluated: names of groups are folded in it.
+        program: the same, compiled.
         reads: facts it reads, as ("user", "groups").
         calls: what it asks functions for, as ("open", "school-hours").
     """
 
     source: RuleSource
+    condition: str
     program: Program
     reads: frozenset[tuple[str, str]]
     calls: frozenset[tuple[str, str]] = frozenset()
@@ -170,8 +173,13 @@ class CompiledRule:
 def compile_rule(source: RuleSource, setting: Setting) -> CompiledRule:
     """Compile a rule that has no problems."""
     checked = check(source.when, setting)
+    condition = with_folded_groups(source.when)
     return CompiledRule(
-        source, compile_expression(source.when), frozenset(checked.reads), frozenset(checked.calls)
+        source,
+        condition,
+        compile_expression(condition),
+        frozenset(checked.reads),
+        frozenset(checked.calls),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from policy.groups import fold
 from spoold.model.access import Standing
 from spoold.model.ids import JobId, UserId, canonical_name
 from spoold.model.job import Job
@@ -57,8 +58,8 @@ def names(approvers: Collection[str], principal: Principal) -> bool:
     if not approvers:
         return principal.role in _STAFF
     people = {canonical_name(one[len(PERSON) :]) for one in approvers if one.startswith(PERSON)}
-    groups = {one for one in approvers if not one.startswith(PERSON)}
-    return principal.name in people or not groups.isdisjoint(principal.groups)
+    groups = {fold(one) for one in approvers if not one.startswith(PERSON)}
+    return principal.name in people or not groups.isdisjoint(map(fold, principal.groups))
 
 
 def standing_of_approver(

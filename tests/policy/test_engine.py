@@ -174,7 +174,7 @@ def test_a_program_that_answers_neither_true_nor_false_denies() -> None:
         def execute(self, _context: object) -> str:
             return "yes"
 
-    odd = PolicyEngine([CompiledRule(rule("a", deny="A"), Answer(), frozenset())], Setting(), UTC)
+    odd = PolicyEngine([CompiledRule(rule("a", deny="A"), "true", Answer(), frozenset())], Setting(), UTC)
     decision = odd.decide("accept", PUPIL, NOW)
     assert decision.failed
     assert decision.because[0].detail == "the condition is neither true nor false but str"

@@ -42,6 +42,8 @@ def test_groups_and_people_are_named() -> None:
     approvers = ("teachers", "user:Ana")
     assert names(approvers, _person("ben", "teachers"))
     assert names(approvers, _person("ana"))
+    assert names(approvers, _person("eve", "Teachers"))
+    assert names(("TEACHERS",), _person("ben", "teachers"))
     assert not names(approvers, _person("teachers"))
     assert not names(approvers, _person("cid", "user:Ana", "pupils"))
     assert not names(approvers, _person("ada", role=Role.ADMINISTRATOR))
