@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from policy.decision import RuleOutcome, Stage
 from policy.facts import Facts
-from policy.groups import fold
+from policy.folding import fold
 
 # Where groups are named, and a person is in none of them.
 QUEUE_WORDS = 'Printing to "{queue}" is for members of {groups}. Ask for it there, or print to another queue.'

@@ -10,7 +10,8 @@ from policy.asking import Plan, early, effects, failed_words, plan
 from policy.decision import LAST, REFUSALS, AttributeValue, Decision, RuleOutcome, Stage
 from policy.explain import Explained, Explanation
 from policy.facts import Facts, variables
-from policy.groups import FOLD, fold
+from policy.folding import fold
+from policy.groups import FOLD
 from policy.holidays import parse_calendar
 from policy.rules import CompiledRule, PolicyErrors, PolicyProblem, RuleSource, compile_rule, problems_of
 from policy.schedule import ScheduleError, parse_schedule, time_zone

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from policy.groups import fold
+from policy.folding import fold
 from policy.schedule import WEEKDAYS
 from policy.surroundings import Surroundings
 
@@ -82,7 +82,7 @@ class UserFacts:
 
     Args:
         method: how the person was proven, of `METHODS`.
-        groups: folded for comparing as they are taken in, each of them once; `policy.groups.fold`.
+        groups: folded for comparing as they are taken in, each of them once; `policy.folding.fold`.
         second_factor: a second factor was shown, too.
         provider: who knows the person: "local", or the name of a directory.
     """

@@ -1,10 +1,9 @@
-"""Groups: their names are compared without regard to case, as directories do it, wherever rules name them."""
+"""Groups: conditions are rewritten once, so that what they compare with groups is folded like these."""
 
 import json
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from policy.expression import (
     RELATIONS,
@@ -20,24 +19,13 @@ from policy.expression import (
     Unary,
     parse,
 )
+from policy.folding import fold
 
 FOLD = "fold"
 """The function that rewritten conditions call; whoever writes rules cannot, and need not."""
 _MATCHES = "matches"
 _STRING_METHODS = frozenset({"contains", "endsWith", "startsWith"})
 _MACROS = frozenset({"all", "exists", "exists_one"})
-# A large site has some thousand groups, and each is compared in many decisions.
-_REMEMBERED = 8192
-
-
-@lru_cache(_REMEMBERED)
-def fold(name: str) -> str:
-    """Return the form in which names of groups are compared: composed (NFC) and without case.
-
-    Directories compare them so (RFC 4517 4.2.11, caseIgnoreMatch), and the same group may come with other
-    capitals from another directory, or after somebody has renamed it.
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def with_folded_groups(condition: str) -> str:

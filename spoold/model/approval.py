@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from policy.groups import fold
+from policy.folding import fold
 from spoold.model.access import Standing
 from spoold.model.ids import JobId, UserId, canonical_name
 from spoold.model.job import Job

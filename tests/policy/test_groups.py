@@ -4,13 +4,12 @@ import unicodedata
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from policy.access import Access
 from policy.engine import compile_rules
 from policy.facts import FACTS, Facts, Kind, PrinterFacts, QueueFacts, UserFacts
-from policy.groups import fold, with_folded_groups
+from policy.folding import fold
+from policy.groups import with_folded_groups
 from policy.rules import RuleSource
 from policy.setting import Setting
 
@@ -34,22 +33,6 @@ def holds(condition: str, *groups: str) -> bool:
     assert len(found) == 1
     assert found <= {"", "No."}
     return found == {"No."}
-
-
-@pytest.mark.parametrize("one", ["Pupils", "PUPILS", "pupils"])
-def test_capitals_make_no_other_group(one: str) -> None:
-    assert fold(one) == "pupils"
-
-
-def test_letters_with_accents_are_the_same_however_they_are_put_together() -> None:
-    composed, apart = (unicodedata.normalize(form, "ÉLÈVES") for form in ("NFC", "NFD"))
-    assert composed != apart
-    assert fold(composed) == fold(apart) == "élèves"
-
-
-@given(st.text())
-def test_what_is_folded_stays_so(name: str) -> None:
-    assert fold(fold(name)) == fold(name)
 
 
 @pytest.mark.parametrize(
