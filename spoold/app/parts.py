@@ -183,7 +183,7 @@ def build_parts(config: Config, stack: ExitStack) -> Parts:
         desk=desk,
         orders=orders,
         guesses=guesses,
-        tokens=Tokens(database, clock, guesses, term=term_of(config, clock)),
+        tokens=Tokens(database, clock, guesses, presences=identity.presences, term=term_of(config, clock)),
         factors=SecondFactors(
             database=database,
             clock=clock,

@@ -9,10 +9,11 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -24,8 +25,17 @@ from spoold.database.tokens import TokenRow
 from spoold.identity.guesses import Guesses
 from spoold.identity.kept import TERM_OVER, SignInAgain, Term
 from spoold.identity.places import home_of
+from spoold.identity.presence import Presence, Presences
 from spoold.identity.provider import account_of
-from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
+from spoold.identity.token_wishes import checked_label, checked_life, checked_networks, checked_scopes
+from spoold.model.errors import (
+    NotAuthenticated,
+    NotAuthorized,
+    NotFound,
+    NotPossible,
+    TooManyAttempts,
+    Unavailable,
+)
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
 from spoold.model.scopes import OF_A_PERSON, OF_THE_SITE, Scope
@@ -36,21 +46,28 @@ PREFIX = "spd_"
 # 64 bits find the row, 256 bits prove it.
 _ID_BYTES, _SECRET_BYTES = 8, 32
 _FORM = re.compile(r"spd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
-# Somebody looks at it again at least once a year.
-MAX_LIFE = timedelta(days=366)
 # Last use is written down at most this often.
 USE_GRANULARITY = timedelta(seconds=60)
-MAX_LABEL_CHARACTERS = 100
-MAX_NETWORKS = 32
 # More programs than one person looks after.
 MAX_PER_PERSON = 50
 # Each call is a record for ever: ten a second is more than any program needs, and 4 MB of records an hour.
 MAX_CALLS_EACH = 600
 CALLS_WINDOW_S = 60.0
 
+# Why a token is refused whose owner's directory does not know the account any more, or does not answer.
+_ACCOUNT, _DIRECTORY = "account", "directory"
+_DOUBTS: Mapping[Presence, str | None] = MappingProxyType(
+    {
+        Presence.THERE: None,
+        Presence.GONE: _ACCOUNT,
+        Presence.TERM_OVER: TERM_OVER,
+        Presence.NOT_KNOWN: _DIRECTORY,
+    }
+)
 _REFUSED = (
     "This token is not accepted. It may have ended or been revoked, or it may not be used from this network."
 )
+_NOT_ASKED = "The directory cannot be asked at this moment. Try again in a few minutes."
 _NOT_FOR_THAT = "This token is not for that; its scopes say what it is for."
 
 
@@ -96,12 +113,23 @@ def is_token(presented: str) -> bool:
 
 
 class Tokens:
-    """Makes, lists, ends and checks tokens."""
+    """Makes, lists, ends and checks tokens.
+
+    Args:
+        presences: whether a token's owner still has the account that it stands for.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, guesses: Guesses, *, term: Term | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        guesses: Guesses,
+        *,
+        presences: Presences,
+        term: Term | None = None,
     ) -> None:
         self._database = database
+        self._presences = presences
         self._term = term
         self._clock = clock
         self._guesses = guesses
@@ -134,13 +162,13 @@ class Tokens:
         row = TokenRow(
             id=token_id,
             user_id=owner,
-            label=_checked_label(label),
+            label=checked_label(label),
             secret_hash=_hash(secret),
-            scopes=_checked_scopes(scopes, OF_THE_SITE if owner is None else OF_A_PERSON),
-            networks=_checked_networks(networks),
+            scopes=checked_scopes(scopes, OF_THE_SITE if owner is None else OF_A_PERSON),
+            networks=checked_networks(networks),
             created_by=actor,
             created_at=now,
-            expires_at=now + _checked_life(life),
+            expires_at=now + checked_life(life),
         )
 
         def work(connection: Connection) -> None:
@@ -204,7 +232,7 @@ class Tokens:
             NotAuthorized: it is good, and not for that.
             SignInAgain: it is good, and nobody has vouched for its owner within the term.
             TooManyAttempts: it is used too often, or too many wrong ones came from there.
-            Unavailable: the call cannot be recorded.
+            Unavailable: the call cannot be recorded, or the directory of its owner cannot be asked.
         """
         match = _FORM.fullmatch(presented)
         token_id, secret = (match[1], match[2]) if match else ("", "")
@@ -214,23 +242,48 @@ class Tokens:
             await self._refuse_unknown(call)
             raise NotAuthenticated(_REFUSED)
         self._check_rate(token_id)
-        why = await self._database.write(lambda connection: self._decide(connection, token_id, call))
+        doubt = await self._doubt(*found, call)
+        why, found = await self._database.write(
+            lambda connection: self._decide(connection, token_id, call, doubt)
+        )
         if why == "scope":
             raise NotAuthorized(_NOT_FOR_THAT, token=token_id)
         if why == TERM_OVER:
             raise SignInAgain(token=token_id)
-        if why is not None:
+        if why == _DIRECTORY:
+            raise Unavailable(_NOT_ASKED, token=token_id)
+        if why is not None or found is None:
             raise NotAuthenticated(_REFUSED, token=token_id)
         return self._principal(*found)
 
-    def _decide(self, connection: Connection, token_id: str, call: Call) -> str | None:
-        """Record the call and return why it is refused, None when it is not."""
+    async def _doubt(self, row: TokenRow, user: UserRow | None, call: Call) -> str | None:
+        """Return why the owner of a token that is good otherwise may not have the account any more.
+
+        Nobody is asked for calls that are refused anyway. What tells of no job goes on without a directory.
+        """
+        now = self._clock.now()
+        if user is None or _why_not(row, user, call, now) is not None:
+            return None
+        presence = await self._presences.of(account_of(user).principal(Method.TOKEN, now))
+        if presence is Presence.NOT_KNOWN and call.scope is Scope.PRINTERS_READ:
+            return None
+        return _DOUBTS[presence]
+
+    def _decide(
+        self, connection: Connection, token_id: str, call: Call, doubt: str | None
+    ) -> tuple[str | None, tuple[TokenRow, UserRow | None] | None]:
+        """Record the call; returns why it is refused, None when it is not, and what it was decided by.
+
+        Args:
+            doubt: why it is refused if nothing else is wrong.
+        """
         now = self._clock.now()
         found = _look(connection, token_id)
         why = "gone" if found is None else _why_not(*found, call, now)
         user = None if found is None else found[1]
         if why is None and user is not None and self._term is not None and self._term.is_over(user):
             why = TERM_OVER
+        why = why or doubt
         audit.append(
             connection,
             at=now,
@@ -246,7 +299,7 @@ class Tokens:
             used = found[0].used_at
             if used is None or not timedelta(0) <= now - used < USE_GRANULARITY:
                 tokens.touch_token(connection, token_id, now)
-        return why
+        return why, found
 
     async def _refuse_unknown(self, call: Call) -> None:
         """Record a token that is none; too many from one place are turned away without a record each."""
@@ -312,7 +365,7 @@ def _why_not(row: TokenRow, user: UserRow | None, call: Call, now: datetime) -> 
     if not is_good(row, now):
         return "expired"
     if row.user_id is not None and (user is None or user.disabled):
-        return "account"
+        return _ACCOUNT
     if not listed(call.peer, tuple(map(ip_network, row.networks))):
         return "network"
     if call.scope is None or call.scope not in row.scopes:
@@ -322,40 +375,3 @@ def _why_not(row: TokenRow, user: UserRow | None, call: Call, now: datetime) -> 
 
 def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
-
-
-def _checked_label(label: str) -> str:
-    stripped = label.strip()
-    if not 0 < len(stripped) <= MAX_LABEL_CHARACTERS or not stripped.isprintable():
-        raise NotPossible("Say in up to 100 characters what the token is for.")
-    return stripped
-
-
-def _checked_scopes(scopes: Collection[str], possible: frozenset[Scope]) -> frozenset[str]:
-    wanted = frozenset(scopes)
-    unknown = wanted - {scope.value for scope in possible}
-    if not wanted or unknown:
-        choice = ", ".join(sorted(scope.value for scope in possible))
-        raise NotPossible(f"Choose what the token may do; such a token can have: {choice}.")
-    return wanted
-
-
-def _checked_networks(networks: Collection[str]) -> tuple[str, ...]:
-    found = []
-    for text in networks:
-        try:
-            network = ip_network(text.strip(), strict=False)
-        except ValueError:
-            raise NotPossible(f'"{text}" is not a network; write one such as 10.20.0.0/16.') from None
-        if network.prefixlen == 0:
-            raise NotPossible("A token is not for the whole Internet; name the networks it is used from.")
-        found.append(str(network))
-    if not 0 < len(found) <= MAX_NETWORKS:
-        raise NotPossible("Name the networks the token is used from, 32 at most, such as 10.20.0.0/16.")
-    return tuple(dict.fromkeys(found))
-
-
-def _checked_life(life: timedelta) -> timedelta:
-    if not timedelta(0) < life <= MAX_LIFE:
-        raise NotPossible("A token ends after a year at the latest.")
-    return life

@@ -15,7 +15,7 @@ from protocols.ipp.decoder import decode
 from protocols.ipp.status import Status
 from protocols.limits import IppLimits
 from tests.integration.conftest import MakeDaemon
-from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, Daemon
+from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon
 from tests.integration.ipp_asking import print_job, tls_context
 from tests.integration.recorder import wait_until
 from tests.support.authority import Authority
@@ -77,8 +77,15 @@ class House:
         self, method: str, path: str, user: str, password: str = CANARY_PASSWORD, **body: str
     ) -> tuple[int, str]:
         """Ask the API with a name and password; returns status and body."""
+        return self._ask(method, path, _basic(user, password), body)
+
+    def by_token(self, method: str, path: str, token: str) -> tuple[int, str]:
+        """Ask the API as a program; returns status and body."""
+        return self._ask(method, path, f"Bearer {token}", {})
+
+    def _ask(self, method: str, path: str, proof: str, body: dict[str, str]) -> tuple[int, str]:
         content = json.dumps(body).encode() if body else None
-        headers = {"Authorization": _basic(user, password)}
+        headers = {"Authorization": proof}
         if content is not None:
             headers["Content-Type"] = "application/json"
         connection = http.client.HTTPSConnection(
@@ -240,6 +247,36 @@ def test_who_is_removed_from_the_directory_releases_nothing(house: House, slapd:
     slapd.modify(f"dn: uid=dora,{PEOPLE}\nchangetype: delete\n")
     assert "Your account is closed" in browser.release(job["id"])
     assert house.release(job["id"], "dora")[0] == 401
+
+
+def test_a_token_ends_with_the_account_and_waits_for_the_directory(house: House, slapd: Slapd) -> None:
+    for name in ("dora", "alice"):
+        assert house.send(name) == Status.SUCCESSFUL_OK
+    dora, alice = (one["id"] for one in house.daemon.wait_for_job("held", count=2))
+    scopes = ("--scope", "jobs:read", "--scope", "jobs:delete", "--scope", "printers:read")
+
+    def token_of(name: str) -> str:
+        made = house.daemon.cli("token", "add", name, "--user", name, *scopes, "--network", "127.0.0.1")
+        assert made.returncode == 0, made.stderr
+        found = re.search(r"spd_[0-9a-f]{16}_[A-Za-z0-9_-]{43}", made.stdout)
+        assert found is not None
+        return found[0]
+
+    of_dora, of_alice = token_of("dora"), token_of("alice")
+    slapd.stop()
+    status, said = house.by_token("GET", "/api/v1/jobs", of_dora)
+    assert (status, CANARY_TITLE in said) == (503, False)
+    assert house.by_token("DELETE", f"/api/v1/jobs/{dora}", of_dora)[0] == 503
+    assert house.by_token("GET", "/api/v1/printers", of_dora)[0] == 200
+    assert CANARY_TITLE in house.by_token("GET", "/api/v1/jobs", of_alice)[1]
+    assert house.by_token("DELETE", f"/api/v1/jobs/{alice}", of_alice)[0] in {200, 202, 204}
+    slapd.start()
+    slapd.modify(f"dn: uid=dora,{PEOPLE}\nchangetype: delete\n")
+    # What a directory that was down did not say is asked for again a little later.
+    wait_until(lambda: house.by_token("GET", "/api/v1/jobs", of_dora)[0] == 401, "the end of the token")
+    assert house.by_token("DELETE", f"/api/v1/jobs/{dora}", of_dora)[0] == 401
+    assert house.by_token("GET", "/api/v1/printers", of_dora)[0] == 401
+    assert [one["id"] for one in house.daemon.jobs() if one["state"] == "held"] == [dora]
 
 
 def test_groups_give_roles_and_lose_them(house: House, slapd: Slapd) -> None:

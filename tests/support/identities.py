@@ -102,7 +102,7 @@ def make_identity(
         second=second,
     )
     guesses = identity.guesses
-    tokens = Tokens(database, used_clock, guesses)
+    tokens = Tokens(database, used_clock, guesses, presences=identity.presences)
     factors = SecondFactors(
         database=database,
         clock=used_clock,

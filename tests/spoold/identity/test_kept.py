@@ -7,7 +7,6 @@ import pytest
 
 from spoold.database import people
 from spoold.database.engine import Database
-from spoold.identity.guesses import Guesses
 from spoold.identity.kept import TERM_OVER, KeptPeople, SignInAgain, Term
 from spoold.identity.print_uris import PrintUris
 from spoold.identity.provider import Accepted, Account, Rejected
@@ -52,7 +51,7 @@ def house(database: Database) -> House:
     term = Term("oidc", KNOWN_FOR, kit.clock)
     kept = KeptPeople("oidc", database, term)
     kit.identity.providers.order = (kit.users, kept)
-    tokens = Tokens(database, kit.clock, Guesses(database, kit.clock, kit.throttle), term=term)
+    tokens = Tokens(database, kit.clock, kit.guesses, presences=kit.identity.presences, term=term)
     uris = PrintUris(
         database, kit.clock, kit.metrics, kit.throttle,
         queues=lambda: frozenset({"open"}), authority=lambda: "print.example.org:631",

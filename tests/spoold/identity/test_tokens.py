@@ -5,12 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from spoold.identity.guesses import Guesses
-from spoold.identity.tokens import MAX_CALLS_EACH, Call, NewToken, Tokens, is_token
-from spoold.model.errors import NotAuthenticated, NotAuthorized, NotFound, NotPossible, TooManyAttempts
+from spoold.identity.presence import PAUSE_S, THERE_S
+from spoold.identity.provider import Finding
+from spoold.identity.tokens import MAX_CALLS_EACH, Call, NewToken, is_token
+from spoold.model.errors import (
+    NotAuthenticated,
+    NotAuthorized,
+    NotFound,
+    NotPossible,
+    TooManyAttempts,
+    Unavailable,
+)
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Role
-from spoold.model.scopes import Scope
+from spoold.model.scopes import OF_A_PERSON, Scope
+from tests.spoold.identity.test_people_of_directories import WORD, FakeDirectory
 from tests.support.identities import PASSWORD, IdentityKit
 
 PEER = "10.20.1.9"
@@ -23,8 +32,7 @@ class House:
     def __init__(self, kit: IdentityKit, owner: UserId) -> None:
         self.kit = kit
         self.owner = owner
-        self.guesses = Guesses(kit.database, kit.clock, kit.throttle)
-        self.tokens = Tokens(kit.database, kit.clock, self.guesses)
+        self.tokens = kit.tokens
 
     async def issue(
         self,
@@ -151,6 +159,96 @@ async def test_it_dies_with_the_account(house: House) -> None:
     assert await house.refused(made.token) == "account"
     await house.kit.database.write(lambda c: c.exec_driver_sql("DELETE FROM users"))
     assert await house.refused(made.token) == "unknown"
+
+
+# -- of people of a directory
+
+
+@pytest.fixture(name="pupil")
+async def _pupil(kit: IdentityKit) -> tuple[House, FakeDirectory]:
+    """A house whose person is carol, of a directory, and the directory."""
+    school = FakeDirectory()
+    kit.identity.providers.order = (kit.users, school)
+    school.add("carol")
+    carol = await kit.identity.authenticate("carol", WORD, peer=PEER, fresh=True)
+    return House(kit, carol.id), school
+
+
+@pytest.mark.parametrize("end", ["deleted", "closed"])
+@pytest.mark.parametrize("scope", sorted(OF_A_PERSON))
+async def test_it_ends_with_the_account_in_the_directory(
+    pupil: tuple[House, FakeDirectory], scope: Scope, end: str
+) -> None:
+    house, school = pupil
+    made, call = await house.issue(scope), Call(scope, "read-job", PEER)
+    assert (await house.tokens.principal_of(made.token, call)).name == "carol"
+    if end == "deleted":
+        del school.accounts["carol"]
+    else:
+        school.closed.add("carol")
+    house.kit.clock.advance(THERE_S)
+    assert await house.refused(made.token, call) == "account"
+    record = (await house.kit.audit())[-1]
+    assert (record["kind"], record["actor"]) == ("token-refused", f"token:{made.row.id}")
+    school.add("carol")
+    school.closed.clear()
+    house.kit.clock.advance(PAUSE_S)
+    assert (await house.tokens.principal_of(made.token, call)).name == "carol"
+
+
+async def test_without_the_directory_it_tells_of_no_job_and_changes_none(
+    pupil: tuple[House, FakeDirectory],
+) -> None:
+    house, school = pupil
+    made = await house.issue(*OF_A_PERSON)
+    school.down = True
+    for scope in (Scope.JOBS_READ, Scope.JOBS_DELETE, Scope.JOBS_RELEASE):
+        with pytest.raises(Unavailable, match="directory cannot be asked"):
+            await house.tokens.principal_of(made.token, Call(scope, "read-job", PEER))
+        record = (await house.kit.audit())[-1]
+        assert (record["kind"], record["why"]) == ("token-refused", "directory")
+    free = Call(Scope.PRINTERS_READ, "read-printers", PEER)
+    assert (await house.tokens.principal_of(made.token, free)).name == "carol"
+    local = await house.kit.identity.add_user("alice", PASSWORD)
+    of_alice = await house.issue(owner=local.id)
+    assert (await house.tokens.principal_of(of_alice.token, READ)).name == "alice"
+    school.down = False
+    house.kit.clock.advance(PAUSE_S)
+    assert (await house.tokens.principal_of(made.token, READ)).name == "carol"
+
+
+async def test_the_directory_hears_of_few_of_its_calls_and_of_no_wrong_one(
+    pupil: tuple[House, FakeDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, school = pupil
+    asked: list[UserId] = []
+    again = school.again
+
+    async def counted(account_id: UserId) -> Finding:
+        asked.append(account_id)
+        return await again(account_id)
+
+    monkeypatch.setattr(school, "again", counted)
+    made = await house.issue()
+    assert await house.refused(made.token, Call(Scope.JOBS_READ, "read-job", "192.0.2.1")) == "network"
+    assert await house.refused(made.token[:-1] + "!") == "unknown"
+    with pytest.raises(NotAuthorized):
+        await house.tokens.principal_of(made.token, Call(Scope.JOBS_DELETE, "cancel", PEER))
+    assert asked == []
+    for _ in range(12):
+        await house.tokens.principal_of(made.token, READ)
+        house.kit.clock.advance(THERE_S / 6)
+    assert asked == [house.owner] * 2
+
+
+async def test_what_the_directory_says_of_groups_is_what_a_call_has(
+    pupil: tuple[House, FakeDirectory],
+) -> None:
+    house, school = pupil
+    made = await house.issue()
+    school.add("carol", groups=frozenset({"staff"}), display_name="Carol C")
+    principal = await house.tokens.principal_of(made.token, READ)
+    assert (principal.groups, principal.display_name) == (frozenset({"staff"}), "Carol C")
 
 
 WRONG = [
