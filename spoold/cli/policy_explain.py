@@ -1,6 +1,7 @@
 """Explains decisions: of a job that the daemon has, or of one that somebody might print."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ import click
 from spoold.cli.client import ask
 from spoold.cli.output import clean, config_option, json_option, print_json
 from spoold.model.errors import ConfigurationError
+from spoold.model.ids import canonical_name
 
 if TYPE_CHECKING:
-    from policy.facts import DocumentFacts, UserFacts
+    from policy.facts import DocumentFacts, JobFacts, UserFacts
     from spoold.config.model import QueueSettings
     from spoold.documents.inspection import Inspection
 
@@ -35,6 +37,19 @@ SIGNED_IN_RELEASE = "Jobs of this queue are released by whoever signs in as thei
 @click.option("--queue", help="Where it would be sent; the first queue if not given.")
 @click.option("--printer", help="Where it would come out; then a release is explained, too.")
 @click.option("--copies", type=click.IntRange(1, 999), default=1, help="How many copies.")
+@click.option("--color", metavar="MODE", help="In which colours, such as monochrome; auto if not given.")
+@click.option("--sides", help="On which sides, such as two-sided-long-edge; one-sided if not given.")
+@click.option("--media", metavar="SIZE", help="On which size of paper, such as iso_a3_297x420mm.")
+@click.option("--media-type", metavar="TYPE", help="On which kind of paper, such as labels.")
+@click.option("--media-source", metavar="TRAY", help="From which tray, such as tray-2.")
+@click.option(
+    "--printer-color/--printer-black",
+    default=None,
+    help="Whether --printer prints in colour; yes if not given.",
+)
+@click.option(
+    "--printer-ready/--printer-down", default=None, help="Whether --printer is ready; yes if not given."
+)
 @click.option("--from", "address", default="", help="The address it would be sent from.")
 def explain(  # noqa: PLR0917 - click passes options by name
     config_path: str,
@@ -48,15 +63,21 @@ def explain(  # noqa: PLR0917 - click passes options by name
     printer: str | None,
     copies: int,
     address: str,
+    printer_color: bool | None,
+    printer_ready: bool | None,
+    **asked: str | None,
 ) -> None:
     """Say which rules match and why. Changes nothing."""
     if job_id is not None:
-        if any(option is not None for option in (user, groups, path, at, queue)):
+        imagined = (user, groups, path, at, queue, printer_color, printer_ready, *asked.values())
+        if any(option is not None for option in imagined):
             raise click.UsageError("--job is a job that is there: it takes --printer only.")
         found = ask(config_path, "policy-explain", job=job_id, printer=printer)
     else:
+        how = _how(asked, copies)
         person = _person(config_path, user, groups)
-        found = _imagined(config_path, person, path, at, queue, printer, copies, address)
+        state = (printer_color is not False, printer_ready is not False)
+        found = _imagined(config_path, person, path, at, queue, printer, state, how, address)
     if as_json:
         print_json(found)
         return
@@ -73,12 +94,18 @@ def _imagined(  # noqa: PLR0917 - the options, in their order
     at: str | None,
     queue: str | None,
     printer: str | None,
-    copies: int,
+    state: tuple[bool, bool],
+    how: "JobFacts",
     address: str,
 ) -> list[dict[str, Any]]:
-    """Ask the rules of the file about a job that nobody has sent."""
+    """Ask the rules of the file about a job that nobody has sent.
+
+    Args:
+        state: whether the printer prints in colour, and whether it is ready.
+        how: how it would be printed, as far as that does not depend on the document.
+    """
     from policy.explain import as_fields  # noqa: PLC0415 - the rules' language, for this command only
-    from policy.facts import ClientFacts, Facts, JobFacts, PrinterFacts, QueueFacts  # noqa: PLC0415
+    from policy.facts import ClientFacts, Facts, PrinterFacts, QueueFacts  # noqa: PLC0415
     from spoold.config.loader import load  # noqa: PLC0415
     from spoold.config.sitepolicy import compile_policy  # noqa: PLC0415
 
@@ -94,14 +121,14 @@ def _imagined(  # noqa: PLR0917 - the options, in their order
     place = None
     if printer is not None:
         machine = config.printers[printer]
-        place = PrinterFacts(printer, machine.location, color=True, ready=True, cost=machine.cost)
+        place = PrinterFacts(printer, machine.location, *state, cost=machine.cost)
     facts = Facts(
         QueueFacts(chosen),
         person,
-        JobFacts(
-            copies=copies,
+        replace(
+            how,
             size_bytes=size_bytes,
-            impressions=None if document.pages is None else document.pages * copies,
+            impressions=None if document.pages is None else document.pages * how.copies,
         ),
         document,
         ClientFacts(address),
@@ -111,6 +138,28 @@ def _imagined(  # noqa: PLR0917 - the options, in their order
     if printer is not None:
         found.append(as_fields(engine.explain("release", facts, now)))
     return found if person.authenticated else _for_a_stranger(found, config.queues[chosen])
+
+
+def _how(asked: Mapping[str, str | None], copies: int) -> "JobFacts":
+    """Return how a job would be printed; what no job can ask for is a mistake of the command line."""
+    from policy.facts import FACTS, JobFacts  # noqa: PLC0415 - as above
+    from protocols.ipp.media import one_name, size_of  # noqa: PLC0415 - as above
+
+    for option, fact in (("color", "color_mode"), ("sides", "sides")):
+        value, words = asked[option], FACTS["job"][fact].words
+        if value is not None and value not in words:
+            raise click.UsageError(f'--{option}: "{value}" is none of {", ".join(words)}.')
+    size = asked["media"]
+    if size is not None and size_of(size) is None:
+        raise click.UsageError(f'--media: "{size}" is no size by its full name, such as iso_a3_297x420mm.')
+    return JobFacts(
+        copies,
+        asked["sides"] or "one-sided",
+        asked["color"] or "auto",
+        one_name(size or ""),
+        media_type=asked["media_type"] or "",
+        media_source=asked["media_source"] or "",
+    )
 
 
 def _for_a_stranger(found: list[dict[str, Any]], queue: "QueueSettings") -> list[dict[str, Any]]:
@@ -141,7 +190,9 @@ def _person(config_path: str, user: str | None, groups: str | None) -> "UserFact
         return UserFacts()
     if groups is not None:
         named = [name.strip() for name in groups.split(",") if name.strip()]
-        return UserFacts(user, named, ROLES[:1], authenticated=True, method="password", provider="local")
+        return UserFacts(
+            canonical_name(user), named, ROLES[:1], authenticated=True, method="password", provider="local"
+        )
     known = ask(config_path, "policy-person", name=user)
     roles = ROLES[: ROLES.index(known["role"]) + 1]
     return UserFacts(

@@ -144,9 +144,60 @@ def test_a_stranger_is_refused_in_words(run: Run) -> None:
         (("--printer", "nowhere"), 'no printer named "nowhere"'),
         (("--at", "soon"), '"soon" is no time'),
         (("--file", "/nowhere.pdf"), "cannot be read"),
+        (("--color", "pink"), '"pink" is none of auto, '),
+        (("--sides", "three-sided"), '"three-sided" is none of one-sided, '),
+        (("--media", "A3"), '"A3" is no size by its full name'),
+        (("--job", "12", "--media", "iso_a4_210x297mm"), "it takes --printer only"),
+        (("--job", "12", "--printer-down"), "it takes --printer only"),
     ],
 )
 def test_what_is_not_there_is_said(run: Run, words: tuple[str, ...], said: str) -> None:
     done, _ = run(*words)
     assert done.status == 2
     assert said in done.err
+
+
+ASKING = """
+[[rules]]
+name = "What it reads"
+stage = "release"
+when = 'user.name != "x" && job.sides + job.color_mode + job.media + job.media_type + job.media_source != "" \
+&& "CLASS-9A" in user.groups && printer.color && printer.ready'
+deny = "All of it."
+"""
+HOW = (
+    *("--sides", "two-sided-long-edge", "--color", "monochrome", "--media", "custom_poster_297x420mm"),
+    *("--media-type", "labels", "--media-source", "tray-2"),
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict", "color", "ready"),
+    [
+        ((), "deny", True, True),
+        (("--printer-black",), "allow", False, True),
+        (("--printer-down",), "allow", True, False),
+    ],
+)
+def test_how_it_would_be_printed_and_where_is_said(
+    run: Run, more: tuple[str, ...], verdict: str, *, color: bool, ready: bool
+) -> None:
+    site = SCHOOL.partition("[[rules]]")[0] + ASKING.replace("\\\n", "")
+    done, _ = run(
+        *("--as", "LEO", "--groups", "Class-9a", *EVENING, "--printer", "corridor", *HOW, *more, "--json"),
+        site=site,
+    )
+    assert done.status == 0, done.err
+    released = json.loads(done.lines[1])
+    assert released["rules"][0]["read"] == {
+        "job.color_mode": "monochrome",
+        "job.media": "iso_a3_297x420mm",
+        "job.media_source": "tray-2",
+        "job.media_type": "labels",
+        "job.sides": "two-sided-long-edge",
+        "printer.color": color,
+        "printer.ready": ready,
+        "user.groups": ["class-9a"],
+        "user.name": "leo",
+    }
+    assert released["verdict"] == verdict
