@@ -26,6 +26,7 @@ from protocols.ipp.media import one_name
 from spoold.config.model import Printer
 from spoold.config.section import Section
 from spoold.model.errors import ConfigurationError
+from spoold.model.ids import canonical_name
 
 # A site with a thousand rules has a few thousand cases.
 MAX_CASES_BYTES = 4 * 1024 * 1024
@@ -48,10 +49,10 @@ class CaseUser(Section):
     def facts(self) -> UserFacts:
         """Return the facts."""
         if not self.name:
-            return UserFacts(self.claimed)
+            return UserFacts(canonical_name(self.claimed))
         roles = ROLES[: ROLES.index(self.role) + 1]
         return UserFacts(
-            self.name,
+            canonical_name(self.name),
             self.groups,
             roles,
             authenticated=True,

@@ -57,9 +57,9 @@ Run = Callable[..., tuple[int, str, str]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `spoold policy test` on cases; returns exit status, output and errors."""
     config, file = tmp_path / "spoold.toml", tmp_path / "cases.toml"
-    config.write_text(SITE)
 
-    def _run(cases: str, *options: str) -> tuple[int, str, str]:
+    def _run(cases: str, *options: str, site: str = SITE) -> tuple[int, str, str]:
+        config.write_text(site)
         file.write_text(cases)
         words = ["spoold", "policy", "test", "--config", str(config), *options, str(file)]
         monkeypatch.setattr(sys, "argv", words)
@@ -103,6 +103,14 @@ def test_without_one_case_an_example_is_not_covered(site: str) -> None:
 def test_cases_that_are_decided_as_expected_pass(run: Run) -> None:
     status, out, _ = run(CASE + OTHER, "--coverage")
     assert (status, out) == (0, "2 cases, 0 decided otherwise, 0 outcomes without a case\n")
+
+
+@pytest.mark.parametrize("groups", ['"PUPILS"', '"Staff", "Pupils"'])
+def test_people_and_groups_are_compared_as_the_daemon_does_it(run: Run, groups: str) -> None:
+    """A case must not pass, or fail, for capitals that make no difference in a decision."""
+    named = SITE.replace("when = '", 'when = \'user.name == "leo" && ')
+    case = CASE.replace('"leo"', '"LEO"').replace('"pupils"', groups)
+    assert run(case, site=named)[0] == 0
 
 
 def test_what_has_no_case_is_named(run: Run) -> None:
