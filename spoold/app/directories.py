@@ -82,6 +82,8 @@ def settings_of(name: str, directory: Directory) -> DirectorySettings:
         administrator_groups=frozenset(directory.administrator_groups),
         timeout_s=timeout_s,
         server_s=timeout_s / 2,
+        max_wrong_passwords=directory.max_wrong_passwords,
+        wrong_passwords_window_s=directory.wrong_passwords_window.total_seconds(),
     )
 
 
@@ -159,7 +161,7 @@ def _provider(name: str, directory: Directory, database: Database, clock: Clock)
     servers = LdapServers(settings, servers_of(directory), context_of(name, directory), clock)
     budget = PassThrough(
         clock,
-        failures=directory.max_wrong_passwords,
-        window_s=directory.wrong_passwords_window.total_seconds(),
+        failures=settings.max_wrong_passwords,
+        window_s=settings.wrong_passwords_window_s,
     )
     return LdapDirectory(settings, servers, clock, budget, database)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from spoold.identity.ldap import SUCCESS, LdapConversation, LdapServer, ServerFailed
 from spoold.identity.ldap_entries import Person, Reader, SignedIn, refusal_word, signed_in
+from spoold.identity.ldap_lockout import read_lockout
 from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.trouble import Trouble
 
@@ -144,6 +145,12 @@ def _inside(subject: str, settings: DirectorySettings, link: LdapConversation) -
         return
     groups = reader.groups(person)
     yield Tried(subject, True, f"finds people, such as {person.name}, in {_counted(len(groups), 'group')}")
+    lockout = read_lockout(link, settings)
+    if lockout is not None:
+        troubles = lockout.troubles(settings)
+        yield from (Tried(subject, False, trouble) for trouble in troubles)
+        if not troubles:
+            yield Tried(subject, True, lockout.words(settings))
     if _could_write(settings, link, person):
         yield Tried(
             subject,

@@ -20,6 +20,7 @@ class DirectorySettings:
         domains: what people may write before "\\" or behind "@", folded.
         timeout_s: all servers together, for one question.
         server_s: the share of one server while others are left.
+        max_wrong_passwords: of one account, that the directory is asked about within the window.
     """
 
     name: str
@@ -39,6 +40,8 @@ class DirectorySettings:
     timeout_s: float = 4.0
     server_s: float = 2.0
     group_cache_s: float = 300.0
+    max_wrong_passwords: int = 4
+    wrong_passwords_window_s: float = 1_800.0
 
     @property
     def is_active_directory(self) -> bool:

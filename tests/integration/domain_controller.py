@@ -38,6 +38,22 @@ exec sleep infinity
 """
 
 
+# Over LDAP nobody may say when a password was set; the controller's own library may, in its own files.
+_OUTDATE = """
+import sys, ldb
+from samba.auth import system_session
+from samba.dsdb import DSDB_CONTROL_BYPASS_PASSWORD_HASH_OID
+from samba.param import LoadParm
+from samba.samdb import SamDB
+settings = LoadParm()
+settings.load(sys.argv[1])
+database = SamDB(settings.private_path("sam.ldb"), session_info=system_session(), lp=settings)
+change = ldb.Message(ldb.Dn(database, sys.argv[2]))
+change["pwdLastSet"] = ldb.MessageElement("130000000000000000", ldb.FLAG_MOD_REPLACE, "pwdLastSet")
+database.modify(change, controls=[f"local_oid:{DSDB_CONTROL_BYPASS_PASSWORD_HASH_OID}:0"])
+"""
+
+
 @dataclass
 class DomainController:
     """One controller of one domain.
@@ -126,6 +142,10 @@ class DomainController:
             "env", f"LDAPTLS_CACERT={self.authority.certificate}", tool, "-x", "-H", f"ldaps://{HOST}",
             "-D", f"Administrator@{REALM.lower()}", "-w", ADMINISTRATOR_PASSWORD, *arguments, stdin=stdin,
         )  # fmt: skip
+
+    def outdate(self, dn: str) -> None:
+        """Have somebody's password be from 2012: older than the domain lets any be."""
+        self.run("/usr/bin/python3", "-c", _OUTDATE, str(self._config), dn)
 
     def ask(self, line: str) -> str:
         """Have `tests.integration.directory_asking` answer a line, where the controller listens."""

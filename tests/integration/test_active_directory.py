@@ -6,6 +6,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.daemon import ROOT, Daemon
-from tests.integration.domain_controller import BASE, HOST, DomainController
+from tests.integration.domain_controller import ADMINISTRATOR_PASSWORD, BASE, HOST, DomainController
 from tests.support.authority import Authority
 from tests.support.directories import ODD_GROUPS
 
@@ -55,7 +56,7 @@ def _populate(controller: DomainController) -> None:
     tool = controller.tool
     tool("user", "create", "ana", ANA, "--given-name=Ana", "--surname=Lab")
     tool("user", "create", "spoold", READER)
-    for name in ("disabled", "expired", "old", "must"):
+    for name in ("disabled", "expired", "locked", "must", "old"):
         tool("user", "create", name, CLOSED)
     tool("user", "create", "other", ANA)
     tool("user", "disable", "disabled")
@@ -148,6 +149,80 @@ def test_every_way_of_being_closed_is_a_no(controller: DomainController, name: s
     assert right["id"] == wrong["id"]
 
 
+@contextmanager
+def domain_rules(controller: DomainController, **rules: str) -> Iterator[None]:
+    """Have the domain's entry say something else for a while."""
+    before = controller.ldap("ldapsearch", "-LLL", "-b", BASE, "-s", "base", *rules)
+    usual = dict(line.split(": ", 1) for line in before.splitlines() if line.split(":")[0] in rules)
+
+    def change(values: dict[str, str]) -> None:
+        changes = "-\n".join(f"replace: {key}\n{key}: {value}\n" for key, value in values.items())
+        controller.ldap("ldapmodify", stdin=f"dn: {BASE}\nchangetype: modify\n{changes}")
+
+    change(rules)
+    try:
+        yield
+    finally:
+        change(usual)
+
+
+def test_a_password_that_has_expired_is_told_from_a_wrong_one(controller: DomainController) -> None:
+    """The controller answers the bind with data 532."""
+    old = f"cn=old,cn=Users,{BASE}"
+    (before,) = ask(controller, ("check", "old", CLOSED))
+    controller.outdate(old)
+    right, wrong = ask(controller, ("check", "old", CLOSED), ("check", "old", "wrong"))
+    assert before["said"] == "accepted"
+    assert (right["said"], right["why"]) == ("rejected", "password-expired")
+    assert (wrong["said"], wrong["why"]) == ("rejected", "wrong-password")
+    (reader,) = ask(controller, ("online",), bind_dn=old, bind_password=CLOSED)
+    said = (
+        "refuses bind_dn with bind_password: its password has expired; set a new one, which does not expire"
+    )
+    assert reader["tried"][-1] == [False, said]
+
+
+def test_an_account_that_the_domain_has_locked_is_told_from_a_wrong_password(
+    controller: DomainController,
+) -> None:
+    """The controller answers the bind with data 775."""
+    with domain_rules(controller, lockoutThreshold="2"):
+        first, second, right = ask(
+            controller,
+            ("check", "locked", "wrong"),
+            ("check", "locked", "wrong again"),
+            ("check", "locked", CLOSED),
+        )
+    assert [one["said"] for one in (first, second, right)] == ["rejected"] * 3
+    assert (first["why"], right["why"]) == ("wrong-password", "locked-in-directory")
+
+
+@pytest.mark.parametrize(
+    ("threshold", "fine", "said"),
+    [
+        ("0", True, "locks no account after wrong passwords"),
+        ("4", False, "set max_wrong_passwords to 3 or less"),
+        ("5", True, "locks an account after 5 wrong passwords; spoold passes on 4 at most"),
+    ],
+)
+def test_the_domains_own_lockout_is_compared(
+    controller: DomainController, threshold: str, fine: bool, said: str
+) -> None:
+    with domain_rules(controller, lockoutThreshold=threshold):
+        (found,) = ask(controller, ("online",))
+    assert [one[0] for one in found["tried"] if one[1].endswith(said)] == [fine], found
+
+
+def test_the_domain_counts_no_longer_than_spoold(controller: DomainController) -> None:
+    longer = {"lockOutObservationWindow": "-36000000000", "lockoutDuration": "-36000000000"}
+    with domain_rules(controller, lockoutThreshold="5", **longer):
+        (found,) = ask(controller, ("online",))
+    words = (
+        'the directory counts wrong passwords for 60 minutes: set wrong_passwords_window to "3600s" or more'
+    )
+    assert [False, words] in found["tried"], found
+
+
 def test_names_that_are_questions_find_nobody(controller: DomainController) -> None:
     names = (
         "*",
@@ -216,7 +291,10 @@ def test_an_account_that_may_write_is_reported(controller: DomainController) -> 
     (found,) = [words for _, words in reader["tried"] if words.startswith("finds people")]
     assert found.split()[4].rstrip(",") not in {"krbtgt", "guest", "disabled", "expired"}, found
     (writer,) = ask(
-        controller, ("online",), bind_dn=f"cn=Administrator,cn=Users,{BASE}", bind_password="Passw0rd.1"
+        controller,
+        ("online",),
+        bind_dn=f"cn=Administrator,cn=Users,{BASE}",
+        bind_password=ADMINISTRATOR_PASSWORD,
     )
     fine, words = writer["tried"][-1]
     assert not fine
@@ -269,7 +347,8 @@ def test_the_page_followed_by_hand(controller: DomainController, tmp_path: Path)
     daemon.start()
     try:
         spoold = (sys.executable, "-m", "spoold")
-        said = controller.run(*spoold, "check", "--online", "--config", str(daemon.config_path))
+        with domain_rules(controller, lockoutThreshold="5"):
+            said = controller.run(*spoold, "check", "--online", "--config", str(daemon.config_path))
         for line in re.findall(r"^ +ok   school \S+ (.*)$", page, re.MULTILINE):
             # Which person is found first is the directory's choice, and some are in one group.
             promised = re.escape(line).replace("ana", r"\w+").replace("3", r"\d+").replace("ups", "ups?")

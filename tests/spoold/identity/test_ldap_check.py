@@ -212,7 +212,8 @@ def test_the_page_explains_what_is_said() -> None:
     rows = [row for row in page.splitlines() if row.startswith("| `")]
     explained = [words for row in rows for words in re.findall("`([^`]+)`", row.split("|")[1])]
     folder = root / "spoold" / "identity"
-    said = " ".join((folder / f"{name}.py").read_text("utf-8") for name in ("ldap_check", "ldap_entries"))
+    modules = ("ldap_check", "ldap_entries", "ldap_lockout")
+    said = " ".join((folder / f"{name}.py").read_text("utf-8") for name in modules)
     said = re.sub(r'"\s+"', "", said).replace("{base}", "dc=...")
     for words in explained:
         assert words in said or all(part in said for part in words.split(": ")), words
