@@ -27,6 +27,7 @@ from spoold.identity.kept import TERM_OVER, SignInAgain, Term
 from spoold.identity.places import home_of
 from spoold.identity.presence import Presence, Presences
 from spoold.identity.provider import account_of
+from spoold.identity.token_rates import TokenRates
 from spoold.identity.token_wishes import checked_label, checked_life, checked_networks, checked_scopes
 from spoold.model.errors import (
     NotAuthenticated,
@@ -50,9 +51,6 @@ _FORM = re.compile(r"spd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 USE_GRANULARITY = timedelta(seconds=60)
 # More programs than one person looks after.
 MAX_PER_PERSON = 50
-# Each call is a record for ever: ten a second is more than any program needs, and 4 MB of records an hour.
-MAX_CALLS_EACH = 600
-CALLS_WINDOW_S = 60.0
 
 # Why a token is refused whose owner's directory does not know the account any more, or does not answer.
 _ACCOUNT, _DIRECTORY = "account", "directory"
@@ -69,14 +67,6 @@ _REFUSED = (
 )
 _NOT_ASKED = "The directory cannot be asked at this moment. Try again in a few minutes."
 _NOT_FOR_THAT = "This token is not for that; its scopes say what it is for."
-
-
-@dataclass(slots=True)
-class _Calls:
-    """Calls with one token within the current window."""
-
-    since_s: float
-    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +123,7 @@ class Tokens:
         self._term = term
         self._clock = clock
         self._guesses = guesses
-        self._calls: dict[str, _Calls] = {}
+        self._rates = TokenRates(clock)
 
     # -- looking after them
 
@@ -239,9 +229,9 @@ class Tokens:
         found = await self._database.read(lambda connection: _look(connection, token_id), short=True)
         expected = found[0].secret_hash if found else bytes(32)
         if not hmac.compare_digest(_hash(secret), expected) or found is None:
-            await self._refuse_unknown(call)
+            await self._refuse_unknown(call, None if found is None else found[0])
             raise NotAuthenticated(_REFUSED)
-        self._check_rate(token_id)
+        await self._check_rate(found[0], call)
         doubt = await self._doubt(*found, call)
         why, found = await self._database.write(
             lambda connection: self._decide(connection, token_id, call, doubt)
@@ -284,51 +274,73 @@ class Tokens:
         if why is None and user is not None and self._term is not None and self._term.is_over(user):
             why = TERM_OVER
         why = why or doubt
-        audit.append(
-            connection,
-            at=now,
-            kind="token-used" if why is None else "token-refused",
-            actor=f"token:{token_id}",
-            user=None if found is None else found[0].user_id,
-            action=call.action,
-            job=call.job,
-            peer=call.peer,
-            why=why,
-        )
+        kind = "token-used" if why is None else "token-refused"
+        row = None if found is None else found[0]
+        self._record(connection, kind, f"token:{token_id}", call, row=row, why=why)
         if found is not None and why is None:
             used = found[0].used_at
             if used is None or not timedelta(0) <= now - used < USE_GRANULARITY:
                 tokens.touch_token(connection, token_id, now)
         return why, found
 
-    async def _refuse_unknown(self, call: Call) -> None:
-        """Record a token that is none; too many from one place are turned away without a record each."""
-        # One count for a whole /64: whoever has one has any number of addresses.
-        async with self._guesses.attempt(f"tokens-from:{home_of(call.peer)}") as guess:
+    async def _refuse_unknown(self, call: Call, meant: TokenRow | None) -> None:
+        """Record a token that is none; of those turned away as too many from one place, the first.
 
-            def work(connection: Connection) -> None:
-                guess.wrong(connection)
-                audit.append(
-                    connection,
-                    at=self._clock.now(),
-                    kind="token-refused",
-                    actor=f"unproven:{call.peer}",
-                    action=call.action,
-                    why="unknown",
+        Args:
+            meant: the token whose id it has, with another secret.
+        """
+        actor = f"unproven:{call.peer}"
+        try:
+            # One count for a whole /64: whoever has one has any number of addresses.
+            async with self._guesses.attempt(f"tokens-from:{home_of(call.peer)}") as guess:
+
+                def work(connection: Connection) -> None:
+                    guess.wrong(connection)
+                    why = "unknown" if meant is None else "wrong-secret"
+                    self._record(connection, "token-refused", actor, call, row=meant, why=why)
+
+                await self._database.write(work)
+        except TooManyAttempts as error:
+            if error.fields.get("first"):
+                await self._database.write(
+                    lambda connection: self._record(connection, "token-throttled", actor, call)
                 )
+            raise
 
-            await self._database.write(work)
+    async def _check_rate(self, row: TokenRow, call: Call) -> None:
+        """Turn a program away that calls too often; recorded once in each window."""
+        try:
+            self._rates.count(row.id)
+        except TooManyAttempts as error:
+            if error.fields["first"]:
+                actor = f"token:{row.id}"
+                await self._database.write(
+                    lambda connection: self._record(connection, "token-throttled", actor, call, row=row)
+                )
+            raise
 
-    def _check_rate(self, token_id: str) -> None:
-        now = self._clock.monotonic_s()
-        calls = self._calls.get(token_id)
-        if calls is None or now - calls.since_s >= CALLS_WINDOW_S:
-            # Tokens that exist and prove it: there are few of them.
-            calls = self._calls[token_id] = _Calls(now)
-        calls.number += 1
-        if calls.number > MAX_CALLS_EACH:
-            wait_s = calls.since_s + CALLS_WINDOW_S - now
-            raise TooManyAttempts("This token is used too often; ask less often.", retry_after_s=wait_s)
+    def _record(
+        self,
+        connection: Connection,
+        kind: str,
+        actor: str,
+        call: Call,
+        *,
+        row: TokenRow | None = None,
+        why: str | None = None,
+    ) -> None:
+        audit.append(
+            connection,
+            at=self._clock.now(),
+            kind=kind,
+            actor=actor,
+            token=None if row is None or actor == f"token:{row.id}" else row.id,
+            user=None if row is None else row.user_id,
+            action=call.action,
+            job=call.job,
+            peer=call.peer,
+            why=why,
+        )
 
     def _principal(self, row: TokenRow, user: UserRow | None) -> Principal:
         now = self._clock.now()

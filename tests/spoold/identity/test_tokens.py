@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from spoold.identity import token_rates
 from spoold.identity.presence import PAUSE_S, THERE_S
 from spoold.identity.provider import Finding
-from spoold.identity.tokens import MAX_CALLS_EACH, Call, NewToken, is_token
+from spoold.identity.tokens import Call, NewToken, is_token
 from spoold.model.errors import (
     NotAuthenticated,
     NotAuthorized,
@@ -231,7 +232,7 @@ async def test_the_directory_hears_of_few_of_its_calls_and_of_no_wrong_one(
     monkeypatch.setattr(school, "again", counted)
     made = await house.issue()
     assert await house.refused(made.token, Call(Scope.JOBS_READ, "read-job", "192.0.2.1")) == "network"
-    assert await house.refused(made.token[:-1] + "!") == "unknown"
+    assert await house.refused(made.token[:21] + "A" * 43) == "wrong-secret"
     with pytest.raises(NotAuthorized):
         await house.tokens.principal_of(made.token, Call(Scope.JOBS_DELETE, "cancel", PEER))
     assert asked == []
@@ -268,8 +269,13 @@ async def test_others_are_nobodys(house: House, wrong: str) -> None:
 
 async def test_the_secret_is_what_counts(house: House) -> None:
     first, second = await house.issue(), await house.issue()
-    assert await house.refused(first.token[:21] + second.token[21:]) == "unknown"
+    assert await house.refused(first.token[:21] + second.token[21:]) == "wrong-secret"
+    record = (await house.kit.audit())[-1]
+    assert (record["actor"], record["peer"]) == (f"unproven:{PEER}", PEER)
+    assert (record["token"], record["user"]) == (first.row.id, house.owner)
+    # Not even of the form: whose it is said to be is not looked at.
     assert await house.refused(first.token[:-1]) == "unknown"
+    assert "token" not in (await house.kit.audit())[-1]
 
 
 async def test_wrong_tokens_do_not_fill_the_records(house: House) -> None:
@@ -284,20 +290,33 @@ async def test_wrong_tokens_do_not_fill_the_records(house: House) -> None:
         except NotAuthenticated:
             pass
     assert turned_away == 180
-    assert len(await house.kit.audit()) == before + 20
+    records = (await house.kit.audit())[before:]
+    assert [record["kind"] for record in records] == ["token-refused"] * 20 + ["token-throttled"]
+    assert (records[-1]["actor"], records[-1]["action"]) == (f"unproven:{PEER}", "read-job")
     # A good one from there is good all the same: nobody guesses 256 bits.
     assert (await house.tokens.principal_of(made.token, READ)).name == "alice"
 
 
-async def test_a_program_that_runs_wild_is_slowed(house: House) -> None:
-    made = await house.issue()
+async def test_a_program_that_runs_wild_is_slowed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_rates, "MAX_CALLS_EACH", 20)
+    made, other = await house.issue(), await house.issue()
     before = len(await house.kit.audit())
-    for _ in range(MAX_CALLS_EACH):
-        await house.tokens.principal_of(made.token, READ)
-    with pytest.raises(TooManyAttempts):
-        await house.tokens.principal_of(made.token, READ)
-    assert len(await house.kit.audit()) == before + MAX_CALLS_EACH
-    house.kit.clock.advance(60)
+    for window in range(1, 3):
+        for _ in range(20):
+            await house.tokens.principal_of(made.token, READ)
+        for _ in range(5):
+            with pytest.raises(TooManyAttempts, match="too often") as refused:
+                await house.tokens.principal_of(made.token, READ)
+            assert refused.value.fields["retry_after_s"] == token_rates.CALLS_WINDOW_S
+        # The calls that were turned away are one record, whoever comes in between.
+        records = (await house.kit.audit())[before:]
+        kinds = [record["kind"] for record in records]
+        assert kinds.count("token-throttled") == window
+        assert kinds.count("token-used") == 20 * window + window - 1
+        last = records[-1]
+        assert (last["actor"], last["user"], last["peer"]) == (f"token:{made.row.id}", house.owner, PEER)
+        await house.tokens.principal_of(other.token, READ)
+        house.kit.clock.advance(token_rates.CALLS_WINDOW_S)
     await house.tokens.principal_of(made.token, READ)
 
 
@@ -359,5 +378,8 @@ async def test_a_network_of_addresses_is_one_place_for_wrong_tokens(house: House
     before = len(await house.kit.audit())
     with pytest.raises(TooManyAttempts):
         await house.tokens.principal_of("spd_x", Call(Scope.JOBS_READ, "read-job", "2001:db8::99"))
-    assert len(await house.kit.audit()) == before
+    with pytest.raises(TooManyAttempts):
+        await house.tokens.principal_of("spd_x", Call(Scope.JOBS_READ, "read-job", "2001:db8::98"))
+    # The first of those that were turned away, whatever address they came from.
+    assert [one["kind"] for one in (await house.kit.audit())[before:]] == ["token-throttled"]
     assert await house.refused("spd_x", Call(Scope.JOBS_READ, "read-job", "2001:db8:0:1::1")) == "unknown"
