@@ -13,6 +13,7 @@ from spoold.config import (
     lpr_findings,
     policy_findings,
     sign_in_findings,
+    spelling_findings,
     station_findings,
 )
 from spoold.config.problems import Finding, KeyPath
@@ -40,6 +41,7 @@ def findings(raw: Raw) -> Iterator[Finding]:
     yield from _printers(raw)
     yield from _queues(raw)
     yield from policy_findings.findings(raw)
+    yield from spelling_findings.findings(raw)
     yield from station_findings.findings(raw)
     yield from sign_in_findings.findings(raw)
     yield from identity_findings.findings(raw)
