@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Indented code; blank lines belong to it where more code follows.
-_CODE = re.compile(r"(?:^ {4,}\S.*\n(?:\n(?= {4,}\S))?)+", re.MULTILINE)
+# Fenced, or indented; blank lines belong to indented code where more of it follows.
+_CODE = re.compile(r"^ *```toml\n((?s:.*?))^ *```|((?:^ {4,}\S.*\n(?:\n(?= {4,}\S))?)+)", re.MULTILINE)
 # The first line of a block of TOML: a table, or a key.
 _TOML = re.compile(r'\[\[?[a-z][\w.-]*\]\]?|[a-z_]+ = ["\[{]')
 
@@ -19,7 +19,7 @@ class PageError(Exception):
 def tables_of(page: str) -> list[str]:
     """Return the blocks of TOML on a page of docs/, in their order."""
     text = (ROOT / "docs" / page).read_text("utf-8")
-    blocks = [textwrap.dedent(found) for found in _CODE.findall(text)]
+    blocks = [textwrap.dedent(fenced or indented) for fenced, indented in _CODE.findall(text)]
     return [block for block in blocks if _TOML.match(block)]
 
 
