@@ -161,7 +161,7 @@ class LdapDirectory:
 
     def _verify(self, link: LdapConversation, found: Person) -> None:
         """Make sure that the yes was about this entry, and not about nobody at all (RFC 4513 5.1.2)."""
-        if not signed_in(link, self._settings).is_(found):
+        if not signed_in(link, self._settings, found).is_(found):
             raise ServerFailed("the directory said yes to a password, but not that it was this person's")
 
     # -- what is remembered

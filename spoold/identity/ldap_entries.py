@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -69,8 +69,9 @@ def wanted_attributes(settings: DirectorySettings) -> list[str]:
     """Return the attributes that are read of a person's entry."""
     common = [settings.name_attribute, settings.display_name_attribute, "memberOf"]
     if settings.is_active_directory:
-        own = ["objectGUID", "objectSid", "userPrincipalName", "userAccountControl", "accountExpires"]
-        return [*common, *own, "primaryGroupID"]
+        own = ["objectGUID", "objectSid", "sAMAccountName", "userPrincipalName", "userAccountControl"]
+        # The name may be one of these: asked for once.
+        return list(dict.fromkeys((*common, *own, "accountExpires", "primaryGroupID")))
     return [*common, "entryUUID", "pwdAccountLockedTime", "nsAccountLock"]
 
 
@@ -185,33 +186,53 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who the directory says we are: a name of ours (RFC 4532), or else our security identifiers.
+    """Who the directory says we are: a name of ours (RFC 4532), our security identifiers, or both.
 
     Args:
         name: such as "dn:uid=ana,..." or "u:LAB\\ana"; some controllers do not know the question.
-        sids: ours and our groups', which those controllers tell ([MS-ADTS] 3.1.1.3.2).
+        sids: ours and our groups', which controllers tell ([MS-ADTS] 3.1.1.3.2).
+        domains: what may stand before "\\", folded; anything when there are none.
     """
 
     name: str
     sids: Sequence[bytes] = field(default=(), repr=False)
+    domains: frozenset[str] = frozenset()
 
     def is_(self, person: Person) -> bool:
         """Tell whether this person is signed in; no where the directory does not say."""
         if self.name.startswith("dn:"):
             return parts_of(self.name[3:]) == parts_of(person.entry.dn) is not None
-        if self.name.startswith("u:"):
-            return canonical_name(self.name[2:].rpartition("\\")[2]) == person.name
         own = person.entry.octets("objectSid")
-        return bool(own) and own in self.sids
+        by_sid = bool(own) and own in self.sids
+        if not self.name.startswith("u:"):
+            return by_sid
+        domain, backslash, account = self.name[2:].rpartition("\\")
+        # What a controller calls people, whatever attribute they sign in with.
+        known_as = canonical_name(person.entry.text("sAMAccountName")) or person.name
+        named = canonical_name(account) == known_as
+        if backslash and not named:
+            return False
+        listed = not self.domains or not backslash or canonical_name(domain) in self.domains
+        # A domain has a short name and a long one, and not everybody lists both.
+        return (named and listed) or by_sid
 
 
-def signed_in(link: LdapConversation, settings: DirectorySettings) -> SignedIn:
-    """Ask the directory who we are."""
-    name = link.who_am_i()
-    if name or not settings.is_active_directory:
-        return SignedIn(name)
+def signed_in(
+    link: LdapConversation, settings: DirectorySettings, expected: Person | None = None
+) -> SignedIn:
+    """Ask the directory who we are.
+
+    Args:
+        expected: once it is plain that this is so, nothing more is asked.
+    """
+    domains = frozenset(canonical_name(one) for one in settings.domains)
+    said = SignedIn(link.who_am_i(), domains=domains)
+    if not settings.is_active_directory or said.name.startswith("dn:"):
+        return said
+    if expected is not None and said.is_(expected):
+        return said
     found = link.search("", "(objectClass=*)", ["tokenGroups"], limit=1, only_base=True)
-    return SignedIn("", found[0].attributes.get("tokengroups", ()) if found else ())
+    return replace(said, sids=found[0].attributes.get("tokengroups", ()) if found else ())
 
 
 def account_of(settings: DirectorySettings, person: Person, group_dns: Iterable[str]) -> Account:

@@ -125,6 +125,20 @@ def test_the_id_is_the_entrys_and_finds_it_again(controller: DomainController) -
     assert (again["said"], again["id"], nobody["said"]) == ("accepted", found["id"], "not-here")
 
 
+def test_people_sign_in_with_an_attribute_of_the_sites_choice(controller: DomainController) -> None:
+    """Who has signed in is still told by the account, not by that attribute."""
+    for domains in ([], ["ADLAB"], ["other.example"]):
+        right, wrong = ask(
+            controller,
+            ("check", "ana@ad.lab.example", ANA),
+            ("check", "ana@ad.lab.example", "wrong"),
+            name_attribute="userPrincipalName",
+            domains=domains,
+        )
+        assert (right["said"], right.get("name")) == ("accepted", "ana@ad.lab.example"), domains
+        assert wrong["said"] == "rejected"
+
+
 def test_a_principal_name_of_its_own_is_the_person_it_names(controller: DomainController) -> None:
     """The name before the "@" need not be the account's."""
     upn, account, nobody = ask(

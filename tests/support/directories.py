@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,10 +76,14 @@ def result(tag: int, code: int, *more: bytes) -> bytes:
     return ber(tag, ber(0x0A, bytes([code])), ber(0x04, b""), ber(0x04, b""), *more)
 
 
-def entry(dn: str, **attributes: str) -> bytes:
+def entry(dn: str, **attributes: str | bytes) -> bytes:
     """A searchResEntry (RFC 4511 4.5.2)."""
     listed = [
-        ber(0x30, ber(0x04, name.encode()), ber(0x31, ber(0x04, value.encode())))
+        ber(
+            0x30,
+            ber(0x04, name.encode()),
+            ber(0x31, ber(0x04, value if isinstance(value, bytes) else value.encode())),
+        )
         for name, value in attributes.items()
     ]
     return ber(0x64, ber(0x04, dn.encode()), ber(0x30, *listed))
@@ -96,11 +100,13 @@ class FakeDirectory:
             more than asked before TLS.
         pair: speaks TLS at once with this certificate; in clear without.
         who: what "yes" answers to "Who am I?".
+        entries: what "yes" answers to a question with these octets in it.
     """
 
     manner: str
     pair: KeyPair | None = None
     who: bytes = b""
+    entries: Mapping[bytes, bytes] = field(default_factory=dict)
     context: ssl.SSLContext | None = None
     received: bytearray = field(default_factory=bytearray)
     connections: int = 0
@@ -179,6 +185,9 @@ class FakeDirectory:
             return [result(0x78, 0, ber(0x8B, self.who))]
         if operation == 0x63 and b"groupOfNames" in data:
             return [result(0x65, 0)]
+        for asked, answer in self.entries.items():
+            if operation == 0x63 and asked in data:
+                return [answer, result(0x65, 0)]
         person = entry(
             f"uid=alice,ou=people,{BASE}",
             uid="alice",

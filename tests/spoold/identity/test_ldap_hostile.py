@@ -23,10 +23,11 @@ from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.provider import Accepted, Finding, NotHere, Rejected
 from spoold.identity.secret import Secret
 from spoold.model.errors import Unavailable
+from spoold.model.ids import canonical_name
 from tests.support import directories
 from tests.support.authority import Authority
 from tests.support.clock import FakeClock
-from tests.support.directories import FakeDirectory, pretending
+from tests.support.directories import FakeDirectory, entry, pretending
 from tests.support.identities import make_identity
 from tests.support.slapd import BASE, PEOPLE, READER, READER_PASSWORD, Slapd, lab_entries, running
 
@@ -191,6 +192,58 @@ async def test_the_friendly_server_would_be_believed_otherwise(
     with pretending(FakeDirectory("yes", authority.issue("localhost"), who=who)) as fake:
         provider = make_directory(database, authority.certificate, [fake.server])
         assert isinstance(await provider.check("alice", WORD), Accepted)
+
+
+SID, OTHER_SID = bytes(range(28)), bytes(range(1, 29))
+
+
+@pytest.mark.parametrize("attribute", ["sAMAccountName", "userPrincipalName", "mail"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("u:LAB\\ana", None, True),
+        ("u:lab\\ANA", None, True),
+        ("u:LAB\\ana", OTHER_SID, True),
+        ("u:OTHER\\ana", None, False),
+        ("u:OTHER\\ana", OTHER_SID, False),
+        # A domain has a short name as well, which need not be listed.
+        ("u:SHORT\\ana", SID, True),
+        ("u:LAB\\ben", SID, False),
+        ("u:LAB\\ana@lab.example", None, False),
+        ("u:ana@lab.example", SID, True),
+        ("", SID, True),
+        ("", OTHER_SID, False),
+        ("", None, False),
+        ("u:", OTHER_SID, False),
+    ],
+)
+async def test_a_domain_says_whom_its_yes_was_about(
+    database: Database, authority: Authority, attribute: str, said: tuple[str, bytes | None, bool]
+) -> None:
+    """A controller says DOMAIN\\account, whatever attribute people sign in with."""
+    who, token, is_she = said
+    ana = {"sAMAccountName": "Ana", "userPrincipalName": "ana@lab.example", "mail": "ana@lab.example"}
+    found = entry(
+        f"cn=Ana,cn=Users,{BASE}", objectGUID=bytes(16), objectSid=SID, userAccountControl="512", **ana
+    )
+    rights = {} if token is None else {"tokenGroups": token}
+    entries = {b"tokenGroups": entry("", **rights), b"objectGUID": found}
+    fake = FakeDirectory("yes", authority.issue("localhost"), who=who.encode(), entries=entries)
+    with pretending(fake):
+        provider = make_directory(
+            database,
+            authority.certificate,
+            [fake.server],
+            kind="active-directory",
+            name_attribute=attribute,
+            group_mode="memberOf",
+            domains=frozenset({"LAB"}),
+        )
+        name = canonical_name(ana[attribute])
+        if is_she:
+            assert isinstance(await provider.check(name, WORD), Accepted)
+        else:
+            assert await asked(provider, name) == "unavailable"
 
 
 async def test_a_form_that_leads_to_another_entry_lets_nobody_in(
