@@ -98,6 +98,8 @@ def test_the_medium() -> None:
     column = collection("media-col", Collection((collection("media-size", size),)))
     found = plan(column)
     assert (found.size, found.size_name) == (letter, "na_letter_8.5x11in")
+    named = keyword("media-size-name", "na_letter_8.5x11in")
+    assert plan(collection("media-col", Collection((named,)))).size == letter
     assert plan(collection("media-col", Collection((keyword("media-type", "labels"),)))).size == (
         21000,
         29700,
