@@ -4,6 +4,8 @@ import base64
 import http.client
 import json
 import re
+import shlex
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from tests.integration.conftest import MakeDaemon
 from tests.integration.daemon import CANARY_DOCUMENT, CANARY_PASSWORD, CANARY_TITLE, Daemon
 from tests.integration.ipp_asking import print_job, tls_context
 from tests.integration.recorder import wait_until
+from tests.support.pages import ROOT, followed, tables_of
 
 SITE = """
 [printers.lab]
@@ -248,3 +251,65 @@ def test_the_code_of_a_printer_on_a_phone(make_daemon: MakeDaemon, printed: Path
     assert phone.post(path, all="yes") == 200
     wait_until(lambda: papers(printed) == 1, "the paper")
     check_canaries(daemon)
+
+
+def test_the_page_followed_by_hand(make_daemon: MakeDaemon, printed: Path) -> None:
+    """The tables and commands of docs/stations.md, in their order, with this machine's addresses."""
+    station, badges, payroll = tables_of("stations.md")
+    station = followed(station, {"10.20.30.40/32": "127.0.0.1/32"})
+    queues = f'[printers.lobby]\nuri = "folder:{printed}"\n[queues.secure]\nprinters = ["lobby"]\n'
+    daemon = make_daemon(queues + station)
+    daemon.add_user("alice")
+    made = daemon.cli(*shlex.split(shown(r"spoold (station add \w+)")))
+    link = re.search(r"https://localhost:\d+(/station/enrol\?key=\S+)", made.stdout)
+    assert link is not None, made.stderr
+    tablet = Browser(daemon)
+    assert tablet.get(link[1]) == 200
+    assert "Make this device the station" in re.sub(r"\s+", " ", tablet.page)
+    assert tablet.post("/station/enrol", key=link[1].partition("key=")[2]) == 200
+    # The link is worth nothing from then on.
+    another = Browser(daemon)
+    another.get(link[1])
+    assert another.post("/station/enrol", key=link[1].partition("key=")[2]) == 403
+    # Without [badges] people sign in by name and password.
+    assert tablet.get("/station") == 200
+    assert 'name="badge"' not in tablet.page
+    # A number has as many digits as the page says; everything else as it is shown.
+    daemon.config = queues + station + badges + payroll
+    daemon.prepare()
+    assert daemon.cli("check").returncode == 0
+    assert daemon.process is not None
+    # What `systemctl reload` sends.
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: tablet.get("/station") == 200 and 'name="badge"' in tablet.page, "the reader")
+    alice = Browser(daemon)
+    alice.get("/sign-in")
+    assert alice.post("/sign-in", name="alice", password=CANARY_PASSWORD) == 200
+    assert alice.get("/me/badges") == 200
+    assert alice.post("/me/badges/pin", pin=PIN, again=PIN) == 200
+    assert alice.post("/me/badges", badge=BADGE, again=BADGE, label="Card") == 200
+    send_job(daemon)
+    send_job(daemon, "payroll")
+    tablet.by_badge()
+    assert tablet.post("/station/release", all="yes") == 200
+    wait_until(lambda: papers(printed) == 1, "the paper")
+    assert [job["queue"] for job in daemon.jobs() if job["state"] == "held"] == ["payroll"]
+    send_job(daemon)
+    order = followed(shown(r"spoold (token add .*)"), {"10.20.30.0/24": "127.0.0.0/8"})
+    token = daemon.cli(*shlex.split(order))
+    assert token.returncode == 0, token.stderr
+    # The page's own request, with this badge and PIN.
+    request = followed(shown(r'(\{"badge": .*\})'), {"0012345678": BADGE, "482915": PIN})
+    headers = {"Authorization": f"Bearer {token.stdout.strip()}", "Content-Type": "application/json"}
+    agent = Browser(daemon)
+    path = shown(r"POST (/api/\S+)")
+    assert agent.ask("POST", path, request.encode(), headers).status == 200
+    assert json.loads(agent.page)["outcome"] == "choose"
+    check_canaries(daemon)
+
+
+def shown(pattern: str) -> str:
+    """Return what docs/stations.md shows in code: the first that fits."""
+    found = re.search(rf"^ {{4,}}{pattern}", (ROOT / "docs" / "stations.md").read_text("utf-8"), re.MULTILINE)
+    assert found is not None, pattern
+    return found[1]
