@@ -20,6 +20,7 @@ from tests.integration.ipp_asking import ask, print_job, tls_context
 from tests.support.browser import Person, Seat, visiting
 from tests.support.chromium import chromium
 from tests.support.openid import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, openid_provider
+from tests.support.openid_visit import be, go_to_provider
 from tests.support.ports import free_port
 
 SITE = """
@@ -138,25 +139,7 @@ def _here(make_daemon: MakeDaemon, tmp_path: Path) -> Iterator[House]:
 
 
 def go_there(person: Person) -> None:
-    # The provider's own forms want a typeface from elsewhere; tests speak to nobody but this machine.
-    person.page.route(
-        re.compile(r"https://(?!localhost:)"), lambda route: route.fulfill(body="", content_type="text/css")
-    )
-    person.open("/sign-in?next=/printers")
-    person.page.get_by_role("link", name=WITH[person.seat.language]).click()
-
-
-def be(person: Person, name: str) -> None:
-    """Fill in the provider's own forms: the name, then the consent where it is asked for."""
-    page = person.page
-    page.fill("input[name=login]", name)
-    page.fill("input[name=password]", "anything")
-    person.follow("button[type=submit]")
-    if page.url.startswith(person.origin):
-        return
-    # Back here, or the consent, whichever it is that is there now.
-    if page.get_by_role("button", name="Continue").count():
-        page.get_by_role("button", name="Continue").click()
+    go_to_provider(person, WITH[person.seat.language])
 
 
 @pytest.mark.parametrize("seat", SEATS, ids=str)
