@@ -3,23 +3,44 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from protocols.ipp.media import dimensions, is_custom_bound, name_of, size_of
+from protocols.ipp.media import dimensions, is_custom_bound, name_of, size_in, size_of
 from protocols.ipp.message import Attribute
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Collection, collection, text_of, unsupported
 from spoold.doors.ipp.capabilities import MEDIA_COL
 
 SIZE, SIZE_NAME = "media-size", "media-size-name"
-# Two ways to ask for paper; a client uses one of them, and a printer that is sent both chooses by itself.
+# Two ways to ask for paper; clients should use one, and a printer that is sent both chooses by itself.
 MEDIA, COLUMN = "media", "media-col"
 OTHER_WAY: Mapping[str, str] = MappingProxyType({MEDIA: COLUMN, COLUMN: MEDIA})
-BOTH_WORDS = "The paper is asked for twice, by media and by media-col; send one of them."
+BOTH_WORDS = "The paper is asked for twice, by media and by media-col, and not alike; send one of them."
 
 
-def asked_twice(asked: Iterable[Attribute]) -> tuple[Attribute, ...]:
-    """Return both "media" and "media-col" of a request; nothing when it has only one of them."""
-    found = tuple(one for one in asked if one.name in OTHER_WAY)
-    return found if len(found) > 1 else ()
+def in_one_way(asked: Iterable[Attribute]) -> tuple[tuple[Attribute, ...], tuple[Attribute, ...]]:
+    """Return what is asked with its paper asked for in one way, and both ways where they contradict.
+
+    Some clients send "media" beside a "media-col" of the same size, or of none: that is one wish, and the
+    "media-col" says it. No job is lost for it.
+    """
+    every = tuple(asked)
+    found = {one.name: one for one in every if one.name in OTHER_WAY}
+    if len(found) < len(OTHER_WAY):
+        return every, ()
+    column = _joined(found[MEDIA], found[COLUMN])
+    if column is None:
+        return every, tuple(one for one in every if one.name in OTHER_WAY)
+    return tuple(column if one.name == COLUMN else one for one in every if one.name != MEDIA), ()
+
+
+def _joined(media: Attribute, column: Attribute) -> Attribute | None:
+    """Return the "media-col" that says both; None when they are about different paper, or not understood."""
+    size, inner = size_of(text_of(media.values[0]) or ""), column.first
+    if size is None or len(media.values) != 1 or not isinstance(inner, Collection) or len(column.values) != 1:
+        return None
+    if inner.get(SIZE) is None and inner.get(SIZE_NAME) is None:
+        return collection(COLUMN, (*inner.members, Attribute(SIZE_NAME, media.values)))
+    other = size_in(inner)
+    return column if other is not None and name_of(other) == name_of(size) else None
 
 
 def check_media_col(attribute: Attribute) -> tuple[tuple[Attribute, ...], tuple[Attribute, ...]]:

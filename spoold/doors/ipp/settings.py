@@ -10,7 +10,7 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import Door, asked_job, proven
 from spoold.doors.ipp.holding import MAX_NAME_OCTETS
 from spoold.doors.ipp.job_attributes import JOB_NAME, SETTABLE, creation_answer
-from spoold.doors.ipp.paper import BOTH_WORDS, OTHER_WAY, asked_twice
+from spoold.doors.ipp.paper import BOTH_WORDS, OTHER_WAY, in_one_way
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.changes import Change, JobChanges
 from spoold.model.template import template_of
@@ -29,12 +29,12 @@ async def set_job_attributes(door: Door, request: IppRequest) -> Message:
             unsupported=[Attribute(one.name, (Value(ValueTag.NOT_SETTABLE, None),)) for one in fixed],
         )
     removed = frozenset(one.name for one in asked if _removes(one))
-    if twice := asked_twice(one for one in asked if one.name not in removed):
+    settings, twice = in_one_way(one for one in asked if one.name not in removed | {JOB_NAME})
+    if twice:
         return answer(
             request.message, Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES, words=BOTH_WORDS, unsupported=twice
         )
     title = asked.string(JOB_NAME)
-    settings = [one for one in asked if one.name not in removed and one.name != JOB_NAME]
     checked = check_template(settings, door.attributes.supported_of(request.queue))
     refused = (*checked.refused, *_bad_name(asked, removed))
     if refused:

@@ -19,7 +19,7 @@ from spoold.doors.ipp.context import IppRequest, answer
 from spoold.doors.ipp.door import SIGN_IN_FIRST, Door
 from spoold.doors.ipp.holding import DROPPED, MAX_NAME_OCTETS, READ_ELSEWHERE, Wishes, wishes_of
 from spoold.doors.ipp.job_attributes import creation_answer
-from spoold.doors.ipp.paper import BOTH_WORDS, asked_twice
+from spoold.doors.ipp.paper import BOTH_WORDS, in_one_way
 from spoold.doors.ipp.subscriptions import make_asked
 from spoold.doors.ipp.validation import check_template
 from spoold.intake.submission import Incoming, Submission
@@ -162,7 +162,8 @@ def _asked(door: Door, request: IppRequest) -> Asked | Message:
     if refusal is not None:
         return refusal
     operation, group = request.operation, request.message.group(GroupTag.JOB)
-    if twice := asked_twice(group):
+    asked, twice = in_one_way(one for one in group if one.name not in READ_ELSEWHERE)
+    if twice:
         # RFC 8011 appendix B.1.4.15: attributes that may not be supplied together.
         return answer(
             request.message, Status.CLIENT_ERROR_CONFLICTING_ATTRIBUTES, words=BOTH_WORDS, unsupported=twice
@@ -177,10 +178,7 @@ def _asked(door: Door, request: IppRequest) -> Asked | Message:
     )
     if wishes.why:
         return _not_supported(request, wishes.why, wishes.refused)
-    checked = check_template(
-        [one for one in group if one.name not in READ_ELSEWHERE],
-        door.attributes.supported_of(request.queue),
-    )
+    checked = check_template(asked, door.attributes.supported_of(request.queue))
     refused = (*checked.refused, *wishes.refused)
     needed = frozenset(operation.strings("job-mandatory-attributes"))
     missing = tuple(unsupported(name) for name in sorted(needed - KNOWN))

@@ -45,13 +45,47 @@ async def test_a_rule_about_paper_holds_every_job_that_asks_for_it(asked: Attrib
 
 
 @pytest.mark.parametrize("operation", CREATIONS)
-async def test_paper_that_is_asked_for_twice_is_refused(door: IppHouse, operation: Operation) -> None:
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("iso_a4_210x297mm", column(sheet(A3))),
+        ("iso_a4_210x297mm", column(keyword("media-size-name", "iso_a3_297x420mm"))),
+        ("letterhead", column(keyword("media-type", "stationery"))),
+        ("iso_a4_210x297mm", column(keyword("media-size", "iso_a4_210x297mm"))),
+    ],
+)
+async def test_paper_that_is_asked_for_in_two_ways_is_refused(
+    door: IppHouse, operation: Operation, name: str, other: Attribute
+) -> None:
     """One of the two would be what rules see, and the other what comes out."""
-    both = (keyword("media", "iso_a4_210x297mm"), column(sheet(A3)))
+    both = (keyword("media", name), other)
     reply = await door.ask(operation, template=both, document=[TEXT])
     assert (reply.status, reply.unsupported.attributes) == (CONFLICT, both)
     assert "send one of them" in reply.words
     assert await door.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [
+        (column(sheet(A3)), column(sheet(A3))),
+        (column(sheet((29680, 42010))), column(sheet((29680, 42010)))),
+        (
+            column(keyword("media-type", "stationery")),
+            column(keyword("media-type", "stationery"), keyword("media-size-name", "iso_a3_297x420mm")),
+        ),
+    ],
+)
+async def test_paper_that_is_asked_for_twice_alike_is_one_wish(
+    tmp_path: Path, other: Attribute, kept: Attribute
+) -> None:
+    """Clients that say everything they know, twice over, lose no job for it."""
+    async with open_ipp(tmp_path, rules=[POSTERS]) as door:
+        both = (keyword("media", "iso_a3_297x420mm"), other)
+        insisting = boolean("ipp-attribute-fidelity", True)
+        assert (await door.ask(Operation.PRINT_JOB, insisting, template=both, document=[TEXT])).status == 0
+        (job,) = await door.jobs()
+        assert (job.state, template_of(job)) == (JobState.WAITING_APPROVAL, (kept,))
 
 
 async def test_what_nobody_knows_of_paper_is_not_kept(door: IppHouse) -> None:
