@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
     from ldap3.core.exceptions import LDAPException
+    from ldap3.core.results import RESULT_CODES
     from ldap3.utils.dn import escape_rdn
 
 from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
@@ -25,6 +26,9 @@ from spoold.identity.trouble import Trouble, trouble_of, trouble_of_code
 # RFC 4511 4.1.9.
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
 NO_SUCH_ATTRIBUTE, INSUFFICIENT_ACCESS = 16, 50
+# OpenLDAP's ldap.h: LDAP_CONTROL_NOOP and its answer (draft-zeilenga-ldap-noop), which ldap3 does not know.
+_NO_OP, NO_OPERATION = "1.3.6.1.4.1.4203.666.5.2", 0x410E
+RESULT_CODES.setdefault(NO_OPERATION, "noOperation")
 # The directory's no to a name and password: invalidCredentials, and what directories say of closed accounts
 # (constraintViolation, noSuchObject, invalidDNSyntax, insufficientAccessRights, unwillingToPerform).
 REFUSALS = frozenset({49, 19, 32, 34, 50, 53})
@@ -238,6 +242,22 @@ class LdapConversation:
         with _failures():
             _, result, _, _ = self._connection.modify(dn, {attribute: [(ldap3.MODIFY_DELETE, [value])]})
         return {NO_SUCH_ATTRIBUTE: True, INSUFFICIENT_ACCESS: False}.get(int(result["result"]))
+
+    def may_add(self, dn: str) -> bool | None:
+        """Tell whether we may add an entry, by asking for it under the No-Op control, which changes nothing.
+
+        Servers that do not know that control refuse it (RFC 4511 4.1.11). None when the answer tells nothing.
+        """
+        name = dn.partition(",")[0].partition("=")[2]
+        with _failures():
+            _, result, _, _ = self._connection.add(
+                dn, ["person"], {"cn": name, "sn": name}, controls=[(_NO_OP, True, None)]
+            )
+            code = int(result["result"])
+            if code == SUCCESS:
+                # No server that keeps to the standard comes here.
+                self._connection.delete(dn)
+        return {SUCCESS: True, NO_OPERATION: True, INSUFFICIENT_ACCESS: False}.get(code)
 
 
 class _OneServer(ldap3.Server):  # type: ignore[misc]

@@ -1,19 +1,17 @@
 """Tries a directory as configured, server by server, and says what is wrong and what to do about it."""
 
-import secrets
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from spoold.identity.ldap import SUCCESS, LdapConversation, LdapServer, ServerFailed
-from spoold.identity.ldap_entries import Person, Reader, SignedIn, refusal_word, signed_in
+from spoold.identity.ldap_entries import Reader, SignedIn, refusal_word, signed_in
 from spoold.identity.ldap_lockout import read_lockout
+from spoold.identity.ldap_rights import rights
 from spoold.identity.ldap_settings import DirectorySettings
 from spoold.identity.trouble import Trouble
 
-# What would let a stolen password of the reading account change who people are.
-_TELLING_ATTRIBUTES = ("userPassword", "description")
 _WORDS = {
     Trouble.REFUSED: (
         "nothing answers at {host} port {port}; look at the port in uri, and whether the directory runs"
@@ -151,29 +149,10 @@ def _inside(subject: str, settings: DirectorySettings, link: LdapConversation) -
         yield from (Tried(subject, False, trouble) for trouble in troubles)
         if not troubles:
             yield Tried(subject, True, lockout.words(settings))
-    if _could_write(settings, link, person):
-        yield Tried(
-            subject,
-            False,
-            "bind_dn may change entries of people; give spoold an account that can only read: whoever steals "
-            "its password could become anybody",
-        )
-    else:
+    wrong = list(rights(link, settings, person))
+    yield from (Tried(subject, False, words) for words in wrong)
+    if not wrong:
         yield Tried(subject, True, "bind_dn changes nothing")
-
-
-def _could_write(settings: DirectorySettings, link: LdapConversation, person: Person) -> bool:
-    dn = person.entry.dn
-    if settings.is_active_directory:
-        # [MS-ADTS] 3.1.1.4.5.19: what whoever asks may write there.
-        asked = ["allowedAttributesEffective", "allowedChildClassesEffective"]
-        found = [
-            *link.search(dn, "(objectClass=*)", asked, limit=1, only_base=True),
-            *link.search(settings.base_dn, "(objectClass=*)", asked, limit=1, only_base=True),
-        ]
-        return any(entry.texts(name) for entry in found for name in asked)
-    # Taking away what is not there changes nothing, and is refused for another reason than a lack of rights.
-    return any(link.may_take_away(dn, name, secrets.token_hex(16)) for name in _TELLING_ATTRIBUTES)
 
 
 def _counted(number: int, what: str) -> str:

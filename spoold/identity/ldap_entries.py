@@ -18,8 +18,8 @@ from spoold.model.principal import Role
 MAX_GROUPS = 1_000
 # Active Directory begins with accounts of its own that are closed: krbtgt, Guest.
 _SOME = 20
-# LDAP_MATCHING_RULE_IN_CHAIN ([MS-ADTS] 3.1.1.3.4.4.3): members of members too.
-_IN_CHAIN = "1.2.840.113556.1.4.1941"
+# LDAP_MATCHING_RULEIN_CHAIN ([MS-ADTS] 3.1.1.3.4.4.3): members of members too.
+IN_CHAIN = "1.2.840.113556.1.4.1941"
 # [MS-ADTS] 2.2.16: ADS_UF_ACCOUNT_DISABLE.
 _DISABLED = 0x2
 # [MS-DTYP] 2.4.2.2: revision, count, authority and one sub-authority are twelve octets.
@@ -122,10 +122,10 @@ class Reader:
         """Return the distinguished names of a person's groups, all of them."""
         base = self.settings.group_base_dn or self.settings.base_dn
         if self.settings.group_mode == "memberOf":
-            return frozenset(dn for dn in person.entry.texts("memberOf") if _lies_in(dn, base))
+            return frozenset(dn for dn in person.entry.texts("memberOf") if lies_in(dn, base))
         dn = escaped(person.entry.dn)
         if self.settings.group_mode == "ad-nested":
-            found = self._group_dns(base, f"(&(objectClass=group)(member:{_IN_CHAIN}:={dn}))")
+            found = self._group_dns(base, f"(&(objectClass=group)(member:{IN_CHAIN}:={dn}))")
             return found | self._primary_group(base, person.entry)
         name = escaped(person.entry.text(self.settings.name_attribute))
         return self._group_dns(
@@ -273,7 +273,8 @@ def _number(entry: Entry, attribute: str, *, absent: int | None = None) -> int:
     return absent
 
 
-def _lies_in(dn: str, base: str) -> bool:
+def lies_in(dn: str, base: str) -> bool:
+    """Tell whether an entry is a place or below it."""
     inside, whole = parts_of(base), parts_of(dn)
     return whole is not None and inside is not None and whole[len(whole) - len(inside) :] == inside
 

@@ -59,6 +59,18 @@ def first_value(dn: str) -> str:
     return _CONTROLS.sub(lambda one: "".join(f"\\{octet:02X}" for octet in one[0].encode()), found[0][0][1])
 
 
+def parent_of(dn: str) -> str:
+    """Return the place that an entry lies in, as it is written; empty if there is none."""
+    found = read_dn(dn)
+    if found is None:
+        return ""
+    for at, one in enumerate(dn):
+        rest = read_dn(dn[at + 1 :]) if one in ",;" else None
+        if rest is not None and rest == found[1:]:
+            return dn[at + 1 :].strip()
+    return ""
+
+
 def folded(value: str) -> str:
     """Return a value as directories compare it: case, blanks around and double ones do not count."""
     return " ".join(unicodedata.normalize("NFC", value).casefold().split())

@@ -310,9 +310,38 @@ def test_an_account_that_may_write_is_reported(controller: DomainController) -> 
         bind_dn=f"cn=Administrator,cn=Users,{BASE}",
         bind_password=ADMINISTRATOR_PASSWORD,
     )
-    fine, words = writer["tried"][-1]
+    said = [words.partition(";")[0] for fine, words in writer["tried"] if not fine]
+    assert said == [
+        "bind_dn may change entries of people",
+        'bind_dn may change who is in "Domain Admins"',
+        'bind_dn may change who is in "Printing"',
+        "bind_dn may add entries",
+    ]
+
+
+@pytest.mark.parametrize("where", ["Printing", "Staff"], ids=["group", "group-within"])
+def test_an_account_that_may_fill_a_group_is_reported(controller: DomainController, where: str) -> None:
+    """Staff is in Printing: whoever puts somebody there makes an operator."""
+    name = f"keeper-of-{where.lower()}"
+    controller.tool("user", "create", name, CLOSED)
+    shown = controller.tool("user", "show", name, "--attributes=objectSid")
+    sid = shown.partition("objectSid: ")[2].split()[0]
+    # The attribute is member: write it, and nothing else.
+    right = f"(OA;;WP;bf9679c0-0de6-11d0-a285-00aa003049e2;;{sid})"
+    (before,) = ask(controller, ("online",), bind_dn=f"cn={name},cn=Users,{BASE}", bind_password=CLOSED)
+    controller.tool("dsacl", "set", f"--objectdn=cn={where},cn=Users,{BASE}", f"--sddl={right}")
+    (after,) = ask(controller, ("online",), bind_dn=f"cn={name},cn=Users,{BASE}", bind_password=CLOSED)
+    assert before["tried"][-1] == [True, "bind_dn changes nothing"]
+    fine, words = after["tried"][-1]
     assert not fine
-    assert "may change entries of people" in words
+    assert words.startswith('bind_dn may change who is in "Printing"; take that right away')
+
+
+def test_a_group_that_is_not_there_is_said(controller: DomainController) -> None:
+    (found,) = ask(controller, ("online",), operator_groups=["Print", f"cn=Staff,cn=Users,{BASE}"])
+    fine, words = found["tried"][-1]
+    assert not fine
+    assert words.startswith('there is no group "Print" below group_base_dn')
 
 
 def test_what_an_account_may_change_of_itself_is_not_reported(controller: DomainController) -> None:

@@ -367,13 +367,17 @@ def test_check_online_changes_nothing(prepared: Callable[..., Daemon], slapd: Sl
     assert daemon.cli("check").returncode == 0
     assert "MOD dn=" not in slapd.log, "without --online nothing is asked"
     done = daemon.cli("check", "--online", "--json")
-    assert [json.loads(line)["fine"] for line in done.stdout.splitlines()] == [True, True, True, False]
+    fine = [json.loads(line)["fine"] for line in done.stdout.splitlines()]
+    assert fine == [True, True, True, False, False, False]
     tried = [line for line in slapd.log.splitlines() if "MOD dn=" in line]
+    added = [line for line in slapd.log.splitlines() if "ADD dn=" in line]
     assert tried
+    assert added
     # It writes down what it has answered once the answer is on its way.
     wait_until(
-        lambda: slapd.log.count("tag=103 err=16") == len(tried), "each was about a value that is not there"
+        lambda: slapd.log.count("tag=103 err=16 ") == len(tried), "each was about a value that is not there"
     )
+    wait_until(lambda: slapd.log.count("tag=105 err=16654 ") == len(added), "each was no operation")
 
 
 def test_a_daemon_whose_directory_password_is_open_to_others_does_not_start(

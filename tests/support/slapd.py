@@ -48,6 +48,7 @@ maxsize 16777216
 index uid,cn,member,memberUid,entryUUID eq
 overlay memberof
 overlay ppolicy
+{rules}
 access to attrs=userPassword by dn.exact="{writer}" write by self =xw by anonymous auth by * none
 access to * by dn.exact="{writer}" write by dn.exact="{reader}" read by self read by * none
 """
@@ -123,6 +124,7 @@ class Slapd:
 
     Args:
         ca: PEM file of the authority that signed its certificate.
+        rules: slapd.access(5), before those that all have.
         security: slapd.conf(5) `security`; the default refuses simple binds in clear.
     """
 
@@ -132,6 +134,7 @@ class Slapd:
     entries: Sequence[str] = field(default_factory=lab_entries)
     security: str = "simple_bind=128"
     extra: str = ""
+    rules: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
@@ -148,6 +151,7 @@ class Slapd:
                     key=self.pair.key,
                     security=self.security,
                     extra=self.extra,
+                    rules=self.rules,
                     base=BASE,
                     root=ROOT,
                     root_password=ROOT_PASSWORD,

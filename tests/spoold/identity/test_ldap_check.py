@@ -212,7 +212,7 @@ def test_the_page_explains_what_is_said() -> None:
     rows = [row for row in page.splitlines() if row.startswith("| `")]
     explained = [words for row in rows for words in re.findall("`([^`]+)`", row.split("|")[1])]
     folder = root / "spoold" / "identity"
-    modules = ("ldap_check", "ldap_entries", "ldap_lockout")
+    modules = ("ldap_check", "ldap_entries", "ldap_lockout", "ldap_rights")
     said = " ".join((folder / f"{name}.py").read_text("utf-8") for name in modules)
     said = re.sub(r'"\s+"', "", said).replace("{base}", "dc=...")
     for words in explained:
