@@ -128,7 +128,7 @@ class Directory(Section):
     timeout: Duration = timedelta(seconds=4)
     """How long all servers together may take to answer one question."""
     max_wrong_passwords: Annotated[StrictInt, Field(ge=1, le=1000)] = 4
-    """Wrong passwords of one account that are passed on within the window; less than lock it there, often 5."""
+    """Wrong passwords of one account that are passed on within the window; less than lock it there."""
     wrong_passwords_window: Duration = timedelta(minutes=30)
     """The directory's own "reset lockout counter after", or longer."""
 
