@@ -5,12 +5,10 @@ the table of access. A declaration without an expectation here fails; what nobod
 """
 
 import json
-import time
 
 import pytest
 
 from protocols.ipp.operations import Operation
-from protocols.ipp.tags import GroupTag
 from protocols.ipp.values import integer
 from spoold.doors.control.table import COMMANDS
 from spoold.doors.ipp.declarations import OPERATIONS, SUPPORTED, Object
@@ -18,22 +16,14 @@ from spoold.doors.ipp.declarations import Declaration as IppDeclaration
 from spoold.doors.web.guard import RouteDeclaration, Surface
 from spoold.doors.web.routes import ROUTES
 from spoold.model.access import ALLOWED, Action, Standing, station_may
-from spoold.model.jobstate import FINAL, JobState
+from spoold.model.jobstate import JobState
 from tests.authorisation.expectations import CONTROL, IPP, WEB, IppCase, WebCase
 from tests.authorisation.spooler import Answer, Changes, Kind, Spooler, Target, Who, lines
+from tests.authorisation.waiting import check_made_job, wait_until_over
 from tests.integration.daemon import CANARY_PASSWORD
 from tests.support.addresses import filled
 
 NOT_AUTHORIZED, NOT_POSSIBLE, NOT_FOUND = 0x0403, 0x0404, 0x0406
-PRINTED_WITHIN_S = 30.0
-
-
-def wait_until_over(spooler: Spooler, target: Target) -> None:
-    """Wait for a released job to leave the printer's hands."""
-    deadline = time.monotonic() + PRINTED_WITHIN_S
-    while spooler.state(target) not in FINAL:
-        assert time.monotonic() < deadline, spooler.daemon.log[-3000:]
-        time.sleep(0.02)
 
 
 def check_changes(spooler: Spooler, changes: Changes, target: Target, becomes: JobState | None) -> None:
@@ -94,7 +84,7 @@ def test_ipp_operation(
             assert (changes.jobs, changes.paper) == (set(), 0)
             assert spooler.ipp(Who.OPERATOR, case.undone_by, queue=kind.queue).ipp_status == 0
         elif case.makes_job:
-            check_made_job(spooler, answer, changes, who)
+            check_made_job(spooler, answer, changes, spooler.people.get(who))
         elif declaration.operation is Operation.CANCEL_MY_JOBS:
             is_mine = spooler.expects(who, Action.READ_TITLE, target)
             check_changes(spooler, changes, target, case.becomes if is_mine else None)
@@ -137,19 +127,6 @@ def check_ipp_refusal(
     expected = {NOT_AUTHORIZED} if reads else {NOT_AUTHORIZED, gone} if knows else {gone}
     assert answer.ipp_status in expected
     assert not answer.holds(str(target.job.id))
-
-
-def check_made_job(spooler: Spooler, answer: Answer, changes: Changes, who: Who) -> None:
-    """A job belongs to whoever was proven; to the claimed name only when nobody was."""
-    assert answer.message is not None
-    number = answer.message.group(GroupTag.JOB).integer("job-id")
-    assert number is not None
-    made = Target(spooler.row(number), "")
-    person = spooler.people.get(who)
-    assert changes.jobs == {made.id}
-    assert made.job.owner_id == (None if person is None else person.id)
-    assert made.job.claimed_name == ("alice" if person is None else person.name)
-    spooler.clear(made)
 
 
 # -- web
