@@ -60,7 +60,9 @@ class KnownPeople(Identity):
         self.error: SpoolError | None = None
         self.age_s = 0.0
 
-    async def authenticate(self, name: str, password: str, *, peer: str, fresh: bool) -> Principal:
+    async def authenticate(
+        self, name: str, password: str, *, peer: str, fresh: bool, in_person: bool = False
+    ) -> Principal:
         await trio.lowlevel.checkpoint()
         self.asked.append((name, fresh))
         if self.error is not None:

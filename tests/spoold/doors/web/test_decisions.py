@@ -26,8 +26,10 @@ from tests.support.release_house import House, open_house
 class Teachers(KnownPeople):
     """Four people, of whom oskar is a teacher here."""
 
-    async def authenticate(self, name: str, password: str, *, peer: str, fresh: bool) -> Any:
-        found = await super().authenticate(name, password, peer=peer, fresh=fresh)
+    async def authenticate(
+        self, name: str, password: str, *, peer: str, fresh: bool, in_person: bool = False
+    ) -> Any:
+        found = await super().authenticate(name, password, peer=peer, fresh=fresh, in_person=in_person)
         groups = ("teachers",) if name == "oskar" else ()
         return self._house.person(found.name, *groups, role=Role.USER)
 
