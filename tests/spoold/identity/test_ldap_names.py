@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spoold.identity.ldap_names import first_value, parts_of, read_dn
+from spoold.identity.ldap_names import first_value, parent_of, parts_of, read_dn
 
 BASE = "ou=groups,dc=lab,dc=example"
 
@@ -87,6 +87,22 @@ def test_names_that_mean_the_same_are_equal() -> None:
 )
 def test_what_is_no_name_is_none(text: str) -> None:
     assert (read_dn(text), parts_of(text), first_value(text)) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("dn", "place"),
+    [
+        (f"cn=a,{BASE}", BASE),
+        (f"cn=Sales\\, North, {BASE}", BASE),
+        (f"cn=a\\,ou=groups\\,dc=lab,{BASE}", BASE),
+        (f'cn="a,ou=b",{BASE}', BASE),
+        (f"cn=a+ou=b,{BASE}", BASE),
+        ("dc=example", ""),
+        ("nothing", ""),
+    ],
+)
+def test_an_entry_lies_in_its_place(dn: str, place: str) -> None:
+    assert parent_of(dn) == place
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), st.booleans())
