@@ -59,6 +59,16 @@ queues = ["secure-asking", "open-asking"]
 when = "true"
 hold = "Somebody looks at it first."
 
+[queues.exams]
+printers = ["out"]
+
+[[rules]]
+name = "ask-by-name"
+queues = ["exams"]
+when = "true"
+hold = "An examiner looks at it first."
+approvers = ["user:nina", "user:alice", "examiners"]
+
 [badges]
 lengths = [10]
 
