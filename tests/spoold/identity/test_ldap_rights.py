@@ -109,7 +109,6 @@ def test_whoever_may_write_everything_is_told_all_of_it_and_nothing_is_written(
         assert [fine for fine, _ in found] == [False] * 4
         assert "ADD dn=" in slapd.log
         assert contents(slapd) == before
-        # The control is what keeps it from being added.
         server = LdapServer("localhost", slapd.ports["ldaps"], implicit_tls=True)
         with LdapConversation(server, tls.verified_context(authority.certificate), 120) as link:
             link.bind(WRITER, WRITER_PASSWORD.encode())
@@ -117,6 +116,8 @@ def test_whoever_may_write_everything_is_told_all_of_it_and_nothing_is_written(
             assert link.may_add(f"cn=new,ou=nowhere,{PEOPLE}") is None
             link.bind(READER, READER_PASSWORD.encode())
             assert link.may_add(f"cn=new,{PEOPLE}") is False
+        # The control kept it from being added: nothing had to be taken away again.
+        assert "DEL dn=" not in slapd.log
         assert contents(slapd) == before
 
 
