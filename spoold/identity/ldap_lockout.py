@@ -97,10 +97,16 @@ def _of_domain(entry: Entry, prefix: str) -> Lockout | None:
     return Lockout(failures, 0.0 if ticks is None else abs(ticks) / _TICKS_PER_S)
 
 
-def _of_policy(entry: Entry) -> Lockout:
-    """draft-behera-ldap-password-policy 5.2: locks only if it says so."""
-    failures = _whole(entry.text("pwdMaxFailure")) or 0
-    locks = entry.text("pwdLockout").lower() == "true"
+def _of_policy(entry: Entry) -> Lockout | None:
+    """draft-behera-ldap-password-policy 5.2: locks only if it says so; None where it says nothing of it.
+
+    Whoever may see the entry may not be allowed to read what is in it.
+    """
+    most, lockout = entry.text("pwdMaxFailure"), entry.text("pwdLockout")
+    if not most and not lockout:
+        return None
+    failures = _whole(most) or 0
+    locks = lockout.lower() == "true"
     return Lockout(failures if locks else 0, float(_whole(entry.text("pwdFailureCountInterval")) or FOR_EVER))
 
 

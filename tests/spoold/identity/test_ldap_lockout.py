@@ -45,6 +45,8 @@ LOOSE = policy("loose", pwdLockout="TRUE", pwdMaxFailure="10", pwdFailureCountIn
 STRICT = policy("strict", pwdLockout="TRUE", pwdMaxFailure="5", pwdFailureCountInterval="900")
 IDLE = policy("idle", pwdLockout="FALSE", pwdMaxFailure="3")
 ETERNAL = policy("eternal", pwdLockout="TRUE", pwdMaxFailure="5")
+# As an entry looks that may be seen, but not what is in it.
+SILENT = policy("silent")
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +76,14 @@ def read(slapd: Slapd, authority: Authority, *, as_reader: bool = True) -> Locko
     ("slapd", "found"),
     [
         ([], None),
+        ([SILENT], None),
+        ([SILENT, LOOSE], Lockout(10, 1800.0)),
         ([IDLE], Lockout(0, FOR_EVER)),
         ([LOOSE], Lockout(10, 1800.0)),
         ([LOOSE, IDLE, STRICT], Lockout(5, 1800.0)),
         ([ETERNAL], Lockout(5, FOR_EVER)),
     ],
-    ids=["none", "idle", "one", "strictest", "eternal"],
+    ids=["none", "silent", "silent-beside", "idle", "one", "strictest", "eternal"],
     indirect=["slapd"],
 )
 def test_the_strictest_rule_is_read(slapd: Slapd, authority: Authority, found: Lockout | None) -> None:
