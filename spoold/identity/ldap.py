@@ -147,6 +147,11 @@ class LdapConversation:
     ) -> None:
         self._close()
 
+    @property
+    def is_aborted(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._aborted
+
     def abort(self) -> None:
         """End it from another thread: whoever waits for an answer gets an error."""
         self._aborted = True

@@ -122,8 +122,7 @@ class LdapDirectory:
         sendable = _sendable(password)
         if sendable is None:
             return Rejected(found.id, "wrong-password")
-        # Whoever gave up waiting has this thread's question end here, before the password is sent.
-        shown = trio.from_thread.run_sync(self._send, found.id, sent)
+        shown = trio.from_thread.run_sync(self._send, link, found.id, sent)
         if shown is None:
             return Rejected(found.id, "too-many-for-the-directory")
         answer = link.bind(self._bind_name(typed, found), sendable)
@@ -166,12 +165,17 @@ class LdapDirectory:
 
     # -- what is remembered
 
-    def _send(self, account_id: UserId, sent: list[tuple[UserId, Shown]]) -> Shown | None:
+    def _send(
+        self, link: LdapConversation, account_id: UserId, sent: list[tuple[UserId, Shown]]
+    ) -> Shown | None:
         """Count a password that is about to be sent; None when there were too many wrong ones.
 
         Raises:
+            ServerFailed: whoever asked has given up waiting; nothing is sent, and nothing counted.
             Unavailable: there may have been too many: some of them had no answer.
         """
+        if link.is_aborted:
+            raise ServerFailed("no answer in time")
         shown = self._budget.send(account_id)
         if shown is not None:
             sent.append((account_id, shown))

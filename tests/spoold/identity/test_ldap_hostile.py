@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from spoold.config.identity import Directory
 from spoold.database.engine import Database
+from spoold.identity import ldap_servers
 from spoold.identity.ldap import LdapConversation, LdapServer, ServerFailed, escaped
 from spoold.identity.ldap_directory import LdapDirectory
 from spoold.identity.ldap_settings import DirectorySettings
@@ -391,6 +393,43 @@ async def test_a_directory_that_is_silent_about_passwords_is_shown_no_more_than_
         clock.advance(window_s)
         await kit.identity.authenticate("alice", PASSWORD, peer="10.9.0.1", fresh=True)
         assert binds() == most
+
+
+class SlowThread(FakeClock):
+    """Lets a worker thread wait where it reads the time, when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = False
+        self.came = threading.Event()
+        self.go_on = threading.Event()
+
+    def monotonic_s(self) -> float:
+        if self.is_held and threading.current_thread() is not threading.main_thread():
+            self.came.set()
+            self.go_on.wait(60)
+        return super().monotonic_s()
+
+
+async def test_a_password_is_not_counted_that_nobody_waits_for_any_more(
+    database: Database, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The next question waits until the thread that was given up has ended.
+    monkeypatch.setattr(ldap_servers, "MAX_CONVERSATIONS", 1)
+    clock = SlowThread()
+    with pretending(FakeDirectory("yes", authority.issue("localhost"), who=ALICE)) as fake:
+        provider = make_directory(database, authority.certificate, [fake.server], failures=1, clock=clock)
+        # Its groups are remembered now: what follows reads the time right before the password is counted.
+        assert isinstance(await provider.find("alice"), Accepted)
+        clock.is_held = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(provider.check, "alice", WORD)
+            await trio.to_thread.run_sync(clock.came.wait, 60)
+            nursery.cancel_scope.cancel()
+        clock.is_held = False
+        clock.go_on.set()
+        assert isinstance(await provider.check("alice", WORD), Accepted)
+        assert fake.received.count(PASSWORD.encode()) == 1
 
 
 async def test_a_yes_of_the_second_server_gives_back_what_the_first_was_sent(
