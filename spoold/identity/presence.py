@@ -14,6 +14,7 @@ import trio
 from spoold.identity.kept import SignInAgain
 from spoold.identity.offices import Confirm
 from spoold.identity.provider import LOCAL
+from spoold.identity.providers import ProviderGone
 from spoold.model.errors import Busy, NotAuthorized, Unavailable
 from spoold.model.ids import UserId
 from spoold.model.principal import Principal
@@ -33,7 +34,7 @@ class Presence(enum.Enum):
     """What is known of an account at this moment."""
 
     THERE = "there"
-    # Gone or closed where it is kept.
+    # Gone or closed where it is kept, or that place is not configured any more.
     GONE = "gone"
     # Nobody has vouched for its owner within the term.
     TERM_OVER = "term-over"
@@ -87,6 +88,9 @@ class Presences:
         except SignInAgain:
             presence = Presence.TERM_OVER
         except NotAuthorized:
+            presence = Presence.GONE
+        except ProviderGone:
+            # Nobody is asked again until the configuration has it back: no reason to have programs wait.
             presence = Presence.GONE
         except (Unavailable, Busy) as error:
             log.warning("account-not-confirmed", user=principal.id, kind=error.kind)

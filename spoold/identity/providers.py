@@ -10,6 +10,10 @@ from spoold.model.errors import Unavailable
 from spoold.model.ids import UserId
 
 
+class ProviderGone(Unavailable):
+    """The provider of an account is not configured any more: waiting does not bring the account back."""
+
+
 class Providers:
     """Asks one provider after the other.
 
@@ -54,12 +58,13 @@ class Providers:
         """Look an account up as its provider has it now.
 
         Raises:
-            Unavailable: the provider cannot be asked, or is not configured any more.
+            ProviderGone: it is not configured any more.
+            Unavailable: it cannot be asked.
         """
         for provider in self.order:
             if provider.name == provider_name:
                 return await provider.again(account_id)
-        raise Unavailable(
+        raise ProviderGone(
             "The directory that knows your account is not in use any more. Ask an administrator.",
             provider=provider_name,
         )

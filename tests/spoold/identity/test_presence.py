@@ -8,6 +8,7 @@ import trio
 from spoold.identity import presence
 from spoold.identity.kept import SignInAgain
 from spoold.identity.presence import PAUSE_S, THERE_S, Presence, Presences
+from spoold.identity.providers import ProviderGone, Providers
 from spoold.model.errors import Busy, NotAuthorized, Unavailable
 from spoold.model.ids import UserId
 from spoold.model.principal import Method, Principal, Role
@@ -65,6 +66,7 @@ async def test_a_yes_counts_for_three_minutes(house: House) -> None:
     [
         (NotAuthorized("closed"), Presence.GONE),
         (SignInAgain(), Presence.TERM_OVER),
+        (ProviderGone("not configured"), Presence.GONE),
         (Unavailable("down"), Presence.NOT_KNOWN),
         (Busy("too many"), Presence.NOT_KNOWN),
     ],
@@ -79,6 +81,17 @@ async def test_whatever_else_is_asked_again_soon_and_not_at_each_request(
     house.directory.says = None
     house.clock.advance(PAUSE_S)
     assert await house.of() is Presence.THERE
+
+
+async def test_a_directory_that_was_taken_out_of_the_configuration_is_not_waited_for(house: House) -> None:
+    providers = Providers(())
+
+    async def confirm(principal: Principal) -> Principal:
+        await providers.again(principal.id, principal.provider)
+        return principal
+
+    house.presences = Presences(house.clock, confirm)
+    assert await house.of() is Presence.GONE
 
 
 async def test_of_many_at_once_one_asks(house: House) -> None:
