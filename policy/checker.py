@@ -1,5 +1,6 @@
 """Checker: finds every unknown name and wrong type of a condition before it is ever evaluated."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from policy.expression import (
     parse,
 )
 from policy.facts import FACTS, Fact, Kind
+from policy.groups import without_case
 from policy.setting import Setting
 from policy.suggestion import closest
 
@@ -33,6 +35,8 @@ FUNCTIONS = (*NAMED, "size")
 # More possible values than this are not read in a message.
 _MAX_WORDS = 16
 LISTS = {Kind.STRINGS: Kind.STRING, Kind.INTS: Kind.INT}
+# A pattern that asks for capitals to count, which names of groups do not have any more.
+_WITH_CASE = re.compile(r"\(\?[A-Za-z]*-[A-Za-z]*i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +247,12 @@ class _Walk:
         if not isinstance(argument, Literal):
             self._mistake(_start(argument), '"matches" takes a pattern written out')
         elif isinstance(argument.value, str):
-            program = cel_library.compile_expression('"".matches(pattern)')
-            try:
-                program.execute({"pattern": argument.value})
-            except RuntimeError:
+            if not _is_pattern(argument.value):
                 self._mistake(argument, "this is no valid regular expression")
+            elif _WITH_CASE.search(argument.value):
+                self._mistake(argument, 'leave "-i" out: capitals count without it, and never in groups')
+            elif not _is_pattern(without_case(argument.value)):
+                self._mistake(argument, "this regular expression is too large")
 
     def _macro(self, node: Call, target: Node) -> _Type:
         found = self._type(target)
@@ -309,6 +314,8 @@ class _Walk:
         left, right = self._type(node.left), self._type(node.right)
         if None not in {left.kind, right.kind} and left.kind != right.kind:
             self._mistake(node, f'"{node.operator}" compares {left.kind} with {right.kind}')
+        if any(isinstance(side, Member) and side.name == "groups" for side in (node.left, node.right)):
+            self._mistake(node, 'groups come in no order; write "..." in user.groups')
         self._words(node.left, right.words)
         self._words(node.right, left.words)
         return _BOOL
@@ -343,6 +350,15 @@ class _Walk:
         if None not in {yes.kind, no.kind} and yes.kind != no.kind:
             return self._mistake(node, f'"?:" chooses between {yes.kind} and {no.kind}')
         return yes if yes.kind else no
+
+
+def _is_pattern(text: str) -> bool:
+    program = cel_library.compile_expression('"".matches(pattern)')
+    try:
+        program.execute({"pattern": text})
+    except RuntimeError:
+        return False
+    return True
 
 
 def _start(node: Node) -> Node:

@@ -42,6 +42,25 @@ def with_folded_groups(condition: str) -> str:
     return condition
 
 
+def without_case(pattern: str) -> str:
+    """Return a pattern that finds in folded names what it finds in the names as they are written.
+
+    Letters that fold to several, as the German sharp s does, are replaced outside of brackets.
+    """
+    found, in_brackets, is_escaped = ["(?i)"], False, False
+    for letter in unicodedata.normalize("NFC", pattern):
+        folded = fold(letter)
+        is_one = len(folded) == 1 or in_brackets or is_escaped
+        found.append(letter if is_one else f"(?:{folded})")
+        if is_escaped:
+            is_escaped = False
+        elif letter == "\\":
+            is_escaped = True
+        else:
+            in_brackets = letter != "]" if in_brackets else letter == "["
+    return "".join(found)
+
+
 @dataclass(slots=True)
 class _Rewriter:
     """Walks a tree once and collects what takes the place of which part of the text.
@@ -69,6 +88,8 @@ class _Rewriter:
                 target is not None and name in _MACROS
             ):
                 self.visit(target)
+                if self._is_of_groups(target):
+                    self._fold(target)
                 self.groups_in = variable if self._is_of_groups(target) else None
                 self.visit(inner)
                 self.groups_in = None
@@ -123,8 +144,7 @@ class _Rewriter:
 
     def _ignore_case(self, pattern: Node) -> None:
         if isinstance(pattern, Literal) and isinstance(pattern.value, str):
-            words = unicodedata.normalize("NFC", pattern.value)
-            self.edits[pattern.at, self._end_of_string(pattern.at)] = _quoted(f"(?i){words}")
+            self.edits[pattern.at, self._end_of_string(pattern.at)] = _quoted(without_case(pattern.value))
 
     def _end_of_string(self, at: int) -> int:
         found = TOKEN.match(self.condition, at)

@@ -35,6 +35,10 @@ def holds(condition: str, *groups: str) -> bool:
     return found == {"No."}
 
 
+def test_a_list_that_is_groups_only_in_part_is_folded_as_a_whole() -> None:
+    assert holds('(user.authenticated ? ["Pupils"] : user.groups).exists(g, g == "PUPILS")', "ZZ")
+
+
 @pytest.mark.parametrize(
     "condition",
     [
@@ -58,6 +62,9 @@ def holds(condition: str, *groups: str) -> bool:
         'user.groups.exists(g, g.contains("LASS"))',
         'user.groups.exists(g, g.matches("^Class-[0-9][A-Z]$"))',
         'user.groups.exists(g, "My-Class-7b".contains(g))',
+        'user.groups.exists(g, g.matches("^Straße$"))',
+        'user.groups.exists(g, g.matches(r"^STRASSE\\b") || g.matches("\\\\[ß"))',
+        '(user.authenticated ? user.groups : ["Pupils"]).exists(g, g == "Pupils")',
         "user.groups.exists(g, printer.location == g)",
         'user.groups.exists(g, g + "!" == "PUPILS!")',
         'user.groups.exists(g, g >= "O" && g < "Q")',
