@@ -31,6 +31,14 @@ def size_of(name: str) -> Size | None:
     return round(Decimal(match[1]) * unit), round(Decimal(match[2]) * unit)
 
 
+def is_same_paper(one: Size, other: Size) -> bool:
+    """Whether two sizes are the same sheet, whichever way it is turned."""
+    return any(
+        abs(one[0] - width) <= SAME_PAPER and abs(one[1] - height) <= SAME_PAPER
+        for width, height in (other, other[::-1])
+    )
+
+
 def is_custom_bound(name: str) -> bool:
     """Whether a name is not a size but the smallest or largest of custom ones (PWG 5100.13 and 5101.1)."""
     return name.startswith((CUSTOM_MIN, CUSTOM_MAX))

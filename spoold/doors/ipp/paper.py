@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from protocols.ipp.media import dimensions, is_custom_bound, name_of, size_in, size_of
+from protocols.ipp.media import Size, dimensions, is_custom_bound, is_same_paper, size_in, size_of
 from protocols.ipp.message import Attribute
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Collection, collection, text_of, unsupported
@@ -24,23 +24,25 @@ def in_one_way(asked: Iterable[Attribute]) -> tuple[tuple[Attribute, ...], tuple
     """
     every = tuple(asked)
     found = {one.name: one for one in every if one.name in OTHER_WAY}
-    if len(found) < len(OTHER_WAY):
+    size = size_of(text_of(found[MEDIA].values[0]) or "") if len(found) == len(OTHER_WAY) else None
+    if size is None:
+        # One way only; or "media" says no size, which is not honoured by itself either.
         return every, ()
-    column = _joined(found[MEDIA], found[COLUMN])
+    column = _joined(found[MEDIA], size, found[COLUMN])
     if column is None:
         return every, tuple(one for one in every if one.name in OTHER_WAY)
     return tuple(column if one.name == COLUMN else one for one in every if one.name != MEDIA), ()
 
 
-def _joined(media: Attribute, column: Attribute) -> Attribute | None:
+def _joined(media: Attribute, size: Size, column: Attribute) -> Attribute | None:
     """Return the "media-col" that says both; None when they are about different paper, or not understood."""
-    size, inner = size_of(text_of(media.values[0]) or ""), column.first
-    if size is None or len(media.values) != 1 or not isinstance(inner, Collection) or len(column.values) != 1:
+    inner = column.first
+    if len(media.values) != 1 or not isinstance(inner, Collection) or len(column.values) != 1:
         return None
     if inner.get(SIZE) is None and inner.get(SIZE_NAME) is None:
         return collection(COLUMN, (*inner.members, Attribute(SIZE_NAME, media.values)))
     other = size_in(inner)
-    return column if other is not None and name_of(other) == name_of(size) else None
+    return column if other is not None and is_same_paper(other, size) else None
 
 
 def check_media_col(attribute: Attribute) -> tuple[tuple[Attribute, ...], tuple[Attribute, ...]]:
@@ -87,4 +89,4 @@ def _is_contradictory(members: Iterable[Attribute]) -> bool:
     if SIZE not in found or SIZE_NAME not in found:
         return False
     size, named = dimensions(found[SIZE]), size_of(text_of(found[SIZE_NAME].values[0]) or "")
-    return size is None or named is None or name_of(size) != name_of(named)
+    return size is None or named is None or not is_same_paper(size, named)

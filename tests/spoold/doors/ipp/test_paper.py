@@ -50,7 +50,6 @@ async def test_a_rule_about_paper_holds_every_job_that_asks_for_it(asked: Attrib
     [
         ("iso_a4_210x297mm", column(sheet(A3))),
         ("iso_a4_210x297mm", column(keyword("media-size-name", "iso_a3_297x420mm"))),
-        ("letterhead", column(keyword("media-type", "stationery"))),
         ("iso_a4_210x297mm", column(keyword("media-size", "iso_a4_210x297mm"))),
     ],
 )
@@ -70,6 +69,7 @@ async def test_paper_that_is_asked_for_in_two_ways_is_refused(
     [
         (column(sheet(A3)), column(sheet(A3))),
         (column(sheet((29680, 42010))), column(sheet((29680, 42010)))),
+        (column(sheet((42001, 29699))), column(sheet((42001, 29699)))),
         (
             column(keyword("media-type", "stationery")),
             column(keyword("media-type", "stationery"), keyword("media-size-name", "iso_a3_297x420mm")),
@@ -86,6 +86,22 @@ async def test_paper_that_is_asked_for_twice_alike_is_one_wish(
         assert (await door.ask(Operation.PRINT_JOB, insisting, template=both, document=[TEXT])).status == 0
         (job,) = await door.jobs()
         assert (job.state, template_of(job)) == (JobState.WAITING_APPROVAL, (kept,))
+
+
+async def test_a_tray_as_paper_is_left_out_beside_a_media_col(door: IppHouse) -> None:
+    asked = (keyword("media", "main-tray"), column(sheet(A4)))
+    reply = await door.ask(Operation.PRINT_JOB, template=asked, document=[TEXT])
+    assert (reply.status, reply.unsupported.attributes) == (IGNORED, asked[:1])
+    (job,) = await door.jobs()
+    assert template_of(job) == asked[1:]
+
+
+async def test_a_size_of_ones_own_and_its_name_are_the_same_in_round_numbers(door: IppHouse) -> None:
+    receipt = column(sheet((7188, 19989)), keyword("media-size-name", "custom_receipt_2.83x7.87in"))
+    reply = await door.ask(Operation.PRINT_JOB, template=[receipt], document=[TEXT])
+    assert reply.status == 0
+    (job,) = await door.jobs()
+    assert template_of(job) == (receipt,)
 
 
 async def test_what_nobody_knows_of_paper_is_not_kept(door: IppHouse) -> None:
