@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from policy import cel_library
 from policy.expression import (
+    MACROS,
     Binary,
     Call,
     Conditional,
@@ -23,7 +24,6 @@ from policy.groups import without_case
 from policy.setting import Setting
 from policy.suggestion import closest
 
-MACROS = ("all", "exists", "exists_one")
 STRING_METHODS = ("contains", "endsWith", "matches", "startsWith")
 # What functions take, in words and as an example.
 NAMED = {

@@ -3,21 +3,20 @@
 from collections.abc import Iterator
 
 from policy.expression import (
+    MACROS,
     Binary,
     Call,
-    Conditional,
     ExpressionError,
     ListOf,
     Literal,
     Member,
     Name,
     Node,
-    Unary,
     parse,
+    parts_of,
 )
 
 _EQUALITY = frozenset({"==", "!=", "in"})
-_MACROS = frozenset({"all", "exists", "exists_one"})
 
 
 def compared(condition: str) -> Iterator[tuple[str, str, int]]:
@@ -41,11 +40,11 @@ def _in(node: Node, variable: str, meaning: str) -> Iterator[tuple[str, str, int
                 if fact:
                     yield from ((fact, word, at) for word, at in _words(other))
         case Call(target=target, name=name, arguments=(Name(name=bound), inner)) if (
-            target is not None and name in _MACROS
+            target is not None and name in MACROS
         ):
             yield from _in(inner, bound, _path(target))
             return
-    for part in _parts(node):
+    for part in parts_of(node):
         yield from _in(part, variable, meaning)
 
 
@@ -60,14 +59,3 @@ def _words(node: Node) -> Iterator[tuple[str, int]]:
     for item in node.items if isinstance(node, ListOf) else (node,):
         if isinstance(item, Literal) and isinstance(item.value, str):
             yield item.value, item.at
-
-
-def _parts(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Unary(operand=operand):
-            return (operand,)
-        case Binary(left=left, right=right):
-            return left, right
-        case Conditional(test=test, yes=yes, no=no):
-            return test, yes, no
-    return ()

@@ -128,6 +128,24 @@ class Conditional:
 
 
 Node = Literal | ListOf | Name | Member | Call | Unary | Binary | Conditional
+# Methods of lists that name a variable: their first argument is its name, the second one is about it.
+MACROS = ("all", "exists", "exists_one")
+
+
+def parts_of(node: Node) -> tuple[Node, ...]:
+    """Return what an expression is made of that can be compared with something; facts are whole."""
+    match node:
+        case ListOf(items=items):
+            return items
+        case Call(target=target, arguments=arguments):
+            return arguments if target is None else (target, *arguments)
+        case Unary(operand=operand):
+            return (operand,)
+        case Binary(left=left, right=right):
+            return left, right
+        case Conditional(test=test, yes=yes, no=no):
+            return test, yes, no
+    return ()
 
 
 @dataclass(frozen=True, slots=True)

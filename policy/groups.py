@@ -2,10 +2,10 @@
 
 import json
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from policy.expression import (
+    MACROS,
     RELATIONS,
     TOKEN,
     Binary,
@@ -16,8 +16,8 @@ from policy.expression import (
     Member,
     Name,
     Node,
-    Unary,
     parse,
+    parts_of,
 )
 from policy.folding import fold
 
@@ -25,7 +25,6 @@ FOLD = "fold"
 """The function that rewritten conditions call; whoever writes rules cannot, and need not."""
 _MATCHES = "matches"
 _STRING_METHODS = frozenset({"contains", "endsWith", "startsWith"})
-_MACROS = frozenset({"all", "exists", "exists_one"})
 
 
 def with_folded_groups(condition: str) -> str:
@@ -85,16 +84,16 @@ class _Rewriter:
                 elif name == _MATCHES and self._is_of_groups(target):
                     self._ignore_case(argument)
             case Call(target=target, name=name, arguments=(Name(name=variable), inner)) if (
-                target is not None and name in _MACROS
+                target is not None and name in MACROS
             ):
                 self.visit(target)
                 if self._is_of_groups(target):
                     self._fold(target)
-                self.groups_in = variable if self._is_of_groups(target) else None
+                    self.groups_in = variable
                 self.visit(inner)
                 self.groups_in = None
                 return
-        for part in _parts(node):
+        for part in parts_of(node):
             self.visit(part)
 
     def _compare(self, one: Node, other: Node) -> None:
@@ -154,18 +153,3 @@ class _Rewriter:
 def _quoted(text: str) -> str:
     # What JSON escapes, CEL reads alike; it leaves all other characters alone.
     return json.dumps(text, ensure_ascii=False)
-
-
-def _parts(node: Node) -> Iterator[Node]:
-    match node:
-        case ListOf(items=items):
-            yield from items
-        case Call(target=target, arguments=arguments):
-            yield from () if target is None else (target,)
-            yield from arguments
-        case Unary(operand=operand):
-            yield operand
-        case Binary(left=left, right=right):
-            yield from (left, right)
-        case Conditional(test=test, yes=yes, no=no):
-            yield from (test, yes, no)

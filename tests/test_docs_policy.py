@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from policy.checker import MACROS, NAMED, STRING_METHODS, vocabulary
+from policy.checker import NAMED, STRING_METHODS, vocabulary
+from policy.expression import MACROS
 from policy.facts import ClientFacts, DocumentFacts, Facts, JobFacts, PrinterFacts, QueueFacts, UserFacts
 from spoold.config.loader import load
 from spoold.config.rules import Rule, SetAttributes
