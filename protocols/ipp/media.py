@@ -31,12 +31,14 @@ def size_of(name: str) -> Size | None:
     return round(Decimal(match[1]) * unit), round(Decimal(match[2]) * unit)
 
 
+def apart(one: Size, other: Size) -> int:
+    """Return by how much two sizes differ, in width or in height."""
+    return max(abs(one[0] - other[0]), abs(one[1] - other[1]))
+
+
 def is_same_paper(one: Size, other: Size) -> bool:
     """Whether two sizes are the same sheet, whichever way it is turned."""
-    return any(
-        abs(one[0] - width) <= SAME_PAPER and abs(one[1] - height) <= SAME_PAPER
-        for width, height in (other, other[::-1])
-    )
+    return min(apart(one, other), apart(one, other[::-1])) <= SAME_PAPER
 
 
 def is_custom_bound(name: str) -> bool:
@@ -53,14 +55,10 @@ def name_of(size: Size) -> str:
 
     A custom size is named by its width and height: `custom_211x300mm_211x300mm`.
     """
-    for width, height in (size, size[::-1]):
-        near = [
-            (max(away), name)
-            for one, name in _NAMES.items()
-            if max(away := (abs(one[0] - width), abs(one[1] - height))) <= SAME_PAPER
-        ]
-        if near:
-            return min(near)[1]
+    for turned in (size, size[::-1]):
+        away, name = min((apart(one, turned), name) for one, name in _NAMES.items())
+        if away <= SAME_PAPER:
+            return name
     text = f"{_millimetres(size[0])}x{_millimetres(size[1])}mm"
     return f"custom_{text}_{text}"
 

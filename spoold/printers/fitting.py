@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from protocols.ipp.media import dimensions, size_of
+from protocols.ipp.media import apart, dimensions, size_of
 from protocols.ipp.tags import ValueTag
 from protocols.ipp.values import Attribute, Collection, Value, collection, integer, text_of
 from spoold.printers.capabilities import CHOICES, Capabilities
@@ -176,10 +176,7 @@ def _has_media_size(member: Attribute, capabilities: Capabilities) -> bool:
 
 
 def _has_size(size: tuple[int, int], capabilities: Capabilities) -> bool:
-    if any(
-        abs(one.width - size[0]) <= SAME_SIZE and abs(one.height - size[1]) <= SAME_SIZE
-        for one in capabilities.database
-    ):
+    if any(apart((one.width, one.height), size) <= SAME_SIZE for one in capabilities.database):
         return True
     custom = capabilities.custom
     return custom is not None and size[0] in custom[0] and size[1] in custom[1]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from protocols.ipp.media import is_custom_bound, size_of
+from protocols.ipp.media import apart, is_custom_bound, size_of
 from protocols.ipp.message import Attribute, Group
 from protocols.ipp.tags import GroupTag, ValueTag
 from protocols.ipp.values import DOTS_PER_INCH, Collection, Range, Resolution, Value, text_of
@@ -209,9 +209,7 @@ def _medium(members: Collection, sizes: list[tuple[int, int]]) -> Medium | None:
     width, height = _member(size, "x-dimension"), _member(size, "y-dimension")
     if not isinstance(width, int) or not isinstance(height, int):
         return None
-    same = _first(
-        one for one in sizes if abs(one[0] - width) <= SAME_SIZE and abs(one[1] - height) <= SAME_SIZE
-    )
+    same = _first(one for one in sizes if apart(one, (width, height)) <= SAME_SIZE)
     if same is None or not (0 < width <= MAX_SIZE and 0 < height <= MAX_SIZE):
         return None
     margins = [_member(members, f"media-{edge}-margin") for edge in _EDGES]
