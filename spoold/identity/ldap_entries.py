@@ -9,7 +9,7 @@ from uuid import UUID
 
 from spoold.identity.ldap import Entry, LdapConversation, ServerFailed, escaped
 from spoold.identity.ldap_names import first_value, folded, parts_of
-from spoold.identity.ldap_settings import DirectorySettings, TypedName, role_words
+from spoold.identity.ldap_settings import DirectorySettings, TypedName
 from spoold.identity.provider import Account
 from spoold.model.ids import UserId, canonical_name
 from spoold.model.principal import Role
@@ -282,10 +282,12 @@ def lies_in(dn: str, base: str) -> bool:
 def _role(settings: DirectorySettings, dns: Sequence[str], names: Iterable[str]) -> Role:
     held = {folded(name) for name in names}
     held_dns = {parts_of(dn) for dn in dns}
-    for word, groups in role_words(settings).items():
+    # The strongest first.
+    giving = ((Role.ADMINISTRATOR, settings.administrator_groups), (Role.OPERATOR, settings.operator_groups))
+    for role, groups in giving:
         for group in groups:
             whole = parts_of(group)
             # Who names a group by its place means that one, not another whose name is spelt like the place.
             if whole in held_dns if whole is not None else folded(group) in held:
-                return Role(word)
+                return role
     return Role.USER

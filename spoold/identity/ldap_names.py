@@ -1,7 +1,8 @@
 """Distinguished names (RFC 4514): what they say, however a server chooses to escape it."""
 
 import re
-import unicodedata
+
+from policy.folding import fold
 
 # RFC 4514 2.4, 3: a pair of a backslash and two hexadecimal digits is an octet, with any other character that
 # character; RFC 2253 4 lets a value stand in quotes, which people still write.
@@ -73,7 +74,7 @@ def parent_of(dn: str) -> str:
 
 def folded(value: str) -> str:
     """Return a value as directories compare it: case, blanks around and double ones do not count."""
-    return " ".join(unicodedata.normalize("NFC", value).casefold().split())
+    return " ".join(fold(value).split())
 
 
 def _value_at(dn: str, start: int) -> tuple[str, int] | None:

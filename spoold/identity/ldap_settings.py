@@ -1,6 +1,5 @@
 """What a site says about one directory; read without ldap3."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,11 +76,3 @@ def read_name(settings: DirectorySettings, name: str) -> TypedName | None:
     bare = typed.bare
     readable = bool(bare) and bare == bare.strip() and all(one.isprintable() for one in bare)
     return typed if readable and "\\" not in bare else None
-
-
-def role_words(settings: DirectorySettings) -> Mapping[str, frozenset[str]]:
-    """Return the groups that give a role, folded, by the role's name, the strongest first."""
-    return {
-        "administrator": frozenset(one.casefold() for one in settings.administrator_groups),
-        "operator": frozenset(one.casefold() for one in settings.operator_groups),
-    }
