@@ -4,17 +4,16 @@ A session lasts a working day, and an office may end within it. Roles of spoold'
 each request; a directory is asked every few minutes, and only about people who hold an office.
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
-import trio
 
+from spoold.identity.answers import Answers
 from spoold.identity.provider import LOCAL
 from spoold.model.errors import Busy, Unavailable
-from spoold.model.ids import UserId  # noqa: TC001 - as every other of this file
 from spoold.model.principal import Principal, Role
 from spoold.runtime.clock import Clock
 
@@ -36,7 +35,6 @@ Confirm = Callable[[Principal], Awaitable[Principal]]
 class _Answer:
     role: Role
     good_for: datetime
-    until_s: float
 
 
 class Offices:
@@ -48,8 +46,7 @@ class Offices:
     def __init__(self, clock: Clock, confirm: Confirm) -> None:
         self._clock = clock
         self._confirm = confirm
-        self._answers: OrderedDict[UserId, _Answer] = OrderedDict()
-        self._asking: dict[UserId, trio.Lock] = {}
+        self._answers = Answers[_Answer](clock, MAX_REMEMBERED)
 
     async def held(self, principal: Principal) -> Principal:
         """Return somebody with the office they hold now.
@@ -59,36 +56,19 @@ class Offices:
         """
         if principal.role is Role.USER or principal.provider == LOCAL:
             return principal
-        answer = self._remembered(principal)
-        if answer is None:
-            # One question at a time: a page and its parts want to know the same thing.
-            asking = self._asking.setdefault(principal.id, trio.Lock())
-            try:
-                async with asking:
-                    answer = self._remembered(principal) or await self._ask(principal)
-            finally:
-                if not asking.locked():
-                    self._asking.pop(principal.id, None)
+        answer = await self._answers.of(
+            principal.id,
+            partial(self._ask, principal),
+            # Whoever has signed in since was looked up anew, perhaps with another role.
+            fits=lambda known: principal.proven_at <= known.good_for,
+        )
         return replace(principal, role=min(principal.role, answer.role, key=_ROLES.index))
 
-    def _remembered(self, principal: Principal) -> _Answer | None:
-        answer = self._answers.get(principal.id)
-        if answer is None or answer.until_s <= self._clock.monotonic_s():
-            return None
-        # Whoever has signed in since was looked up anew, perhaps with another role.
-        return answer if principal.proven_at <= answer.good_for else None
-
-    async def _ask(self, principal: Principal) -> _Answer:
+    async def _ask(self, principal: Principal) -> tuple[_Answer, float]:
         # The wall clock may have been set back since they signed in.
         good_for = max(self._clock.now(), principal.proven_at)
         try:
-            role, good_s = (await self._confirm(principal)).role, OFFICE_S
+            return _Answer((await self._confirm(principal)).role, good_for), OFFICE_S
         except (Unavailable, Busy) as error:
             log.warning("office-not-confirmed", user=principal.id, kind=error.kind)
-            role, good_s = Role.USER, PAUSE_S
-        answer = _Answer(role, good_for, self._clock.monotonic_s() + good_s)
-        self._answers.pop(principal.id, None)
-        self._answers[principal.id] = answer
-        while len(self._answers) > MAX_REMEMBERED:
-            self._answers.popitem(last=False)
-        return answer
+            return _Answer(Role.USER, good_for), PAUSE_S

@@ -5,18 +5,16 @@ directory's nobody tells us when they end.
 """
 
 import enum
-from collections import OrderedDict
-from dataclasses import dataclass
+from functools import partial
 
 import structlog
-import trio
 
+from spoold.identity.answers import Answers
 from spoold.identity.kept import SignInAgain
 from spoold.identity.offices import Confirm
 from spoold.identity.provider import LOCAL
 from spoold.identity.providers import ProviderGone
 from spoold.model.errors import Busy, NotAuthorized, Unavailable
-from spoold.model.ids import UserId
 from spoold.model.principal import Principal
 from spoold.runtime.clock import Clock
 
@@ -42,12 +40,6 @@ class Presence(enum.Enum):
     NOT_KNOWN = "not-known"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    presence: Presence
-    until_s: float
-
-
 class Presences:
     """Asks for people, and remembers for a while what was said.
 
@@ -56,49 +48,26 @@ class Presences:
     """
 
     def __init__(self, clock: Clock, confirm: Confirm) -> None:
-        self._clock = clock
         self._confirm = confirm
-        self._answers: OrderedDict[UserId, _Answer] = OrderedDict()
-        self._asking: dict[UserId, trio.Lock] = {}
+        self._answers = Answers[Presence](clock, MAX_REMEMBERED)
 
     async def of(self, principal: Principal) -> Presence:
         """Return whether somebody's account is there; for people of spoold's own the caller has its row."""
         if principal.provider == LOCAL:
             return Presence.THERE
-        answer = self._remembered(principal.id)
-        if answer is None:
-            # One question at a time: programs send several requests at once.
-            asking = self._asking.setdefault(principal.id, trio.Lock())
-            try:
-                async with asking:
-                    answer = self._remembered(principal.id) or await self._ask(principal)
-            finally:
-                if not asking.locked():
-                    self._asking.pop(principal.id, None)
-        return answer.presence
+        return await self._answers.of(principal.id, partial(self._ask, principal), fits=lambda _: True)
 
-    def _remembered(self, user_id: UserId) -> _Answer | None:
-        answer = self._answers.get(user_id)
-        return None if answer is None or answer.until_s <= self._clock.monotonic_s() else answer
-
-    async def _ask(self, principal: Principal) -> _Answer:
-        presence = Presence.THERE
+    async def _ask(self, principal: Principal) -> tuple[Presence, float]:
         try:
             await self._confirm(principal)
         except SignInAgain:
-            presence = Presence.TERM_OVER
+            return Presence.TERM_OVER, PAUSE_S
         except NotAuthorized:
-            presence = Presence.GONE
+            return Presence.GONE, PAUSE_S
         except ProviderGone:
             # Nobody is asked again until the configuration has it back: no reason to have programs wait.
-            presence = Presence.GONE
+            return Presence.GONE, PAUSE_S
         except (Unavailable, Busy) as error:
             log.warning("account-not-confirmed", user=principal.id, kind=error.kind)
-            presence = Presence.NOT_KNOWN
-        good_s = THERE_S if presence is Presence.THERE else PAUSE_S
-        answer = _Answer(presence, self._clock.monotonic_s() + good_s)
-        self._answers.pop(principal.id, None)
-        self._answers[principal.id] = answer
-        while len(self._answers) > MAX_REMEMBERED:
-            self._answers.popitem(last=False)
-        return answer
+            return Presence.NOT_KNOWN, PAUSE_S
+        return Presence.THERE, THERE_S

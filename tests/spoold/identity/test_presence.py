@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
-from spoold.identity import presence
 from spoold.identity.kept import SignInAgain
 from spoold.identity.presence import PAUSE_S, THERE_S, Presence, Presences
 from spoold.identity.providers import ProviderGone, Providers
@@ -111,7 +110,7 @@ async def test_nobody_is_asked_about_people_of_our_own(house: House) -> None:
 async def test_as_many_are_remembered_as_there_is_room_for(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "MAX_REMEMBERED", 2)
+    monkeypatch.setattr(house.presences._answers, "_most", 2)
     for name in ("carol", "dora", "ernst", "carol", "ernst"):
         await house.of(name)
     assert house.directory.asked == ["id-carol", "id-dora", "id-ernst", "id-carol"]
